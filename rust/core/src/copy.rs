@@ -1,0 +1,189 @@
+//! Whole files into a store and out of it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::cancel::CancelToken;
+use crate::digest::{Algorithm, ContentDigest, Expected};
+use crate::error::{Context as _, Error, Result};
+use crate::fs::reflink;
+use crate::pass::{Pass, Passed, Sink, Source};
+use crate::pool::{Engine, guarded};
+use crate::read::{check_read, open_regular};
+use crate::store::{Key, Object, Store};
+use crate::write::{Content, Existing, Staged, StagedFile, publish, stage_for};
+
+/// How the bytes of a file become those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Shared blocks where the file system has them, a copy otherwise.
+    Auto,
+    /// Shared blocks, or an error.
+    Reflink,
+    /// The same file under a second name: whoever changes one changes the other.
+    Hardlink,
+    /// A copy.
+    Copy,
+}
+
+impl FromStr for Link {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Link::Auto),
+            "reflink" => Ok(Link::Reflink),
+            "hardlink" => Ok(Link::Hardlink),
+            "copy" => Ok(Link::Copy),
+            _ => {
+                Err(Error::Invalid(format!("unknown link {name:?}: known are auto, reflink, hardlink, copy")))
+            }
+        }
+    }
+}
+
+/// A file that is not content of ours, and its size when it was opened.
+struct Original {
+    file: Arc<File>,
+    path: PathBuf,
+    size: u64,
+}
+
+/// Stages the file at `path`, hashing it in the same pass.
+pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    path: PathBuf,
+    link: Link,
+    algorithms: Vec<Algorithm>,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<Staged<P>>) + Send + 'static,
+) {
+    engine.spawn(move || {
+        let prepared = guarded(|| {
+            let (file, size) = open_regular(&path)?;
+            let original = Original { file: Arc::new(file), path, size };
+            let staged = if link == Link::Hardlink {
+                store.stage_hardlink(&original.path, &original.file)?
+            } else {
+                stage_for(&store, size)?
+            };
+            let pass = transfer(&original, staged, size, algorithms, link, cancel)?;
+            Ok((original, pass))
+        });
+        match prepared {
+            Err(error) => done(Err(error)),
+            Ok((original, Transfer { pass, linked })) => pass.start(engine, move |passed| {
+                done(passed.and_then(|passed| {
+                    let (digest, file) = arrived(passed, linked)?;
+                    original.check_unchanged()?;
+                    Ok(Staged::new(engine, store, Content::File(file), digest))
+                }));
+            }),
+        }
+    });
+}
+
+/// Writes the object that `open` gives to `path`, verified before it is visible there.
+#[allow(clippy::too_many_arguments)]
+pub fn export_file(
+    engine: &'static Engine,
+    open: impl FnOnce() -> Result<Object> + Send + 'static,
+    portable: bool,
+    path: PathBuf,
+    link: Link,
+    overwrite: bool,
+    expected: Expected,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<()>) + Send + 'static,
+) {
+    engine.spawn(move || {
+        let prepared = guarded(|| {
+            let object = open()?;
+            object.check_size(&expected)?;
+            let (target, key) = target_of(&path, portable)?;
+            let original = Original { file: object.file, path: object.path, size: expected.size };
+            let staged = stage_for(&target, expected.size)?;
+            let pass = transfer(&original, staged, expected.size, expected.algorithms(), link, cancel)?;
+            Ok((original.path, target, key, pass))
+        });
+        match prepared {
+            Err(error) => done(Err(error)),
+            Ok((source, target, key, Transfer { pass, linked })) => pass.start(engine, move |passed| {
+                done(guarded(|| {
+                    let (digest, mut file) = arrived(passed?, linked)?;
+                    check_read(&source, &expected, &digest)?;
+                    let existing = if overwrite { Existing::Replace } else { Existing::Refuse };
+                    publish(&target, &mut file, &key, &expected, existing).map(drop)
+                }));
+            }),
+        }
+    });
+}
+
+/// The directory of an export and the name in it.
+fn target_of(path: &Path, portable: bool) -> Result<(Store, Key)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Error::Invalid(format!("{} does not name a file", path.display())))?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Ok((Store::of_exports(directory.to_owned(), false, portable), Key::parse(name)?))
+}
+
+struct Transfer {
+    pass: Pass,
+    /// The staged file, when the pass only reads it.
+    linked: Option<StagedFile>,
+}
+
+/// The pass that fills `staged`; where its blocks are the original's already, one that hashes them.
+fn transfer(
+    original: &Original,
+    staged: StagedFile,
+    size: u64,
+    algorithms: Vec<Algorithm>,
+    link: Link,
+    cancel: CancelToken,
+) -> Result<Transfer> {
+    let linked = match link {
+        Link::Hardlink => true,
+        Link::Copy => false,
+        Link::Auto => reflink(&original.file, staged.file()).is_ok(),
+        Link::Reflink => {
+            reflink(&original.file, staged.file()).context("reflink", &original.path)?;
+            true
+        }
+    };
+    if !linked {
+        let source = Source::File(Arc::clone(&original.file), original.path.clone());
+        let pass = Pass { source, sink: Sink::Staged(staged), size, algorithms, cancel };
+        return Ok(Transfer { pass, linked: None });
+    }
+    // What is hashed is the clone, whatever happens to the original meanwhile.
+    let file = staged.file().try_clone().context("open", staged.path())?;
+    let source = Source::File(Arc::new(file), staged.path().to_owned());
+    let pass = Pass { source, sink: Sink::Nowhere, size, algorithms, cancel };
+    Ok(Transfer { pass, linked: Some(staged) })
+}
+
+fn arrived(passed: Passed, linked: Option<StagedFile>) -> Result<(ContentDigest, StagedFile)> {
+    match linked {
+        Some(staged) => Ok((passed.digest, staged)),
+        None => passed.into_staged(),
+    }
+}
+
+impl Original {
+    /// A file that grew or shrank while it was read was not read as it is.
+    fn check_unchanged(&self) -> Result<()> {
+        let size = self.file.metadata().context("stat", &self.path)?.len();
+        if size == self.size {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!("{} changed while it was imported", self.path.display())))
+    }
+}

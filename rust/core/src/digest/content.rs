@@ -1,0 +1,111 @@
+//! What describes content: its size and its hashes, and the state from which they come.
+
+use std::fmt::Write as _;
+
+use super::{Algorithm, Hasher, Tree};
+use crate::error::{Error, Result};
+
+/// The size of some content and its hashes, in the order in which they were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContentDigest {
+    /// Bytes.
+    pub size: u64,
+    /// Algorithm and lower-case hexadecimal hash.
+    pub hashes: Vec<(Algorithm, String)>,
+}
+
+impl ContentDigest {
+    /// Hashes bytes that are at hand.
+    pub fn of<'a>(algorithms: &[Algorithm], parts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut hash = StreamHash::new(algorithms);
+        let mut size = 0;
+        for part in parts {
+            size += part.len() as u64;
+            hash.hashers.iter_mut().for_each(|hasher| hasher.update(part));
+        }
+        hash.finish(size, algorithms)
+    }
+}
+
+/// What stored or received content must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Bytes.
+    pub size: u64,
+    /// The algorithm and hash to check, or None to check the size alone.
+    pub hash: Option<(Algorithm, String)>,
+}
+
+impl Expected {
+    /// The algorithms that a check needs.
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        self.hash.iter().map(|(algorithm, _)| *algorithm).collect()
+    }
+
+    /// The first difference between this and `found` as (expected, found), worded for a message.
+    #[must_use]
+    pub fn difference(&self, found: &ContentDigest) -> Option<(String, String)> {
+        if self.size != found.size {
+            return Some((size_text(self.size), size_text(found.size)));
+        }
+        let (algorithm, hash) = self.hash.as_ref()?;
+        let (_, actual) = found.hashes.iter().find(|(name, _)| name == algorithm)?;
+        (hash != actual).then(|| (format!("{algorithm} {hash}"), format!("{algorithm} {actual}")))
+    }
+
+    /// Refuses data that is not what its digest says.
+    pub fn check_given(&self, found: &ContentDigest) -> Result<()> {
+        match self.difference(found) {
+            None => Ok(()),
+            Some((expected, actual)) => Err(Error::Mismatch { expected, actual }),
+        }
+    }
+}
+
+pub(crate) fn size_text(size: u64) -> String {
+    format!("{size} bytes")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The hash state of a stream: BLAKE3 by its tree, so that workers share it; the rest in order.
+#[derive(Clone)]
+pub(crate) struct StreamHash {
+    /// Used when the input is cut into units; [`Self::hashers`] then skips BLAKE3.
+    pub tree: Option<Tree>,
+    /// One hasher per algorithm that needs the bytes in order.
+    pub hashers: Vec<Hasher>,
+}
+
+impl StreamHash {
+    /// Every algorithm in order.
+    pub(crate) fn new(algorithms: &[Algorithm]) -> Self {
+        Self { tree: None, hashers: algorithms.iter().map(|a| Hasher::new(*a)).collect() }
+    }
+
+    /// BLAKE3 by units, the others in order.
+    pub(crate) fn by_units(algorithms: &[Algorithm]) -> Self {
+        let (tree, serial): (Vec<_>, Vec<_>) = algorithms.iter().partition(|a| **a == Algorithm::Blake3);
+        Self {
+            tree: (!tree.is_empty()).then(Tree::default),
+            hashers: serial.into_iter().map(|a: &Algorithm| Hasher::new(*a)).collect(),
+        }
+    }
+
+    /// The digest, in the order of `algorithms`.
+    pub(crate) fn finish(self, size: u64, algorithms: &[Algorithm]) -> ContentDigest {
+        let root = self.tree.and_then(Tree::root);
+        let hashes = algorithms.iter().map(|algorithm| {
+            let serial = self.hashers.iter().find(|hasher| hasher.algorithm() == *algorithm);
+            let bytes = serial.map(Hasher::finalize).or(root).expect("every algorithm has a state");
+            (*algorithm, hex(&bytes))
+        });
+        ContentDigest { size, hashes: hashes.collect() }
+    }
+}

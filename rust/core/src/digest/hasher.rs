@@ -1,0 +1,68 @@
+//! An incremental hasher over either algorithm.
+
+use sha2::Digest as _;
+
+use super::Algorithm;
+
+/// Hashes bytes as they come.
+///
+/// Cloning it is a snapshot: both go on from the same bytes.
+#[derive(Clone)]
+pub struct Hasher {
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Blake3(Box<blake3::Hasher>),
+    Sha256(sha2::Sha256),
+}
+
+impl Hasher {
+    /// A hasher that has seen no bytes.
+    #[must_use]
+    pub fn new(algorithm: Algorithm) -> Self {
+        let state = match algorithm {
+            Algorithm::Blake3 => State::Blake3(Box::default()),
+            Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+        };
+        Self { state }
+    }
+
+    /// The algorithm that it was made with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match self.state {
+            State::Blake3(_) => Algorithm::Blake3,
+            State::Sha256(_) => Algorithm::Sha256,
+        }
+    }
+
+    /// Takes the next bytes in.
+    pub fn update(&mut self, data: &[u8]) {
+        match &mut self.state {
+            State::Blake3(hasher) => {
+                hasher.update(data);
+            }
+            State::Sha256(hasher) => hasher.update(data),
+        }
+    }
+
+    /// The hash of everything so far.
+    #[must_use]
+    pub fn finalize(&self) -> [u8; 32] {
+        match &self.state {
+            State::Blake3(hasher) => hasher.finalize().into(),
+            State::Sha256(hasher) => hasher.clone().finalize().into(),
+        }
+    }
+
+    /// The hash of `data` alone.
+    #[must_use]
+    pub fn hash(algorithm: Algorithm, data: &[u8]) -> [u8; 32] {
+        match algorithm {
+            Algorithm::Blake3 => blake3::hash(data).into(),
+            Algorithm::Sha256 => sha2::Sha256::digest(data).into(),
+        }
+    }
+}

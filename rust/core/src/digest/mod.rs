@@ -1,0 +1,12 @@
+//! Content hashes: which algorithms there are, and how bytes become a digest.
+
+mod algorithm;
+mod content;
+mod hasher;
+mod tree;
+
+pub use algorithm::Algorithm;
+pub use content::{ContentDigest, Expected};
+pub(crate) use content::{StreamHash, size_text};
+pub use hasher::Hasher;
+pub(crate) use tree::{Tree, subtree};

@@ -1,0 +1,110 @@
+//! One error type: what was being done, to which path, and what the system said.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Every way in which the engine can fail.
+///
+/// Cloning is cheap: an error of a stream is reported to each call that follows it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as a verb ("open", "write", "link").
+        operation: &'static str,
+        /// The path it was done to.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// There is no object at this path.
+    #[error("no data at {}", path.display())]
+    Missing {
+        /// Where the object was looked for.
+        path: PathBuf,
+    },
+    /// The bytes at this path are not those that their name promises.
+    #[error("{}: expected {expected}, found {actual}", path.display())]
+    Corrupt {
+        /// The object.
+        path: PathBuf,
+        /// The size or hash that was promised.
+        expected: String,
+        /// The size or hash that was found.
+        actual: String,
+    },
+    /// The bytes handed in are not those that their digest describes.
+    #[error("the data does not match its digest: expected {expected}, found {actual}")]
+    Mismatch {
+        /// The size or hash that the digest gives.
+        expected: String,
+        /// The size or hash of the data.
+        actual: String,
+    },
+    /// An argument that no call can work with.
+    #[error("{0}")]
+    Invalid(String),
+    /// The stream or staged object was finished, aborted or closed before this call.
+    #[error("{0}")]
+    Closed(&'static str),
+    /// The caller has gone away.
+    #[error("the operation was cancelled")]
+    Cancelled,
+    /// The object belongs to the process that this one was forked from.
+    #[error("this stream belongs to the parent process and cannot be used after fork")]
+    Forked,
+    /// A defect of the engine, caught at the job that showed it.
+    #[error("internal error: {0}")]
+    Panicked(String),
+}
+
+/// The result of anything in the engine.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Adds to a system error what was being done and to which path.
+pub trait Context<T> {
+    /// Names the operation (a verb) and its path.
+    fn context(self, operation: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
+    fn context(self, operation: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Io { operation, path: path.to_owned(), source: Arc::new(source.into()) })
+    }
+}
+
+impl Error {
+    /// Turns "no such file" into [`Error::Missing`]: a path that leads nowhere is missing data, too.
+    #[must_use]
+    pub fn or_missing(self) -> Self {
+        match self {
+            Error::Io { path, source, .. }
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                Error::Missing { path }
+            }
+            other => other,
+        }
+    }
+
+    /// The kind of the system error, where this is one.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Error::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn corrupt(path: &Path, expected: impl ToString, actual: impl ToString) -> Self {
+        Error::Corrupt { path: path.to_owned(), expected: expected.to_string(), actual: actual.to_string() }
+    }
+
+    /// A short write or read that no error explains.
+    pub(crate) fn incomplete(operation: &'static str, path: &Path) -> Self {
+        let kind = if operation == "write" { io::ErrorKind::WriteZero } else { io::ErrorKind::UnexpectedEof };
+        Error::Io { operation, path: path.to_owned(), source: Arc::new(kind.into()) }
+    }
+}

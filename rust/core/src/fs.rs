@@ -1,0 +1,49 @@
+//! What a file system is good at, told by its type.
+
+use std::fs::File;
+
+/// The abilities that change how an object is written or read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FileSystem {
+    /// Reserving space ahead of a stream pays: on ext4 7.1 against 4.6 GB/s. XFS does it by itself,
+    /// btrfs and tmpfs lose by it.
+    pub preallocates: bool,
+    /// Local and able to say "not in memory" instead of waiting for the device.
+    pub answers_at_once: bool,
+}
+
+impl FileSystem {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of(file: impl rustix::fd::AsFd) -> Self {
+        const EXT4: i64 = 0xEF53;
+        const XFS: i64 = 0x5846_5342;
+        const BTRFS: i64 = 0x9123_683E;
+        const TMPFS: i64 = 0x0102_1994;
+
+        let kind = rustix::fs::fstatfs(file).map_or(0, |stat| stat.f_type as i64);
+        Self { preallocates: kind == EXT4, answers_at_once: matches!(kind, EXT4 | XFS | BTRFS | TMPFS) }
+    }
+}
+
+/// Reserves `len` bytes at `offset` beyond the end of the file without making it longer.
+#[cfg(target_os = "linux")]
+pub(crate) fn reserve(file: &File, offset: u64, len: u64) -> bool {
+    use rustix::fs::{FallocateFlags, fallocate};
+    fallocate(file, FallocateFlags::KEEP_SIZE, offset, len).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reserve(_file: &File, _offset: u64, _len: u64) -> bool {
+    false
+}
+
+/// Lets `to` share the blocks of `from` (XFS, btrfs), which takes microseconds at any size.
+#[cfg(target_os = "linux")]
+pub(crate) fn reflink(from: &File, to: &File) -> std::io::Result<()> {
+    Ok(rustix::fs::ioctl_ficlone(to, from)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reflink(_from: &File, _to: &File) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

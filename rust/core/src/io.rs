@@ -1,0 +1,105 @@
+//! Positioned reads and writes that finish what the system starts.
+
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::path::Path;
+
+use crate::error::{Context as _, Error, Result};
+
+/// Writes all of `data` at `offset`: a short write goes on where the system stopped.
+pub(crate) fn write_all_at(file: &File, path: &Path, mut data: &[u8], mut offset: u64) -> Result<()> {
+    while !data.is_empty() {
+        match retrying(|| system::write_at(file, data, offset)).context("write", path)? {
+            0 => return Err(Error::incomplete("write", path)),
+            written => {
+                data = &data[written..];
+                offset += written as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fills `buffer` from `offset`, or says how far the file went.
+pub(crate) fn read_at(
+    file: &File,
+    path: &Path,
+    buffer: &mut [MaybeUninit<u8>],
+    offset: u64,
+) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let rest = &mut buffer[filled..];
+        match retrying(|| system::read_at(file, &mut *rest, offset + filled as u64)).context("read", path)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
+
+/// Appends exactly `len` bytes from `offset` to `slab`, which has the room for them.
+pub(crate) fn read_into_slab(
+    file: &File,
+    path: &Path,
+    slab: &mut Vec<u8>,
+    len: usize,
+    offset: u64,
+) -> Result<()> {
+    let old = slab.len();
+    let filled = read_at(file, path, &mut slab.spare_capacity_mut()[..len], offset)?;
+    // SAFETY: `read_at` reports how many bytes it initialised at the start of the spare capacity.
+    unsafe { slab.set_len(old + filled) };
+    if filled < len {
+        return Err(Error::incomplete("read", path));
+    }
+    Ok(())
+}
+
+fn retrying(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use super::{File, MaybeUninit};
+
+    pub(super) fn write_at(file: &File, data: &[u8], offset: u64) -> std::io::Result<usize> {
+        Ok(rustix::io::pwrite(file, data, offset)?)
+    }
+
+    pub(super) fn read_at(
+        file: &File,
+        buffer: &mut [MaybeUninit<u8>],
+        offset: u64,
+    ) -> std::io::Result<usize> {
+        let (read, _) = rustix::io::pread(file, buffer, offset)?;
+        Ok(read.len())
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use super::{File, MaybeUninit};
+    use std::os::windows::fs::FileExt as _;
+
+    pub(super) fn write_at(file: &File, data: &[u8], offset: u64) -> std::io::Result<usize> {
+        file.seek_write(data, offset)
+    }
+
+    pub(super) fn read_at(
+        file: &File,
+        buffer: &mut [MaybeUninit<u8>],
+        offset: u64,
+    ) -> std::io::Result<usize> {
+        buffer.fill(MaybeUninit::new(0));
+        // SAFETY: every byte was initialised by the line above.
+        let buffer = unsafe { &mut *(std::ptr::from_mut(buffer) as *mut [u8]) };
+        file.seek_read(buffer, offset)
+    }
+}

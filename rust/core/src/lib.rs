@@ -1,0 +1,23 @@
+//! The engine of laboxide: content is hashed while it is written, published whole under its hash,
+//! and verified when it is read. It knows nothing of Python, event loops, tags or content types.
+
+pub mod copy;
+pub mod digest;
+pub mod pool;
+pub mod read;
+pub mod store;
+pub mod write;
+
+mod cancel;
+mod completion;
+mod error;
+mod fs;
+mod io;
+mod lane;
+mod pass;
+mod slab;
+
+pub use cancel::CancelToken;
+pub use completion::Completions;
+pub use error::{Error, Result};
+pub use slab::BLOCK;

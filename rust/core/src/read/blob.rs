@@ -1,0 +1,84 @@
+//! A whole object read into one piece of memory.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+use super::check_read;
+use crate::cancel::CancelToken;
+use crate::digest::Expected;
+use crate::error::{Error, Result};
+use crate::pass::{Pass, Region, Sink, Source};
+use crate::pool::{Engine, guarded};
+use crate::store::{Key, Object, Store};
+
+/// Memory that the caller gives and that nobody else touches before it is handed back.
+pub trait Buffer: Send + Sync + 'static {
+    /// All of it. It stays at this address for as long as the buffer lives, also when that is moved.
+    fn memory(&mut self) -> &mut [MaybeUninit<u8>];
+}
+
+/// From this size on huge pages are asked for: filling fresh memory then costs a fifth.
+const HUGE: usize = 4 << 20;
+
+/// Fills `buffer` with the object under `key`, which must be of exactly that size, and checks it
+/// against `expected`.
+pub fn read_blob<B: Buffer>(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    key: Key,
+    expected: Expected,
+    mut buffer: B,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<B>) + Send + 'static,
+) {
+    engine.spawn(move || {
+        let object = match guarded(|| open_for(&store, &key, &expected, &mut buffer)) {
+            Ok(object) => object,
+            Err(error) => return done(Err(error)),
+        };
+        prefer_huge_pages(buffer.memory());
+        // SAFETY: `buffer` is not touched before the closure below returns it, which is after the
+        // pass is over; moving it into the closure does not move its memory.
+        let region = unsafe { Region::new(buffer.memory()) };
+        let pass = Pass {
+            source: Source::File(object.file, object.path.clone()),
+            sink: Sink::Memory(region),
+            size: expected.size,
+            algorithms: expected.algorithms(),
+            cancel,
+        };
+        pass.start(engine, move |passed| {
+            done(passed.and_then(|passed| {
+                check_read(&object.path, &expected, &passed.digest)?;
+                Ok(buffer)
+            }));
+        });
+    });
+}
+
+fn open_for<B: Buffer>(store: &Store, key: &Key, expected: &Expected, buffer: &mut B) -> Result<Object> {
+    if buffer.memory().len() as u64 != expected.size {
+        return Err(Error::Invalid("the buffer is not of the object's size".into()));
+    }
+    store.open_expecting(key, expected)
+}
+
+/// Advice for the whole pages within the buffer; that it is not taken changes nothing.
+#[cfg(target_os = "linux")]
+fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
+    const PAGE: usize = 4096;
+
+    if memory.len() < HUGE {
+        return;
+    }
+    let start = memory.as_mut_ptr();
+    let skipped = start.align_offset(PAGE);
+    let len = (memory.len() - skipped) / PAGE * PAGE;
+    // SAFETY: the range lies within `memory`, and this advice changes no content.
+    let _ = unsafe { rustix::mm::madvise(start.add(skipped).cast(), len, rustix::mm::Advice::LinuxHugepage) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
+    let _ = memory.len() < HUGE;
+}

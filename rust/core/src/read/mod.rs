@@ -1,0 +1,14 @@
+//! From an object to bytes, verified on the way.
+
+mod blob;
+#[cfg(target_os = "linux")]
+mod cached;
+mod stream;
+mod verify;
+
+pub use blob::{Buffer, read_blob};
+#[cfg(target_os = "linux")]
+pub use cached::{Cached, open_cached};
+pub use stream::{StreamReader, Taken};
+pub(crate) use verify::{check_read, hash_open_file, open_regular};
+pub use verify::{hash_file, verify};

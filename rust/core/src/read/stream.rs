@@ -1,0 +1,284 @@
+//! A stream being read: workers fill and hash chunks ahead of the consumer.
+
+use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::{Buffer, check_read};
+use crate::digest::{Algorithm, Expected, StreamHash, subtree};
+use crate::error::{Error, Result};
+use crate::io;
+use crate::lane::Lane;
+use crate::pool::{Engine, guarded, lock};
+use crate::slab::BLOCK;
+use crate::store::Object;
+
+/// Chunks on their way: this many, and no more bytes than that unless one chunk has them.
+const AHEAD: u64 = 4;
+const AHEAD_BYTES: u64 = 8 << 20;
+
+/// As for writing: a consumer that never suspends gives the loop a turn this often.
+const SLICE: Duration = Duration::from_micros(500);
+
+/// What there is for the consumer.
+pub enum Taken<B> {
+    /// The next chunk.
+    Chunk(B),
+    /// Nothing yet: wait.
+    Pending,
+    /// The content has ended, and all of it was right.
+    End,
+}
+
+type Notify = Box<dyn FnOnce(Result<()>) + Send>;
+type Open = Box<dyn FnOnce() -> Result<Object> + Send>;
+
+/// Reads an object chunk by chunk into buffers that the consumer supplies.
+///
+/// If a hash is expected, each chunk is hashed before it is handed out, and the last one is handed
+/// out only when the hash of the whole is right.
+pub struct StreamReader<B: Buffer> {
+    shared: Arc<Shared<B>>,
+    front: Mutex<Front>,
+}
+
+struct Front {
+    supplied: u64,
+    taken: u64,
+    turn_began: Option<Instant>,
+    closed: bool,
+}
+
+struct Shared<B> {
+    engine: &'static Engine,
+    expected: Expected,
+    chunk_size: u64,
+    chunks: u64,
+    /// The size of the aligned units that make up each chunk, if they can be hashed apart.
+    unit: Option<usize>,
+    hash: Mutex<StreamHash>,
+    lane: Lane<Result<B>>,
+    opener: Mutex<Option<Open>>,
+    object: OnceLock<Result<Object>>,
+    ready: Mutex<Ready<B>>,
+    stopped: AtomicBool,
+}
+
+struct Ready<B> {
+    chunks: BTreeMap<u64, Result<B>>,
+    /// The chunk that the consumer waits for.
+    waiter: Option<(u64, Notify)>,
+}
+
+impl<B: Buffer> StreamReader<B> {
+    /// A reader of the object that `open` gives, which the first worker calls.
+    pub fn new(
+        engine: &'static Engine,
+        open: impl FnOnce() -> Result<Object> + Send + 'static,
+        expected: Expected,
+        chunk_size: usize,
+    ) -> Self {
+        let chunk_size = chunk_size.max(1) as u64;
+        let chunks = expected.size.div_ceil(chunk_size).max(1);
+        let unit = unit_of(chunk_size, chunks, &expected);
+        let algorithms = expected.algorithms();
+        let hash =
+            if unit.is_some() { StreamHash::by_units(&algorithms) } else { StreamHash::new(&algorithms) };
+        let shared = Shared {
+            engine,
+            expected,
+            chunk_size,
+            chunks,
+            unit,
+            hash: Mutex::new(hash),
+            lane: Lane::default(),
+            opener: Mutex::new(Some(Box::new(open))),
+            object: OnceLock::new(),
+            ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
+            stopped: AtomicBool::new(false),
+        };
+        let front = Front { supplied: 0, taken: 0, turn_began: None, closed: false };
+        Self { shared: Arc::new(shared), front: Mutex::new(front) }
+    }
+
+    /// The size of the next buffer to supply, or None while enough are on their way.
+    pub fn wants(&self) -> Option<usize> {
+        let front = lock(&self.front);
+        let shared = &self.shared;
+        let ahead = front.supplied - front.taken;
+        let enough = ahead >= AHEAD || (ahead > 0 && (ahead + 1) * shared.chunk_size > AHEAD_BYTES);
+        if front.closed || front.supplied == shared.chunks || enough {
+            return None;
+        }
+        Some(shared.chunk_len(front.supplied))
+    }
+
+    /// Gives a buffer of the size that [`Self::wants`] told.
+    pub fn supply(&self, buffer: B) {
+        let mut front = lock(&self.front);
+        let index = front.supplied;
+        front.supplied += 1;
+        let shared = Arc::clone(&self.shared);
+        self.shared.engine.spawn(move || shared.fill(index, buffer));
+    }
+
+    /// The next chunk, if it is ready.
+    pub fn take(&self) -> Result<Taken<B>> {
+        if !self.shared.engine.is_current() {
+            return Err(Error::Forked);
+        }
+        let mut front = lock(&self.front);
+        let shared = &self.shared;
+        if front.closed || front.taken == shared.chunks {
+            return Ok(Taken::End);
+        }
+        let Some(chunk) = lock(&shared.ready).chunks.remove(&front.taken) else {
+            front.turn_began = None;
+            return Ok(Taken::Pending);
+        };
+        front.taken += 1;
+        let last = front.taken == shared.chunks;
+        let checked = chunk.and_then(|chunk| if last { shared.check().map(|()| chunk) } else { Ok(chunk) });
+        if checked.is_err() {
+            front.closed = true;
+            shared.stopped.store(true, Ordering::Relaxed);
+        }
+        if shared.expected.size == 0 { checked.map(|_| Taken::End) } else { checked.map(Taken::Chunk) }
+    }
+
+    /// Whether the consumer should let the event loop have a turn.
+    pub fn pause_due(&self) -> bool {
+        let mut front = lock(&self.front);
+        let now = Instant::now();
+        let due = now - *front.turn_began.get_or_insert(now) > SLICE;
+        if due {
+            front.turn_began = None;
+        }
+        due
+    }
+
+    /// Calls `notify` once [`Self::take`] has something, at once if it has.
+    pub fn wait(&self, notify: impl FnOnce(Result<()>) + Send + 'static) {
+        let index = lock(&self.front).taken;
+        let mut ready = lock(&self.shared.ready);
+        if ready.chunks.contains_key(&index) {
+            drop(ready);
+            return notify(Ok(()));
+        }
+        ready.waiter = Some((index, Box::new(notify)));
+    }
+
+    /// Stops reading ahead. Buffers that are being filled are let go of by their workers.
+    pub fn close(&self) {
+        if self.shared.engine.is_current() {
+            self.shared.stopped.store(true, Ordering::Relaxed);
+            lock(&self.front).closed = true;
+            lock(&self.shared.ready).chunks.clear();
+        }
+    }
+}
+
+impl<B: Buffer> Drop for StreamReader<B> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// BLAKE3 can be hashed in units apart if each chunk is made up of whole ones: powers of two, and
+/// not so small that joining them would be felt.
+fn unit_of(chunk_size: u64, chunks: u64, expected: &Expected) -> Option<usize> {
+    let blake3 = matches!(expected.hash, Some((Algorithm::Blake3, _)));
+    let unit = BLOCK.min(1 << chunk_size.trailing_zeros().min(63));
+    (blake3 && chunks > 1 && unit >= 16 << 10).then_some(unit)
+}
+
+impl<B: Buffer> Shared<B> {
+    fn chunk_len(&self, index: u64) -> usize {
+        let rest = self.expected.size.saturating_sub(index * self.chunk_size);
+        usize::try_from(rest.min(self.chunk_size)).unwrap_or(usize::MAX)
+    }
+
+    fn fill(&self, index: u64, mut buffer: B) {
+        let filled = guarded(|| {
+            self.read(index, buffer.memory())?;
+            Ok(buffer)
+        });
+        if self.unit.is_some() || lock(&self.hash).hashers.is_empty() {
+            return self.deliver(index, filled);
+        }
+        self.lane.pass(index, filled, |index, filled| {
+            self.deliver(
+                index,
+                filled.map(|mut buffer| {
+                    self.hash_in_order(buffer.memory());
+                    buffer
+                }),
+            );
+        });
+    }
+
+    fn read(&self, index: u64, memory: &mut [MaybeUninit<u8>]) -> Result<()> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Err(Error::Closed("the stream is closed"));
+        }
+        let object = self.open()?;
+        let offset = index * self.chunk_size;
+        if io::read_at(&object.file, &object.path, memory, offset)? < memory.len() {
+            return Err(Error::incomplete("read", &object.path));
+        }
+        if let Some(unit) = self.unit {
+            let first = offset / unit as u64;
+            for (index, part) in (first..).zip(initialised(memory).chunks(unit)) {
+                let value = subtree(index * unit as u64, std::iter::once(part));
+                if let Some(tree) = &mut lock(&self.hash).tree {
+                    tree.insert(index, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hash_in_order(&self, memory: &mut [MaybeUninit<u8>]) {
+        let mut hash = lock(&self.hash);
+        hash.hashers.iter_mut().for_each(|hasher| hasher.update(initialised(memory)));
+    }
+
+    fn open(&self) -> Result<&Object> {
+        let opened = self.object.get_or_init(|| {
+            let open = lock(&self.opener).take().ok_or(Error::Closed("the stream is closed"))?;
+            guarded(|| {
+                let object = open()?;
+                object.check_size(&self.expected)?;
+                Ok(object)
+            })
+        });
+        opened.as_ref().map_err(Clone::clone)
+    }
+
+    fn deliver(&self, index: u64, chunk: Result<B>) {
+        let mut ready = lock(&self.ready);
+        if self.stopped.load(Ordering::Relaxed) && ready.waiter.is_none() {
+            return;
+        }
+        ready.chunks.insert(index, chunk);
+        if let Some((_, notify)) = ready.waiter.take_if(|(wanted, _)| *wanted == index) {
+            drop(ready);
+            notify(Ok(()));
+        }
+    }
+
+    /// All chunks are hashed by now: each was before it was handed out.
+    fn check(&self) -> Result<()> {
+        let algorithms = self.expected.algorithms();
+        let digest = lock(&self.hash).clone().finish(self.expected.size, &algorithms);
+        check_read(self.open()?.path(), &self.expected, &digest)
+    }
+}
+
+/// The bytes of memory that a read has filled.
+fn initialised(memory: &mut [MaybeUninit<u8>]) -> &[u8] {
+    // SAFETY: called only with buffers that `io::read_at` has filled to the end.
+    unsafe { &*(std::ptr::from_mut(memory) as *const [u8]) }
+}

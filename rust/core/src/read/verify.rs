@@ -1,0 +1,104 @@
+//! Hashing files as they are: to verify an object, or for its own sake.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cancel::CancelToken;
+use crate::digest::{Algorithm, ContentDigest, Expected, StreamHash};
+use crate::error::{Context as _, Error, Result};
+use crate::io;
+use crate::pass::{Pass, Sink, Source};
+use crate::pool::{Engine, guarded};
+use crate::slab::BLOCK;
+use crate::store::Object;
+
+/// Reads the whole object and compares it with `expected`; what was verified is handed to `done`,
+/// still open.
+pub fn verify(
+    engine: &'static Engine,
+    open: impl FnOnce() -> Result<Object> + Send + 'static,
+    expected: Expected,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<Object>) + Send + 'static,
+) {
+    engine.spawn(move || {
+        let checked = guarded(|| {
+            let object = open()?;
+            object.check_size(&expected)?;
+            Ok(object)
+        });
+        let object = match checked {
+            Ok(object) => object,
+            Err(error) => return done(Err(error)),
+        };
+        let source = Source::File(Arc::clone(&object.file), object.path.clone());
+        let algorithms = expected.algorithms();
+        let pass = Pass { source, sink: Sink::Nowhere, size: expected.size, algorithms, cancel };
+        pass.start(engine, move |passed| {
+            done(passed.and_then(|passed| {
+                check_read(&object.path, &expected, &passed.digest)?;
+                Ok(object)
+            }));
+        });
+    });
+}
+
+/// Refuses content that is not what is expected of the object at `path`.
+pub(crate) fn check_read(path: &Path, expected: &Expected, found: &ContentDigest) -> Result<()> {
+    match expected.difference(found) {
+        None => Ok(()),
+        Some((expected, actual)) => Err(Error::Corrupt { path: path.to_owned(), expected, actual }),
+    }
+}
+
+/// Hashes any regular file, with all cores where the algorithm lets them.
+pub fn hash_file(
+    engine: &'static Engine,
+    path: PathBuf,
+    algorithms: Vec<Algorithm>,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
+) {
+    engine.spawn(move || {
+        let (file, size) = match guarded(|| open_regular(&path)) {
+            Ok(opened) => opened,
+            Err(error) => return done(Err(error)),
+        };
+        let source = Source::File(Arc::new(file), path);
+        let pass = Pass { source, sink: Sink::Nowhere, size, algorithms, cancel };
+        pass.start(engine, move |passed| done(passed.map(|passed| passed.digest)));
+    });
+}
+
+/// Opens a file of the user's own, links included; anything but a regular file is refused before it
+/// could block.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let kind = path.metadata().context("open", path)?;
+    if !kind.is_file() {
+        return Err(Error::Invalid(format!("{} is not a regular file", path.display())));
+    }
+    let file = File::open(path).context("open", path)?;
+    let size = file.metadata().context("stat", path)?.len();
+    Ok((file, size))
+}
+
+/// Hashes an open file on this thread.
+pub(crate) fn hash_open_file(
+    file: &File,
+    path: &Path,
+    size: u64,
+    algorithms: &[Algorithm],
+) -> Result<ContentDigest> {
+    let mut hash = StreamHash::new(algorithms);
+    let mut slab = Vec::with_capacity(BLOCK);
+    let mut offset = 0;
+    while offset < size {
+        slab.clear();
+        let len = usize::try_from(size - offset).unwrap_or(usize::MAX).min(BLOCK);
+        io::read_into_slab(file, path, &mut slab, len, offset)?;
+        hash.hashers.iter_mut().for_each(|hasher| hasher.update(&slab));
+        offset += len as u64;
+    }
+    Ok(hash.finish(size, algorithms))
+}

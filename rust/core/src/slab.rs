@@ -1,0 +1,35 @@
+//! Buffers of one block that streams borrow and return.
+//!
+//! Fresh memory costs page faults (1.8 GB/s, against 50 and more for a copy into memory in use).
+
+use std::sync::Mutex;
+
+use crate::pool::lock;
+
+/// The unit of work: what is hashed, written or read at once. A power of two, so that each block
+/// is a whole subtree of BLAKE3; 256 KiB to 1 MiB are equally fast for the file system.
+pub const BLOCK: usize = 1 << 20;
+
+/// At most 16 MiB are kept while nobody uses them.
+const KEPT: usize = 16;
+
+#[derive(Default)]
+pub(crate) struct Slabs {
+    idle: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Slabs {
+    /// An empty buffer with room for one block.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        lock(&self.idle).pop().unwrap_or_else(|| Vec::with_capacity(BLOCK))
+    }
+
+    /// Returns a buffer that [`Self::take`] gave.
+    pub(crate) fn give(&self, mut slab: Vec<u8>) {
+        slab.clear();
+        let mut idle = lock(&self.idle);
+        if idle.len() < KEPT && slab.capacity() >= BLOCK {
+            idle.push(slab);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What publishing and reading need of a directory, and which implementation gives it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::key::Key;
+use crate::error::{Error, Result};
+use crate::write::StagedFile;
+
+/// One directory, opened. Paths below it never follow a symbolic link.
+pub(crate) trait Directory: Send {
+    /// Where it was when it was opened, for messages.
+    fn path(&self) -> &Path;
+
+    /// Opens a regular file below.
+    fn open_file(&self, key: &str) -> Result<File>;
+
+    /// Opens a directory below.
+    fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>>;
+
+    /// Makes a directory right below unless it exists.
+    fn make_directory(&self, name: &str) -> Result<()>;
+
+    /// A file that no name leads to and that the system removes when it is closed unpublished.
+    /// None where the file system has no such files.
+    fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>>;
+
+    /// Gives a staged file its name; "already exists" if something has it.
+    fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
+
+    /// Gives a staged file, which has a temporary name, its final name, whatever had it before.
+    fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
+
+    /// Removes a file right below.
+    fn remove(&self, name: &str) -> Result<()>;
+
+    /// Makes the names in it durable.
+    fn sync(&self) -> Result<()>;
+}
+
+/// Opens the directory at `path`, following links on the way to it: that way is the user's own.
+pub(crate) fn open(path: &Path, portable: bool) -> Result<Box<dyn Directory>> {
+    #[cfg(target_os = "linux")]
+    if !portable {
+        return Ok(Box::new(super::linux::OpenDirectory::open(path)?));
+    }
+    let _ = portable;
+    Ok(Box::new(super::portable::PathDirectory::open(path)?))
+}
+
+/// Opens the directory that holds `key`, making what is missing on the way; tells whether it did.
+pub(crate) fn open_or_make_parent(root: Box<dyn Directory>, key: &Key) -> Result<(Box<dyn Directory>, bool)> {
+    let Some(parent) = key.parent() else { return Ok((root, false)) };
+    match root.open_directory(parent).map_err(Error::or_missing) {
+        Err(Error::Missing { .. }) => {}
+        result => return Ok((result?, false)),
+    }
+    let made = parent.split('/').try_fold(root, |directory, name| {
+        directory.make_directory(name)?;
+        directory.open_directory(name)
+    });
+    Ok((made?, true))
+}
+
+/// Makes durable every name on the way from `root` to the directory that holds `key`, last first.
+pub(crate) fn sync_way(root: &dyn Directory, key: &Key) -> Result<()> {
+    let mut way = key.parent();
+    while let Some(relative) = way {
+        root.open_directory(relative)?.sync()?;
+        way = relative.rsplit_once('/').map(|(parent, _)| parent);
+    }
+    root.sync()
+}
+
+/// What stands in the place of an object without being one.
+pub(crate) fn not_a_file(path: PathBuf, kind: std::fs::FileType) -> Error {
+    let actual = match kind {
+        _ if kind.is_dir() => "a directory",
+        _ if kind.is_symlink() => "a symbolic link",
+        _ => "a special file",
+    };
+    Error::Corrupt { path, expected: "a regular file".into(), actual: actual.into() }
+}

@@ -1,0 +1,94 @@
+//! Where an object lies below the root.
+
+use crate::error::{Error, Result};
+
+/// The directory below a root in which temporary files are named, where they need names.
+pub(crate) const STAGING: &str = ".laboxide-staging";
+
+/// A path below the root: components joined by "/", none of which leads elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// Accepts only what stays below the root on every platform.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.split('/').find_map(fault).or_else(|| reserved(text)) {
+            None => Ok(Self(text.to_owned())),
+            Some(fault) => {
+                let shown: String = text.chars().take(200).collect();
+                Err(Error::Invalid(format!("the key {shown:?} is not a path below the root: {fault}")))
+            }
+        }
+    }
+
+    /// The key as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The directory part, or None for an object in the root itself.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+
+    /// The last component.
+    pub(crate) fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+    }
+}
+
+fn fault(component: &str) -> Option<&'static str> {
+    match component {
+        "" => Some("it is empty, absolute, or has an empty component"),
+        "." | ".." => Some("\".\" and \"..\" are not allowed"),
+        _ if component.contains('\0') => Some("it has a NUL character"),
+        _ if component.len() > 255 => Some("a component is longer than 255 bytes"),
+        _ if cfg!(windows) && component.contains(['\\', ':']) => Some("it has a \"\\\" or \":\""),
+        _ => None,
+    }
+}
+
+fn reserved(text: &str) -> Option<&'static str> {
+    let first = text.split('/').next().unwrap_or_default();
+    // Also on file systems that do not tell cases apart.
+    first.eq_ignore_ascii_case(STAGING).then_some("the directory is reserved for temporary files")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_below_the_root_are_keys() {
+        for good in ["a", "a/b/c", "blake3/ab/abcd", "ключ/日本", "a b", "..a", "a..", "~", "%2e%2e"] {
+            assert!(Key::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "../a",
+            "a/..",
+            "a/../b",
+            "./a",
+            "a\0b",
+            ".laboxide-Staging/x",
+        ] {
+            assert!(Key::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Key::parse(&"a".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn a_key_splits_at_its_last_component() {
+        let key = Key::parse("a/b/c").expect("valid");
+        assert_eq!((key.parent(), key.name()), (Some("a/b"), "c"));
+        let key = Key::parse("c").expect("valid");
+        assert_eq!((key.parent(), key.name()), (None, "c"));
+    }
+}

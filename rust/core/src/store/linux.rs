@@ -1,0 +1,156 @@
+//! Directories on Linux: everything relative to an open descriptor, resolved beneath it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use rustix::fs::{self, AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::directory::{Directory, not_a_file};
+use crate::error::{Context as _, Error, Result};
+use crate::write::StagedFile;
+
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Non-blocking, so that a FIFO in an object's place is seen for what it is instead of waited for.
+const OBJECT: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+
+pub(crate) struct OpenDirectory {
+    descriptor: OwnedFd,
+    path: PathBuf,
+}
+
+impl OpenDirectory {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let descriptor = fs::open(path, DIRECTORY, Mode::empty()).context("open", path)?;
+        Ok(Self { descriptor, path: path.to_owned() })
+    }
+
+    fn resolve(&self, relative: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        match fs::openat2(&self.descriptor, relative, flags, Mode::empty(), BENEATH) {
+            // Old kernels, and seccomp filters that answer for a call that they do not know.
+            Err(Errno::NOSYS | Errno::PERM) => self.walk(relative, flags),
+            result => result,
+        }
+    }
+
+    /// Opens one component after the other, none through a link.
+    fn walk(&self, relative: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+        let mut directory = fs::openat(&self.descriptor, ".", DIRECTORY, Mode::empty())?;
+        for component in parent.split('/').filter(|component| !component.is_empty()) {
+            directory = fs::openat(&directory, component, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+        }
+        fs::openat(&directory, name, flags | OFlags::NOFOLLOW, Mode::empty())
+    }
+
+    /// What a non-blocking call can find out about an object without waiting for the device.
+    pub(crate) fn open_cached(&self, key: &str) -> rustix::io::Result<File> {
+        let how = BENEATH | ResolveFlags::CACHED;
+        fs::openat2(&self.descriptor, key, OBJECT, Mode::empty(), how).map(File::from)
+    }
+
+    /// Opens a root whose path is in the kernel's cache.
+    pub(crate) fn open_root_cached(path: &Path) -> rustix::io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let descriptor = fs::openat2(fs::CWD, path, flags, Mode::empty(), ResolveFlags::CACHED)?;
+        Ok(Self { descriptor, path: path.to_owned() })
+    }
+}
+
+impl Directory for OpenDirectory {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open_file(&self, key: &str) -> Result<File> {
+        let path = self.path.join(key);
+        let file = match self.resolve(key, OBJECT) {
+            // A symbolic link, or a socket.
+            Err(error @ (Errno::LOOP | Errno::NXIO)) => {
+                let status = fs::statat(&self.descriptor, key, AtFlags::SYMLINK_NOFOLLOW);
+                let regular = status.is_ok_and(|s| fs::FileType::from_raw_mode(s.st_mode).is_file());
+                let kind = path.symlink_metadata().context("open", &path)?.file_type();
+                return if regular || kind.is_file() {
+                    Err(error).context("open", &path)
+                } else {
+                    Err(not_a_file(path, kind))
+                };
+            }
+            result => File::from(result.context("open", &path)?),
+        };
+        let kind = file.metadata().context("stat", &path)?.file_type();
+        if kind.is_file() { Ok(file) } else { Err(not_a_file(path, kind)) }
+    }
+
+    fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>> {
+        let path = self.path.join(relative);
+        let descriptor = self.resolve(relative, DIRECTORY).context("open", &path)?;
+        Ok(Box::new(Self { descriptor, path }))
+    }
+
+    fn make_directory(&self, name: &str) -> Result<()> {
+        match fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(0o777)) {
+            Err(Errno::EXIST) => Ok(()),
+            result => result.context("make directory", &self.path.join(name)),
+        }
+    }
+
+    fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>> {
+        // Without /proc such a file could not be given a name later.
+        static NAMEABLE: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
+        if !*NAMEABLE {
+            return Ok(None);
+        }
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match fs::openat(&self.descriptor, ".", flags, Mode::from_raw_mode(mode)) {
+            Ok(descriptor) => Ok(Some(StagedFile::unnamed(descriptor.into(), &self.path))),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(None),
+            Err(error) => Err(error).context("create a temporary file in", &self.path),
+        }
+    }
+
+    fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        if let Some(temporary) = staged.temporary_path() {
+            let linked = fs::linkat(fs::CWD, temporary, &self.descriptor, name, AtFlags::empty());
+            return match linked {
+                // No hard links here (exFAT, some network file systems).
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => staged.rename_where_absent(&path),
+                result => {
+                    result.context("link", &path)?;
+                    staged.remove_temporary_name()
+                }
+            };
+        }
+        // AT_EMPTY_PATH on the descriptor itself would want a capability on older kernels.
+        let source = format!("/proc/self/fd/{}", staged.file().as_raw_fd());
+        fs::linkat(fs::CWD, source, &self.descriptor, name, AtFlags::SYMLINK_FOLLOW).context("link", &path)
+    }
+
+    fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        let temporary = staged.temporary_path().ok_or(io::ErrorKind::NotFound).context("rename", &path)?;
+        fs::renameat(fs::CWD, temporary, &self.descriptor, name).context("rename", &path)?;
+        staged.forget_temporary_name();
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        fs::unlinkat(&self.descriptor, name, AtFlags::empty())
+            .context("remove", &self.path.join(name))
+            .map_err(Error::or_missing)
+    }
+
+    fn sync(&self) -> Result<()> {
+        fs::fsync(&self.descriptor).context("fsync", &self.path)
+    }
+}

@@ -1,0 +1,194 @@
+//! A directory of objects: its root, what its file system can do, and where files are staged.
+
+mod directory;
+mod key;
+#[cfg(target_os = "linux")]
+mod linux;
+mod list;
+mod objects;
+mod portable;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+pub(crate) use directory::{Directory, open_or_make_parent};
+pub use key::Key;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::OpenDirectory;
+pub use list::{Listed, Listing};
+pub use objects::{Object, Status};
+
+use crate::error::{Context as _, Result};
+use crate::fs::FileSystem;
+use crate::pool::lock;
+use crate::write::{StagedFile, sweep};
+use key::STAGING;
+
+/// How many shard directories are remembered as durable.
+const REMEMBERED: usize = 4096;
+
+/// What the files below a root are.
+#[derive(Clone, Copy)]
+enum Contents {
+    /// Content-addressed, not to be changed by anyone: read-only.
+    Objects,
+    /// Copies for the user.
+    Exports,
+}
+
+impl Contents {
+    /// Of new files, before the umask.
+    fn mode(self) -> u32 {
+        match self {
+            Contents::Objects => 0o444,
+            Contents::Exports => 0o666,
+        }
+    }
+}
+
+/// A root directory and how objects are written below it.
+///
+/// The root is opened anew for each operation: it may be moved, replaced or mounted meanwhile.
+pub struct Store {
+    root: PathBuf,
+    durable: bool,
+    portable: bool,
+    contents: Contents,
+    file_system: OnceLock<FileSystem>,
+    /// Set when the file system turns out to have no unnamed files.
+    names_needed: AtomicBool,
+    swept: AtomicBool,
+    durable_ways: Mutex<HashSet<String>>,
+}
+
+impl Store {
+    /// A store of content-addressed objects.
+    ///
+    /// `portable` forbids everything that only Linux has.
+    #[must_use]
+    pub fn new(root: PathBuf, durable: bool, portable: bool) -> Self {
+        Self::with(root, durable, portable, Contents::Objects)
+    }
+
+    /// A directory into which objects are exported.
+    pub(crate) fn of_exports(root: PathBuf, durable: bool, portable: bool) -> Self {
+        Self::with(root, durable, portable, Contents::Exports)
+    }
+
+    fn with(root: PathBuf, durable: bool, portable: bool, contents: Contents) -> Self {
+        Self {
+            root,
+            durable,
+            portable,
+            contents,
+            file_system: OnceLock::new(),
+            names_needed: AtomicBool::new(portable),
+            swept: AtomicBool::new(false),
+            durable_ways: Mutex::default(),
+        }
+    }
+
+    /// The root as it was given.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether this store keeps to what every platform has.
+    #[must_use]
+    pub fn portable(&self) -> bool {
+        self.portable
+    }
+
+    pub(crate) fn durable(&self) -> bool {
+        self.durable
+    }
+
+    pub(crate) fn open_root(&self) -> Result<Box<dyn Directory>> {
+        directory::open(&self.root, self.portable)
+    }
+
+    /// What the file system can do, once a staged file has shown which it is.
+    pub(crate) fn file_system(&self) -> FileSystem {
+        self.file_system.get().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn learn_file_system(&self, file: &File) {
+        #[cfg(target_os = "linux")]
+        if !self.portable {
+            self.file_system.get_or_init(|| FileSystem::of(file));
+        }
+        let _ = file;
+    }
+
+    /// A new file that nobody sees.
+    pub(crate) fn stage(&self) -> Result<StagedFile> {
+        let root = self.open_root()?;
+        self.sweep_once(&*root);
+        if !self.names_needed.load(Ordering::Relaxed) {
+            if let Some(staged) = root.unnamed_file(self.contents.mode())? {
+                self.learn_file_system(staged.file());
+                return Ok(staged);
+            }
+            self.names_needed.store(true, Ordering::Relaxed);
+        }
+        StagedFile::named(self.staging(root)?.path(), self.contents.mode())
+    }
+
+    /// Where temporary names are. Among exports they stand beside the final ones: the directory is
+    /// the user's, and not to be filled with ours.
+    fn staging(&self, root: Box<dyn Directory>) -> Result<Box<dyn Directory>> {
+        match self.contents {
+            Contents::Exports => Ok(root),
+            Contents::Objects => {
+                root.make_directory(STAGING)?;
+                root.open_directory(STAGING)
+            }
+        }
+    }
+
+    /// The original itself, to be published under a second name.
+    pub(crate) fn stage_hardlink(&self, original: &Path, file: &File) -> Result<StagedFile> {
+        let file = file.try_clone().context("open", original)?;
+        if self.portable || cfg!(not(target_os = "linux")) {
+            return StagedFile::second_name(file, original, self.staging(self.open_root()?)?.path());
+        }
+        Ok(StagedFile::unnamed(file, original))
+    }
+
+    pub(crate) fn name_temporarily(&self, staged: &mut StagedFile) -> Result<()> {
+        if staged.temporary_path().is_some() {
+            return Ok(());
+        }
+        staged.name_temporarily(&*self.staging(self.open_root()?)?)
+    }
+
+    /// Files that crashed writers left are removed when the store is first written to. One
+    /// directory holds them all, so this never lists the objects.
+    fn sweep_once(&self, root: &dyn Directory) {
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            if let Ok(staging) = root.open_directory(STAGING) {
+                let _ = sweep(staging.path());
+            }
+        }
+    }
+
+    /// Directories on the way to an object may be new, made by this process or another: each way is
+    /// made durable once, and again after this process had to make a part of it.
+    pub(crate) fn sync_way(&self, key: &Key, made: bool) -> Result<()> {
+        let way = key.parent().unwrap_or_default();
+        if !made && lock(&self.durable_ways).contains(way) {
+            return Ok(());
+        }
+        directory::sync_way(&*self.open_root()?, key)?;
+        let mut ways = lock(&self.durable_ways);
+        if ways.len() >= REMEMBERED {
+            ways.clear();
+        }
+        ways.insert(way.to_owned());
+        Ok(())
+    }
+}

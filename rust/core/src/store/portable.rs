@@ -1,0 +1,112 @@
+//! Directories by path, with nothing but the standard library: macOS, Windows, and Linux when asked.
+//!
+//! Without descriptors to resolve beneath, links are looked for before each step; a process that
+//! may swap directories for links in that moment already owns the store.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::directory::{Directory, not_a_file};
+use crate::error::{Context as _, Error, Result};
+use crate::write::StagedFile;
+
+pub(crate) struct PathDirectory {
+    path: PathBuf,
+}
+
+impl PathDirectory {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let metadata = fs::metadata(path).context("open", path)?;
+        if !metadata.is_dir() {
+            return Err(io::ErrorKind::NotADirectory).context("open", path);
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The path of `relative`, no component of which but the last may be other than a directory.
+    fn beneath(&self, relative: &str) -> Result<PathBuf> {
+        let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+        let mut path = self.path.clone();
+        for component in parent.split('/').filter(|component| !component.is_empty()) {
+            path.push(component);
+            require_directory(&path)?;
+        }
+        path.push(name);
+        Ok(path)
+    }
+}
+
+fn require_directory(path: &Path) -> Result<()> {
+    let metadata = path.symlink_metadata().context("open", path)?;
+    if metadata.is_dir() {
+        return Ok(());
+    }
+    Err(io::ErrorKind::NotADirectory).context("open", path)
+}
+
+impl Directory for PathDirectory {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open_file(&self, key: &str) -> Result<File> {
+        let path = self.beneath(key)?;
+        let kind = path.symlink_metadata().context("open", &path)?.file_type();
+        if !kind.is_file() {
+            return Err(not_a_file(path, kind));
+        }
+        let file = File::open(&path).context("open", &path)?;
+        let kind = file.metadata().context("stat", &path)?.file_type();
+        if kind.is_file() { Ok(file) } else { Err(not_a_file(path, kind)) }
+    }
+
+    fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>> {
+        let path = self.beneath(relative)?;
+        require_directory(&path)?;
+        Ok(Box::new(Self { path }))
+    }
+
+    fn make_directory(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result.context("make directory", &path),
+        }
+    }
+
+    fn unnamed_file(&self, _mode: u32) -> Result<Option<StagedFile>> {
+        Ok(None)
+    }
+
+    fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        let temporary = staged.temporary_path().ok_or(io::ErrorKind::NotFound).context("link", &path)?;
+        match fs::hard_link(temporary, &path) {
+            Ok(()) => staged.remove_temporary_name(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error).context("link", &path),
+            // Either the file system has no hard links, or the rename says the same again.
+            Err(_) => staged.rename_where_absent(&path),
+        }
+    }
+
+    fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
+        staged.rename(&self.path.join(name))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        fs::remove_file(&path).context("remove", &path).map_err(Error::or_missing)
+    }
+
+    #[cfg(unix)]
+    fn sync(&self) -> Result<()> {
+        File::open(&self.path).and_then(|directory| directory.sync_all()).context("fsync", &self.path)
+    }
+
+    /// Windows has no such call; its file systems journal names by themselves.
+    #[cfg(not(unix))]
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Content that is complete: published as it is, or written first.
+
+use std::sync::Arc;
+
+use super::block::Block;
+use super::{Existing, Published, StagedFile, publish};
+use crate::cancel::CancelToken;
+use crate::digest::{ContentDigest, Expected};
+use crate::error::{Error, Result};
+use crate::fs::reserve;
+use crate::io;
+use crate::pass::{Pass, Sink, Source};
+use crate::pool::{Engine, guarded};
+use crate::slab::BLOCK;
+use crate::store::{Key, Store};
+
+/// Where complete content is.
+pub(crate) enum Content<P> {
+    File(StagedFile),
+    /// Small enough to be written by the job that publishes it.
+    Block(Block<P>),
+}
+
+/// Complete content with its digest, waiting for its name. Dropped, it leaves nothing.
+pub struct Staged<P: AsRef<[u8]> + Send + Sync + 'static> {
+    engine: &'static Engine,
+    store: Arc<Store>,
+    content: Option<Content<P>>,
+    digest: ContentDigest,
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
+    pub(crate) fn new(
+        engine: &'static Engine,
+        store: Arc<Store>,
+        content: Content<P>,
+        digest: ContentDigest,
+    ) -> Self {
+        Self { engine, store, content: Some(content), digest }
+    }
+
+    /// The size and the hashes.
+    #[must_use]
+    pub fn digest(&self) -> &ContentDigest {
+        &self.digest
+    }
+
+    /// Publishes the content under `key`, after checking that it is what is `expected`. The chunks
+    /// that it held come back with the result, to be dropped where they belong.
+    pub fn publish<D>(mut self, key: Key, expected: Expected, done: D)
+    where
+        D: FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
+    {
+        let (engine, store) = (self.engine, Arc::clone(&self.store));
+        let content = self.content.take();
+        let checked = expected.check_given(&self.digest);
+        engine.spawn(move || match content {
+            Some(Content::File(mut file)) => {
+                let result = guarded(|| {
+                    checked?;
+                    publish(&store, &mut file, &key, &expected, Existing::Heal)
+                });
+                drop(file);
+                done(result, None);
+            }
+            Some(Content::Block(block)) => {
+                let result = guarded(|| {
+                    checked?;
+                    let mut file = store.stage()?;
+                    write_parts(&file, block.parts())?;
+                    publish(&store, &mut file, &key, &expected, Existing::Heal)
+                });
+                let mut chunks = Vec::new();
+                block.recycle(&engine.slabs, |used| chunks = used);
+                done(result, Some(chunks));
+            }
+            None => done(Err(Error::Closed("the content is published")), None),
+        });
+    }
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {
+    fn drop(&mut self) {
+        if let Some(Content::File(file)) = self.content.take().filter(|_| self.engine.is_current()) {
+            // Closing a large file takes milliseconds: not on the loop's thread.
+            self.engine.spawn(move || drop(file));
+        }
+    }
+}
+
+fn write_parts<'a>(file: &StagedFile, parts: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+    let mut offset = 0;
+    for part in parts {
+        io::write_all_at(file.file(), file.path(), part, offset)?;
+        offset += part.len() as u64;
+    }
+    Ok(())
+}
+
+/// Writes `data` and publishes it under `key`, in one job where it is small. If `expected` has a
+/// hash, the data is checked against it first. The data comes back with the result.
+pub fn write_blob<P, D>(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    key: Key,
+    data: P,
+    expected: Expected,
+    cancel: CancelToken,
+    done: D,
+) where
+    P: AsRef<[u8]> + Send + Sync + 'static,
+    D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
+{
+    let data = Arc::new(data);
+    engine.spawn(move || {
+        if (*data).as_ref().len() > BLOCK {
+            return write_large(engine, store, key, data, expected, cancel, done);
+        }
+        let result = guarded(|| {
+            let data = (*data).as_ref();
+            expected.check_given(&ContentDigest::of(&expected.algorithms(), std::iter::once(data)))?;
+            let mut file = store.stage()?;
+            io::write_all_at(file.file(), file.path(), data, 0)?;
+            publish(&store, &mut file, &key, &expected, Existing::Heal)
+        });
+        done(result, data);
+    });
+}
+
+/// A chunk that the pass keeps alive beside its owner.
+struct Kept<P>(Arc<P>);
+
+impl<P: AsRef<[u8]>> AsRef<[u8]> for Kept<P> {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+fn write_large<P, D>(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    key: Key,
+    data: Arc<P>,
+    expected: Expected,
+    cancel: CancelToken,
+    done: D,
+) where
+    P: AsRef<[u8]> + Send + Sync + 'static,
+    D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
+{
+    let size = (*data).as_ref().len() as u64;
+    let staged = match guarded(|| stage_for(&store, size)) {
+        Ok(staged) => staged,
+        Err(error) => return done(Err(error), data),
+    };
+    let pass = Pass {
+        source: Source::Memory(Box::new(Kept(Arc::clone(&data)))),
+        sink: Sink::Staged(staged),
+        size,
+        algorithms: expected.algorithms(),
+        cancel,
+    };
+    pass.start(engine, move |passed| {
+        let result = guarded(|| {
+            let (digest, mut file) = passed?.into_staged()?;
+            expected.check_given(&digest)?;
+            publish(&store, &mut file, &key, &expected, Existing::Heal)
+        });
+        done(result, data);
+    });
+}
+
+/// A staged file with its space reserved, where that pays.
+pub(crate) fn stage_for(store: &Store, size: u64) -> Result<StagedFile> {
+    let staged = store.stage()?;
+    if size > BLOCK as u64 && store.file_system().preallocates {
+        reserve(staged.file(), 0, size);
+    }
+    Ok(staged)
+}

@@ -1,0 +1,15 @@
+//! From bytes to a visible object: staged first, published whole.
+
+mod blob;
+mod block;
+mod publish;
+mod sink;
+mod staged;
+mod stream;
+
+pub(crate) use blob::{Content, stage_for};
+pub use blob::{Staged, write_blob};
+pub use publish::Published;
+pub(crate) use publish::{Existing, publish};
+pub(crate) use staged::{StagedFile, sweep};
+pub use stream::{Flow, StreamWriter};

@@ -1,0 +1,101 @@
+//! The file behind a stream, opened by the first worker that has something to write.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::StagedFile;
+use crate::error::{Context as _, Error, Result};
+use crate::fs::reserve;
+use crate::io;
+use crate::pool::lock;
+use crate::store::Store;
+
+/// Space is reserved ahead in steps that double between these.
+const STEP_MIN: u64 = 4 << 20;
+const STEP_MAX: u64 = 64 << 20;
+
+pub(crate) struct FileSink {
+    store: Arc<Store>,
+    file: RwLock<State>,
+    /// How far space is reserved; None once the file system has refused.
+    reserved: Mutex<Option<u64>>,
+}
+
+enum State {
+    Unopened,
+    Open(StagedFile),
+    Taken,
+}
+
+impl FileSink {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store, file: RwLock::new(State::Unopened), reserved: Mutex::new(Some(0)) }
+    }
+
+    pub(crate) fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// Writes the parts of a block, one after the other from `offset`.
+    pub(crate) fn write<'a>(
+        &self,
+        offset: u64,
+        len: usize,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<()> {
+        self.open()?;
+        let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let State::Open(staged) = &*state else { return Err(Error::Cancelled) };
+        self.reserve(staged, offset + len as u64);
+        let mut at = offset;
+        for part in parts {
+            io::write_all_at(staged.file(), staged.path(), part, at)?;
+            at += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> Result<()> {
+        if !matches!(*self.file.read().unwrap_or_else(PoisonError::into_inner), State::Unopened) {
+            return Ok(());
+        }
+        let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, State::Unopened) {
+            *state = State::Open(self.store.stage()?);
+        }
+        Ok(())
+    }
+
+    fn reserve(&self, staged: &StagedFile, end: u64) {
+        if !self.store.file_system().preallocates {
+            return;
+        }
+        let mut reserved = lock(&self.reserved);
+        while let Some(until) = reserved.filter(|until| *until < end) {
+            let step = until.clamp(STEP_MIN, STEP_MAX);
+            *reserved = reserve(staged.file(), until, step).then_some(until + step);
+        }
+    }
+
+    /// Gives back what was reserved beyond the end.
+    pub(crate) fn end(&self, size: u64) -> Result<()> {
+        let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let State::Open(staged) = &*state else { return Err(Error::Cancelled) };
+        if *lock(&self.reserved) != Some(0) {
+            staged.file().set_len(size).context("truncate", staged.path())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn holds_file(&self) -> bool {
+        matches!(*self.file.read().unwrap_or_else(PoisonError::into_inner), State::Open(_))
+    }
+
+    /// The file, which is nobody else's from now on.
+    pub(crate) fn take(&self) -> Option<StagedFile> {
+        let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Open(staged) => Some(staged),
+            State::Unopened | State::Taken => None,
+        }
+    }
+}

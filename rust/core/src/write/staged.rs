@@ -1,0 +1,176 @@
+//! A file on its way to become visible: without a name, or with a temporary one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fs4::{FileExt, TryLockError};
+
+use crate::error::{Context as _, Error, Result};
+
+const SUFFIX: &str = ".laboxide-tmp";
+
+/// A file that is being written. Dropped unpublished, it leaves nothing.
+pub(crate) struct StagedFile {
+    file: File,
+    /// The temporary name, or the directory of a file without a name.
+    path: PathBuf,
+    /// The process that has to remove the temporary name.
+    owner: Option<u32>,
+}
+
+impl StagedFile {
+    /// A file that the system removes when it is closed.
+    pub(crate) fn unnamed(file: File, directory: &Path) -> Self {
+        Self { file, path: directory.to_owned(), owner: None }
+    }
+
+    /// A new file with a temporary name in `directory`, locked for as long as its writer lives.
+    pub(crate) fn named(directory: &Path, mode: u32) -> Result<Self> {
+        loop {
+            let path = directory.join(temporary_name());
+            let file = match create(&path, mode) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                result => result.context("create", &path)?,
+            };
+            let staged = Self { file, path, owner: Some(process::id()) };
+            // A sweep may have come between the creation and the lock; its unlink shows here.
+            if staged.lock()? && staged.path.symlink_metadata().is_ok() {
+                return Ok(staged);
+            }
+        }
+    }
+
+    /// The file at `original`, under a temporary name in `directory`.
+    pub(crate) fn second_name(file: File, original: &Path, directory: &Path) -> Result<Self> {
+        let path = directory.join(temporary_name());
+        fs::hard_link(original, &path).context("link", &path)?;
+        let staged = Self { file, path, owner: Some(process::id()) };
+        staged.lock()?;
+        Ok(staged)
+    }
+
+    /// Gives an unnamed file a temporary name in `directory`, which a replacement needs.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn name_temporarily(&mut self, directory: &dyn crate::store::Directory) -> Result<()> {
+        if self.owner.is_none() {
+            let name = temporary_name();
+            self.lock()?;
+            directory.link(self, &name)?;
+            self.path = directory.path().join(name);
+            self.owner = Some(process::id());
+        }
+        Ok(())
+    }
+
+    /// Here every staged file has a temporary name.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn name_temporarily(&mut self, _directory: &dyn crate::store::Directory) -> Result<()> {
+        Ok(())
+    }
+
+    /// False if another process, which must be a sweep, holds the lock.
+    fn lock(&self) -> Result<bool> {
+        match FileExt::try_lock(&self.file) {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            // A file system without locks: no sweep can take the file for abandoned either.
+            Err(TryLockError::Error(_)) => Ok(true),
+        }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn temporary_path(&self) -> Option<&Path> {
+        self.owner.map(|_| self.path.as_path())
+    }
+
+    pub(crate) fn forget_temporary_name(&mut self) {
+        self.owner = None;
+    }
+
+    pub(crate) fn remove_temporary_name(&mut self) -> Result<()> {
+        self.owner = None;
+        fs::remove_file(&self.path).context("remove", &self.path)
+    }
+
+    pub(crate) fn rename(&mut self, to: &Path) -> Result<()> {
+        fs::rename(&self.path, to).context("rename", to)?;
+        self.owner = None;
+        Ok(())
+    }
+
+    /// For file systems without hard links. Between the look and the rename another writer may
+    /// publish the same name; what it published has the same content.
+    pub(crate) fn rename_where_absent(&mut self, to: &Path) -> Result<()> {
+        if to.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists).context("rename", to);
+        }
+        self.rename(to)
+    }
+
+    /// Refuses a file whose size is not the number of bytes that were counted.
+    pub(crate) fn check_size(&self, counted: u64) -> Result<()> {
+        let size = self.file.metadata().context("stat", &self.path)?.len();
+        if size == counted { Ok(()) } else { Err(Error::corrupt(&self.path, counted, size)) }
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        // A forked child holds a copy of its parent's files, but not the right to remove them.
+        if self.owner == Some(process::id()) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes the temporary files in `directory` whose writers are gone, and tells how many.
+pub(crate) fn sweep(directory: &Path) -> Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(directory).context("list", directory)? {
+        let entry = entry.context("list", directory)?;
+        let named_by_us = entry.file_name().to_str().is_some_and(|name| name.ends_with(SUFFIX));
+        let regular = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !(named_by_us && regular) {
+            continue;
+        }
+        // The lock is held over the removal: a writer that has created the file and not locked it
+        // yet then finds it locked, or gone.
+        if let Some(_locked) = lock_if_abandoned(&entry.path()) {
+            removed += usize::from(fs::remove_file(entry.path()).is_ok());
+        }
+    }
+    Ok(removed)
+}
+
+/// The writer's lock goes with its process, whatever ended that.
+fn lock_if_abandoned(path: &Path) -> Option<File> {
+    File::open(path).ok().filter(|file| FileExt::try_lock(file).is_ok())
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let _ = mode;
+    options.open(path)
+}
+
+/// Unique per process and moment; [`OpenOptions::create_new`] settles the rest.
+fn temporary_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    format!("{:x}-{now:x}-{count:x}{SUFFIX}", process::id())
+}

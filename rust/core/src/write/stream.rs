@@ -1,0 +1,384 @@
+//! A stream being written: chunks go in on the loop's thread, blocks are hashed and written by workers.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::block::Block;
+use super::sink::FileSink;
+use super::{Content, Staged};
+use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
+use crate::error::{Error, Result};
+use crate::lane::Lane;
+use crate::pool::{Engine, guarded, lock};
+use crate::slab::BLOCK;
+use crate::store::Store;
+
+/// Bytes in flight from which on the producer has to wait, and down to which it then waits.
+const HIGH: usize = 7 * BLOCK;
+const LOW: usize = 4 * BLOCK;
+
+/// A producer that never suspends gives the loop a turn this often. By time, not by bytes: a chunk
+/// costs between nothing and a millisecond.
+const SLICE: Duration = Duration::from_micros(500);
+
+/// Content up to this size is hashed at once when it ends: 40 us at the most, less than handing it over.
+const INLINE_HASH: usize = 64 << 10;
+
+/// What the producer should do before it feeds the next chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Nothing.
+    Go,
+    /// Let the event loop have a turn.
+    Pause,
+    /// Wait for [`StreamWriter::room`].
+    Full,
+}
+
+type Notify = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// Takes in chunks, hashes them and, with a store, writes them to a staged file.
+///
+/// `P` is a chunk that can be kept by reference. Workers never drop one: the next call does, on the
+/// thread that feeds.
+pub struct StreamWriter<P: AsRef<[u8]> + Send + Sync + 'static> {
+    front: Mutex<Front<P>>,
+    shared: Arc<Shared<P>>,
+}
+
+/// What only the producer touches.
+struct Front<P> {
+    /// Not handed over before more bytes follow it: a first and only block is hashed as a whole.
+    block: Block<P>,
+    index: u64,
+    size: u64,
+    open: bool,
+    turn_began: Option<Instant>,
+}
+
+struct Shared<P> {
+    engine: &'static Engine,
+    algorithms: Vec<Algorithm>,
+    sink: Option<FileSink>,
+    tree: Option<Mutex<Tree>>,
+    /// Hashers that need the bytes in order, at work on `lane`.
+    serial: Mutex<StreamHash>,
+    lane: Lane<Block<P>>,
+    gate: Mutex<Gate>,
+    idle: Condvar,
+    stopped: AtomicBool,
+    digest: OnceLock<ContentDigest>,
+    /// The block of a stream that has no other.
+    only: Mutex<Option<Block<P>>>,
+    used: Mutex<Vec<Arc<P>>>,
+}
+
+#[derive(Default)]
+struct Gate {
+    bytes: usize,
+    blocks: usize,
+    error: Option<Error>,
+    /// How many bytes may be in flight when this is called.
+    waiter: Option<(usize, Notify)>,
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
+    /// A stream that is hashed with `algorithms` and, with a store, written.
+    #[must_use]
+    pub fn new(engine: &'static Engine, store: Option<Arc<Store>>, algorithms: Vec<Algorithm>) -> Self {
+        let hash = StreamHash::by_units(&algorithms);
+        let shared = Shared {
+            engine,
+            algorithms,
+            sink: store.map(FileSink::new),
+            tree: hash.tree.clone().map(Mutex::new),
+            serial: Mutex::new(hash),
+            lane: Lane::default(),
+            gate: Mutex::default(),
+            idle: Condvar::new(),
+            stopped: AtomicBool::new(false),
+            digest: OnceLock::new(),
+            only: Mutex::default(),
+            used: Mutex::default(),
+        };
+        let front = Front { block: Block::default(), index: 0, size: 0, open: true, turn_began: None };
+        Self { front: Mutex::new(front), shared: Arc::new(shared) }
+    }
+
+    /// Takes in a chunk that stays as it is for as long as it is kept.
+    pub fn feed(&self, chunk: P) -> Result<Flow> {
+        let mut front = self.open_front()?;
+        let len = chunk.as_ref().len();
+        if !front.block.lends(len) && len <= front.block.room() {
+            front.block.copy(chunk.as_ref(), &self.shared.engine.slabs);
+            front.size += len as u64;
+            return Ok(self.flow(&mut front, false));
+        }
+        let chunk = Arc::new(chunk);
+        self.append(&mut front, len, |block, range, slabs| {
+            if block.lends(range.len()) {
+                block.lend(&chunk, range);
+            } else {
+                block.copy(&(*chunk).as_ref()[range], slabs);
+            }
+        })
+    }
+
+    /// Takes in a copy of `data`.
+    pub fn feed_copy(&self, data: &[u8]) -> Result<Flow> {
+        let mut front = self.open_front()?;
+        self.append(&mut front, data.len(), |block, range, slabs| block.copy(&data[range], slabs))
+    }
+
+    fn append(
+        &self,
+        front: &mut Front<P>,
+        len: usize,
+        mut put: impl FnMut(&mut Block<P>, std::ops::Range<usize>, &crate::slab::Slabs),
+    ) -> Result<Flow> {
+        let mut taken = 0;
+        let mut full = false;
+        while taken < len {
+            if front.block.room() == 0 {
+                full = self.hand_over(front);
+            }
+            let end = len.min(taken + front.block.room());
+            put(&mut front.block, taken..end, &self.shared.engine.slabs);
+            taken = end;
+        }
+        front.size += len as u64;
+        Ok(self.flow(front, full))
+    }
+
+    fn open_front(&self) -> Result<MutexGuard<'_, Front<P>>> {
+        if !self.shared.engine.is_current() {
+            return Err(Error::Forked);
+        }
+        let front = lock(&self.front);
+        if self.shared.stopped.load(Ordering::Relaxed) {
+            self.shared.check()?;
+        }
+        if front.open { Ok(front) } else { Err(Error::Closed("the stream has ended")) }
+    }
+
+    fn flow(&self, front: &mut Front<P>, full: bool) -> Flow {
+        if full {
+            front.turn_began = None;
+            return Flow::Full;
+        }
+        let now = Instant::now();
+        if now - *front.turn_began.get_or_insert(now) > SLICE {
+            front.turn_began = None;
+            return Flow::Pause;
+        }
+        Flow::Go
+    }
+
+    /// Gives the block to the workers; tells whether the producer has to wait.
+    fn hand_over(&self, front: &mut Front<P>) -> bool {
+        let block = std::mem::take(&mut front.block);
+        let index = front.index;
+        front.index += 1;
+        lock(&self.shared.used).clear();
+        let full = {
+            let mut gate = lock(&self.shared.gate);
+            gate.bytes += block.len();
+            gate.blocks += 1;
+            gate.bytes >= HIGH
+        };
+        let shared = Arc::clone(&self.shared);
+        self.shared.engine.spawn(move || shared.process(index, block));
+        full
+    }
+
+    /// Calls `notify` once there is room for more, at once if there is.
+    pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
+        drop(self.open_front()?);
+        self.shared.wait_for(LOW, Box::new(notify));
+        Ok(())
+    }
+
+    /// Ends the stream. Content that is small enough has its digest now, which is then returned;
+    /// otherwise `notify` is called once everything is hashed and written.
+    pub fn finish(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<Option<ContentDigest>> {
+        let mut front = self.open_front()?;
+        front.open = false;
+        let shared = Arc::clone(&self.shared);
+        let size = front.size;
+        if front.index > 0 {
+            self.hand_over(&mut front);
+            drop(front);
+            self.shared.wait_for(0, Box::new(move |result| notify(result.and_then(|()| shared.end(size)))));
+            return Ok(None);
+        }
+        let at_once = size <= INLINE_HASH as u64 || shared.algorithms.is_empty();
+        *lock(&shared.only) = Some(std::mem::take(&mut front.block));
+        if at_once {
+            return shared.hash_only_block().map(Some);
+        }
+        self.shared.engine.run(move || shared.hash_only_block().map(drop), notify);
+        Ok(None)
+    }
+
+    /// The digest of everything fed so far; waits for what is in flight (8 MiB at the most).
+    pub fn digest(&self) -> Result<ContentDigest> {
+        if let Some(digest) = self.shared.digest.get() {
+            return Ok(digest.clone());
+        }
+        if !self.shared.engine.is_current() {
+            return Err(Error::Forked);
+        }
+        let front = lock(&self.front);
+        self.shared.wait_idle()?;
+        let algorithms = &self.shared.algorithms;
+        if front.index == 0 {
+            return Ok(ContentDigest::of(algorithms, front.block.parts()));
+        }
+        let mut hash = lock(&self.shared.serial).clone();
+        hash.tree = self.shared.tree.as_ref().map(|tree| lock(tree).clone());
+        if let Some(tree) = hash.tree.as_mut().filter(|_| front.block.len() > 0) {
+            tree.insert(front.index, subtree(front.index * BLOCK as u64, front.block.parts()));
+        }
+        for part in front.block.parts() {
+            hash.hashers.iter_mut().for_each(|hasher| hasher.update(part));
+        }
+        Ok(hash.finish(front.size, algorithms))
+    }
+
+    /// What was written, ready to be published. Only after the end, and once.
+    pub fn take_staged(&self) -> Result<Staged<P>> {
+        let shared = &self.shared;
+        let (Some(digest), Some(sink)) = (shared.digest.get(), &shared.sink) else {
+            return Err(Error::Closed("the stream has not ended"));
+        };
+        let content = match sink.take() {
+            Some(file) => Content::File(file),
+            None => Content::Block(lock(&shared.only).take().ok_or(Error::Closed("the content is taken"))?),
+        };
+        Ok(Staged::new(shared.engine, sink.store(), content, digest.clone()))
+    }
+
+    /// Stops the work and removes what was written, both without waiting. What was taken stays.
+    pub fn abort(&self) {
+        if !self.shared.engine.is_current() {
+            return;
+        }
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        lock(&self.shared.used).clear();
+        if let Ok(mut front) = self.front.try_lock() {
+            front.open = false;
+            front.block = Block::default();
+        }
+        if !self.shared.sink.as_ref().is_some_and(FileSink::holds_file) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        // Closing an unnamed file of 256 MiB takes 15-30 ms: not on the loop's thread.
+        self.shared.engine.spawn(move || drop(shared.sink.as_ref().and_then(FileSink::take)));
+    }
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for StreamWriter<P> {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
+    fn process(&self, index: u64, mut block: Block<P>) {
+        if !self.stopped.load(Ordering::Relaxed) {
+            block.smooth(&self.engine.slabs, |used| lock(&self.used).extend(used));
+            if let Err(error) = guarded(|| self.hash_and_write(index, &block)) {
+                self.fail(error);
+            }
+        }
+        if lock(&self.serial).hashers.is_empty() {
+            return self.retire(block);
+        }
+        self.lane.pass(index, block, |_, block| {
+            if !self.stopped.load(Ordering::Relaxed) {
+                let mut hash = lock(&self.serial);
+                block.parts().for_each(|part| hash.hashers.iter_mut().for_each(|hasher| hasher.update(part)));
+            }
+            self.retire(block);
+        });
+    }
+
+    fn hash_and_write(&self, index: u64, block: &Block<P>) -> Result<()> {
+        let offset = index * BLOCK as u64;
+        if let Some(tree) = &self.tree {
+            let value = subtree(offset, block.parts());
+            lock(tree).insert(index, value);
+        }
+        match &self.sink {
+            Some(sink) => sink.write(offset, block.len(), block.parts()),
+            None => Ok(()),
+        }
+    }
+
+    fn retire(&self, block: Block<P>) {
+        let len = block.len();
+        block.recycle(&self.engine.slabs, |used| lock(&self.used).extend(used));
+        let mut gate = lock(&self.gate);
+        gate.bytes -= len;
+        gate.blocks -= 1;
+        self.wake(gate);
+    }
+
+    fn fail(&self, error: Error) {
+        lock(&self.gate).error.get_or_insert(error);
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<()> {
+        lock(&self.gate).error.clone().map_or(Ok(()), Err)
+    }
+
+    fn wait_for(&self, bytes: usize, notify: Notify) {
+        let mut gate = lock(&self.gate);
+        gate.waiter = Some((bytes, notify));
+        self.wake(gate);
+    }
+
+    fn wake(&self, mut gate: MutexGuard<'_, Gate>) {
+        if gate.blocks == 0 {
+            self.idle.notify_all();
+        }
+        let bytes = gate.bytes;
+        if let Some((_, notify)) = gate.waiter.take_if(|(limit, _)| bytes <= *limit) {
+            let result = gate.error.clone().map_or(Ok(()), Err);
+            drop(gate);
+            notify(result);
+        }
+    }
+
+    fn wait_idle(&self) -> Result<()> {
+        let mut gate = lock(&self.gate);
+        while gate.blocks > 0 {
+            gate = self.idle.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+        gate.error.clone().map_or(Ok(()), Err)
+    }
+
+    fn hash_only_block(&self) -> Result<ContentDigest> {
+        let only = lock(&self.only);
+        let block = only.as_ref().ok_or(Error::Closed("the stream was aborted"))?;
+        let digest = ContentDigest::of(&self.algorithms, block.parts());
+        Ok(self.digest.get_or_init(|| digest).clone())
+    }
+
+    /// After the last block: the digest, and the file at its size.
+    fn end(&self, size: u64) -> Result<()> {
+        guarded(|| {
+            let mut hash = lock(&self.serial).clone();
+            hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
+            let digest = hash.finish(size, &self.algorithms);
+            if let Some(sink) = &self.sink {
+                sink.end(size)?;
+            }
+            self.digest.get_or_init(|| digest);
+            Ok(())
+        })
+    }
+}
