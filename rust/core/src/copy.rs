@@ -13,7 +13,7 @@ use crate::pass::{Pass, Passed, Sink, Source};
 use crate::pool::{Engine, guarded};
 use crate::read::{check_read, open_regular};
 use crate::store::{Key, Object, Store};
-use crate::write::{Content, Existing, Staged, StagedFile, publish, stage_for};
+use crate::write::{Content, Existing, Publication, Staged, StagedFile, publish, stage_for};
 
 /// How the bytes of a file become those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,27 +86,41 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     });
 }
 
+/// Where an object is exported to, and how.
+pub struct Export {
+    /// The file to be made; its directory exists.
+    pub path: PathBuf,
+    /// How its bytes come there.
+    pub link: Link,
+    /// Whether a file that is there already is replaced.
+    pub overwrite: bool,
+    /// Whether to keep to what every platform has.
+    pub portable: bool,
+}
+
 /// Writes the object that `open` gives to `path`, verified before it is visible there.
-#[allow(clippy::too_many_arguments)]
 pub fn export_file(
     engine: &'static Engine,
     open: impl FnOnce() -> Result<Object> + Send + 'static,
-    portable: bool,
-    path: PathBuf,
-    link: Link,
-    overwrite: bool,
+    export: Export,
     expected: Expected,
     cancel: CancelToken,
     done: impl FnOnce(Result<()>) + Send + 'static,
 ) {
     engine.spawn(move || {
         let prepared = guarded(|| {
+            if export.link == Link::Hardlink {
+                let message =
+                    "an object cannot be exported as a hard link: changing the file would change it";
+                return Err(Error::Invalid(message.into()));
+            }
             let object = open()?;
             object.check_size(&expected)?;
-            let (target, key) = target_of(&path, portable)?;
+            let (target, key) = target_of(&export.path, export.portable)?;
             let original = Original { file: object.file, path: object.path, size: expected.size };
             let staged = stage_for(&target, expected.size)?;
-            let pass = transfer(&original, staged, expected.size, expected.algorithms(), link, cancel)?;
+            let pass =
+                transfer(&original, staged, expected.size, expected.algorithms(), export.link, cancel)?;
             Ok((original.path, target, key, pass))
         });
         match prepared {
@@ -115,8 +129,8 @@ pub fn export_file(
                 done(guarded(|| {
                     let (digest, mut file) = arrived(passed?, linked)?;
                     check_read(&source, &expected, &digest)?;
-                    let existing = if overwrite { Existing::Replace } else { Existing::Refuse };
-                    publish(&target, &mut file, &key, &expected, existing).map(drop)
+                    let existing = if export.overwrite { Existing::Replace } else { Existing::Refuse };
+                    publish(&target, &mut file, &Publication { key, expected, existing }).map(drop)
                 }));
             }),
         }

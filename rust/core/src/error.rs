@@ -101,10 +101,4 @@ impl Error {
     pub(crate) fn corrupt(path: &Path, expected: impl ToString, actual: impl ToString) -> Self {
         Error::Corrupt { path: path.to_owned(), expected: expected.to_string(), actual: actual.to_string() }
     }
-
-    /// A short write or read that no error explains.
-    pub(crate) fn incomplete(operation: &'static str, path: &Path) -> Self {
-        let kind = if operation == "write" { io::ErrorKind::WriteZero } else { io::ErrorKind::UnexpectedEof };
-        Error::Io { operation, path: path.to_owned(), source: Arc::new(kind.into()) }
-    }
 }

@@ -10,7 +10,7 @@ use crate::error::{Context as _, Error, Result};
 pub(crate) fn write_all_at(file: &File, path: &Path, mut data: &[u8], mut offset: u64) -> Result<()> {
     while !data.is_empty() {
         match retrying(|| system::write_at(file, data, offset)).context("write", path)? {
-            0 => return Err(Error::incomplete("write", path)),
+            0 => return Err(std::io::ErrorKind::WriteZero).context("write", path),
             written => {
                 data = &data[written..];
                 offset += written as u64;
@@ -50,10 +50,16 @@ pub(crate) fn read_into_slab(
     let filled = read_at(file, path, &mut slab.spare_capacity_mut()[..len], offset)?;
     // SAFETY: `read_at` reports how many bytes it initialised at the start of the spare capacity.
     unsafe { slab.set_len(old + filled) };
-    if filled < len {
-        return Err(Error::incomplete("read", path));
+    require_full(path, offset, filled, len)
+}
+
+/// A file that ends early lost its end after its size was looked at.
+pub(crate) fn require_full(path: &Path, offset: u64, filled: usize, len: usize) -> Result<()> {
+    if filled == len {
+        return Ok(());
     }
-    Ok(())
+    let whole = offset + len as u64;
+    Err(Error::corrupt(path, format!("{whole} bytes or more"), format!("{} bytes", offset + filled as u64)))
 }
 
 fn retrying(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {

@@ -176,9 +176,8 @@ impl Running {
             (Source::File(file, path), Sink::Memory(region)) => {
                 // SAFETY: block `index` was claimed by this strand alone.
                 let memory = unsafe { region.slice(offset, len) };
-                if io::read_at(file, path, memory, offset)? < len {
-                    return Err(Error::incomplete("read", path));
-                }
+                let filled = io::read_at(file, path, memory, offset)?;
+                io::require_full(path, offset, filled, len)?;
                 // SAFETY: all of `memory` was initialised by the read, and nobody writes to it now.
                 let data = unsafe { &*(std::ptr::from_ref(memory) as *const [u8]) };
                 self.hash(index, data);

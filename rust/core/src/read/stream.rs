@@ -225,9 +225,8 @@ impl<B: Buffer> Shared<B> {
         }
         let object = self.open()?;
         let offset = index * self.chunk_size;
-        if io::read_at(&object.file, &object.path, memory, offset)? < memory.len() {
-            return Err(Error::incomplete("read", &object.path));
-        }
+        let filled = io::read_at(&object.file, &object.path, memory, offset)?;
+        io::require_full(&object.path, offset, filled, memory.len())?;
         if let Some(unit) = self.unit {
             let first = offset / unit as u64;
             for (index, part) in (first..).zip(initialised(memory).chunks(unit)) {

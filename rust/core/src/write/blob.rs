@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::block::Block;
-use super::{Existing, Published, StagedFile, publish};
+use super::{Publication, Published, StagedFile, publish};
 use crate::cancel::CancelToken;
-use crate::digest::{ContentDigest, Expected};
+use crate::digest::ContentDigest;
 use crate::error::{Error, Result};
 use crate::fs::reserve;
 use crate::io;
 use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
 use crate::slab::BLOCK;
-use crate::store::{Key, Store};
+use crate::store::Store;
 
 /// Where complete content is.
 pub(crate) enum Content<P> {
@@ -45,20 +45,20 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
         &self.digest
     }
 
-    /// Publishes the content under `key`, after checking that it is what is `expected`. The chunks
-    /// that it held come back with the result, to be dropped where they belong.
-    pub fn publish<D>(mut self, key: Key, expected: Expected, done: D)
+    /// Publishes the content, after checking that it is what is expected. The chunks that it held
+    /// come back with the result, to be dropped where they belong.
+    pub fn publish<D>(mut self, publication: Publication, done: D)
     where
         D: FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
     {
         let (engine, store) = (self.engine, Arc::clone(&self.store));
         let content = self.content.take();
-        let checked = expected.check_given(&self.digest);
+        let checked = publication.expected.check_given(&self.digest);
         engine.spawn(move || match content {
             Some(Content::File(mut file)) => {
                 let result = guarded(|| {
                     checked?;
-                    publish(&store, &mut file, &key, &expected, Existing::Heal)
+                    publish(&store, &mut file, &publication)
                 });
                 drop(file);
                 done(result, None);
@@ -68,7 +68,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
                     checked?;
                     let mut file = store.stage()?;
                     write_parts(&file, block.parts())?;
-                    publish(&store, &mut file, &key, &expected, Existing::Heal)
+                    publish(&store, &mut file, &publication)
                 });
                 let mut chunks = Vec::new();
                 block.recycle(&engine.slabs, |used| chunks = used);
@@ -97,14 +97,13 @@ fn write_parts<'a>(file: &StagedFile, parts: impl Iterator<Item = &'a [u8]>) -> 
     Ok(())
 }
 
-/// Writes `data` and publishes it under `key`, in one job where it is small. If `expected` has a
-/// hash, the data is checked against it first. The data comes back with the result.
+/// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is
+/// checked against it first. The data comes back with the result.
 pub fn write_blob<P, D>(
     engine: &'static Engine,
     store: Arc<Store>,
-    key: Key,
     data: P,
-    expected: Expected,
+    publication: Publication,
     cancel: CancelToken,
     done: D,
 ) where
@@ -114,14 +113,15 @@ pub fn write_blob<P, D>(
     let data = Arc::new(data);
     engine.spawn(move || {
         if (*data).as_ref().len() > BLOCK {
-            return write_large(engine, store, key, data, expected, cancel, done);
+            return write_large(engine, store, data, publication, cancel, done);
         }
         let result = guarded(|| {
             let data = (*data).as_ref();
+            let expected = &publication.expected;
             expected.check_given(&ContentDigest::of(&expected.algorithms(), std::iter::once(data)))?;
             let mut file = store.stage()?;
             io::write_all_at(file.file(), file.path(), data, 0)?;
-            publish(&store, &mut file, &key, &expected, Existing::Heal)
+            publish(&store, &mut file, &publication)
         });
         done(result, data);
     });
@@ -139,9 +139,8 @@ impl<P: AsRef<[u8]>> AsRef<[u8]> for Kept<P> {
 fn write_large<P, D>(
     engine: &'static Engine,
     store: Arc<Store>,
-    key: Key,
     data: Arc<P>,
-    expected: Expected,
+    publication: Publication,
     cancel: CancelToken,
     done: D,
 ) where
@@ -157,14 +156,14 @@ fn write_large<P, D>(
         source: Source::Memory(Box::new(Kept(Arc::clone(&data)))),
         sink: Sink::Staged(staged),
         size,
-        algorithms: expected.algorithms(),
+        algorithms: publication.expected.algorithms(),
         cancel,
     };
     pass.start(engine, move |passed| {
         let result = guarded(|| {
             let (digest, mut file) = passed?.into_staged()?;
-            expected.check_given(&digest)?;
-            publish(&store, &mut file, &key, &expected, Existing::Heal)
+            publication.expected.check_given(&digest)?;
+            publish(&store, &mut file, &publication)
         });
         done(result, data);
     });

@@ -22,44 +22,61 @@ pub enum Published {
 
 /// What to do about a name that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
-    /// Keep what is there if it is the content, replace it otherwise.
+pub enum Existing {
+    /// Keep what is there if it is the content, replace it otherwise: the name says what it must be.
     Heal,
+    /// Keep what is there if it is the content, fail with "already exists" otherwise.
+    Keep,
     /// Fail with "already exists".
     Refuse,
     /// Replace it in any case.
     Replace,
 }
 
+/// A name to be given, and to what.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Where the object will be.
+    pub key: Key,
+    /// What it is.
+    pub expected: Expected,
+    /// What to do if the name is taken.
+    pub existing: Existing,
+}
+
 /// A name may vanish between the attempt to take it and the look at who has it; a process that
 /// deletes it each time would have to win this many races.
 const ATTEMPTS: usize = 100;
 
-/// Publishes `staged`, which holds the `expected` content, under `key`.
+/// Publishes `staged`, which holds the expected content.
 ///
 /// The order is what keeps a crash from showing anything but the whole object: the bytes are
 /// written and counted, then (if durable) on the device, then named, then the names are on it.
 pub(crate) fn publish(
     store: &Store,
     staged: &mut StagedFile,
-    key: &Key,
-    expected: &Expected,
-    existing: Existing,
+    publication: &Publication,
 ) -> Result<Published> {
+    let Publication { key, expected, .. } = publication;
     staged.check_size(expected.size)?;
     if store.durable() {
         staged.file().sync_all().context("fsync", staged.path())?;
     }
     let (parent, made) = open_or_make_parent(store.open_root()?, key)?;
     for _ in 0..ATTEMPTS {
-        match parent.link(staged, key.name()) {
-            Ok(()) => return sync(store, &*parent, key, made, Published::Created),
+        let published = match parent.link(staged, key.name()) {
+            Ok(()) => Some(Published::Created),
             Err(error) if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => {
-                if let Some(published) = settle(store, staged, &*parent, key, expected, existing, error)? {
-                    return sync(store, &*parent, key, made, published);
-                }
+                settle(store, staged, &*parent, publication, error)?
             }
             Err(error) => return Err(error),
+        };
+        if let Some(published) = published {
+            if store.durable() {
+                parent.sync()?;
+                store.sync_way(key, made)?;
+            }
+            return Ok(published);
         }
     }
     Err(io::ErrorKind::ResourceBusy).context("publish", &parent.path().join(key.name()))
@@ -70,15 +87,14 @@ fn settle(
     store: &Store,
     staged: &mut StagedFile,
     parent: &dyn Directory,
-    key: &Key,
-    expected: &Expected,
-    existing: Existing,
+    publication: &Publication,
     taken: Error,
 ) -> Result<Option<Published>> {
+    let Publication { key, expected, existing } = publication;
     match existing {
         Existing::Refuse => return Err(taken),
         Existing::Replace => {}
-        Existing::Heal => match sound(parent, key, expected) {
+        Existing::Heal | Existing::Keep => match sound(parent, key, expected) {
             Ok(file) => {
                 if store.durable() {
                     file.sync_all().context("fsync", &parent.path().join(key.name()))?;
@@ -86,7 +102,8 @@ fn settle(
                 return Ok(Some(Published::Existed));
             }
             Err(Error::Missing { .. }) => return Ok(None),
-            Err(Error::Corrupt { .. }) => {}
+            Err(Error::Corrupt { .. }) if *existing == Existing::Heal => {}
+            Err(Error::Corrupt { .. }) => return Err(taken),
             Err(error) => return Err(error),
         },
     }
@@ -108,18 +125,4 @@ fn sound(parent: &dyn Directory, key: &Key, expected: &Expected) -> Result<File>
         None => Ok(file),
         Some((expected, actual)) => Err(Error::Corrupt { path, expected, actual }),
     }
-}
-
-fn sync(
-    store: &Store,
-    parent: &dyn Directory,
-    key: &Key,
-    made: bool,
-    published: Published,
-) -> Result<Published> {
-    if store.durable() {
-        parent.sync()?;
-        store.sync_way(key, made)?;
-    }
-    Ok(published)
 }

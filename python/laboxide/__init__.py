@@ -1,0 +1,54 @@
+"""Content-addressed storages for async Python, with a Rust core."""
+
+from __future__ import annotations
+
+from laboxide import _native
+from laboxide.contract import Digest, GetStreamDigest, Storage, StreamDigest, TagMap
+from laboxide.digest import (
+    ALGORITHMS,
+    DigestedStream,
+    Hasher,
+    digest_data,
+    digest_stream,
+    hash_file,
+)
+from laboxide.errors import CorruptDataError, DigestMismatchError, LaboxideError, NoStorageData
+from laboxide.file import FileStat, FileStorage
+from laboxide.memory import MemoryPointer, MemoryStorage
+from laboxide.pointer import FilePointer
+from laboxide.router import FileKey, FileRouter, content_router
+
+__all__ = (
+    "ALGORITHMS",
+    "CorruptDataError",
+    "Digest",
+    "DigestMismatchError",
+    "DigestedStream",
+    "FileKey",
+    "FilePointer",
+    "FileRouter",
+    "FileStat",
+    "FileStorage",
+    "GetStreamDigest",
+    "Hasher",
+    "LaboxideError",
+    "MemoryPointer",
+    "MemoryStorage",
+    "NoStorageData",
+    "Storage",
+    "StreamDigest",
+    "TagMap",
+    "content_router",
+    "digest_data",
+    "digest_stream",
+    "hash_file",
+)
+
+if _native.DEBUG:  # pragma: no cover - tests run on what users get
+    import warnings
+
+    warnings.warn(
+        "laboxide was built without optimisation and is many times slower than it should be",
+        RuntimeWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,89 @@
+"""The stream of chunks of one object."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from laboxide import _bridge
+from laboxide.errors import NoStorageData
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from laboxide._native import Reader
+
+
+class ObjectStream(AsyncGenerator[bytes, None]):
+    """Yields the chunks of an object, read ahead by the engine.
+
+    A class and not a generator function: nothing but the native reader is held between two chunks,
+    so it can be left at any point, closed or not, without a task or scope that would notice.
+
+    Args:
+        open_reader: Makes the reader when the first chunk is asked for.
+        elsewhere: Finds another reader if there is no object where the first one looked.
+    """
+
+    def __init__(
+        self, open_reader: Callable[[], Reader], elsewhere: Callable[[], Awaitable[Reader | None]]
+    ) -> None:
+        self._open_reader = open_reader
+        self._elsewhere = elsewhere
+        self._reader: Reader | None = None
+        self._closed = False
+        self._running = False
+
+    async def __anext__(self) -> bytes:
+        if self._closed:
+            raise StopAsyncIteration
+        if self._running:
+            raise RuntimeError("another task is waiting for the next chunk of this stream")
+        self._running = True
+        try:
+            return await self._next()
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            self._running = False
+
+    async def _next(self) -> bytes:
+        if self._reader is None:
+            self._reader = self._open_reader()
+            try:
+                return await _next_of(self._reader)
+            except NoStorageData:
+                reader = await self._elsewhere()
+                if reader is None:
+                    raise
+                self._reader = reader
+        return await _next_of(self._reader)
+
+    def _close(self) -> None:
+        self._closed = True
+        if self._reader is not None:
+            self._reader.close()
+
+    async def aclose(self) -> None:
+        """Stop reading. The stream has ended then, wherever it was."""
+        self._close()
+
+    async def asend(self, value: None, /) -> bytes:
+        """Return the next chunk; there is nothing that could be sent."""
+        if value is not None:
+            raise TypeError(f"nothing can be sent to a stream of bytes, not {value!r}")
+        return await self.__anext__()
+
+    async def athrow(self, typ: Any, val: Any = None, tb: Any = None, /) -> bytes:
+        """Close the stream and raise the exception in its place."""
+        self._close()
+        return await super().athrow(typ, val, tb)
+
+
+async def _next_of(reader: Reader) -> bytes:
+    while (chunk := reader.next()) is None:
+        await _bridge.run(reader.wait)
+    if reader.pause_due():
+        await _bridge.current_hub().checkpoint()
+    return chunk

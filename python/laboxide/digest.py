@@ -1,0 +1,231 @@
+"""Digests of data, streams and files, hashed natively."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+from laboxide import _bridge
+from laboxide._native import ALGORITHMS, BLOCK, Hasher, Store, Writer, hash_file as _hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+
+    from typing_extensions import Buffer
+
+    from laboxide.contract import Digest, GetStreamDigest, StreamDigest
+
+__all__ = ("ALGORITHMS", "DigestedStream", "Hasher", "digest_data", "digest_stream", "hash_file")
+
+
+def digest_data(
+    data: Buffer,
+    *,
+    content_type: str,
+    content_encoding: str | None = None,
+    algorithm: str = "blake3",
+    algorithms: Sequence[str] | None = None,
+) -> Digest:
+    """Return the digest of `data`.
+
+    Args:
+        data: Any contiguous buffer.
+        content_type: The MIME type of the data.
+        content_encoding: The encoding of the data, if it has one.
+        algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
+        algorithms: Several algorithms instead of one. The first names the content, the hashes of
+            the others are in the digest's ``content_hashes``.
+
+    Raises:
+        TypeError: `data` is not a contiguous buffer.
+        ValueError: An algorithm is unknown, or named twice.
+    """
+    names = _algorithm_names(algorithm, algorithms)
+    hashes = [(name, Hasher(name, data).hexdigest()) for name in names]
+    return _digest((memoryview(data).nbytes, hashes), content_type, content_encoding)
+
+
+def digest_stream(
+    source: AsyncIterable[bytes],
+    *,
+    content_type: str,
+    content_encoding: str | None = None,
+    algorithm: str = "blake3",
+    algorithms: Sequence[str] | None = None,
+) -> tuple[DigestedStream, GetStreamDigest]:
+    """Return a stream of the same chunks, and a function that tells the digest of what it yielded.
+
+    Both are what `Storage.write_data_stream` takes, of any storage. Those of laboxide recognise the
+    pair and let the engine hash while it writes, in one pass off the event loop.
+
+    Args:
+        source: The chunks: ``bytes``, or other contiguous buffers.
+        content_type: The MIME type of the data.
+        content_encoding: The encoding of the data, if it has one.
+        algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
+        algorithms: Several algorithms instead of one, as for `digest_data`.
+
+    Raises:
+        TypeError: `source` is not an async iterable.
+        ValueError: An algorithm is unknown, or named twice.
+    """
+    names = _algorithm_names(algorithm, algorithms)
+    if not hasattr(source, "__aiter__"):
+        raise TypeError(f"source must be an async iterable of bytes, not {type(source).__name__!r}")
+    stream = DigestedStream(source, names, content_type, content_encoding)
+    return stream, stream.get_digest
+
+
+async def hash_file(
+    path: str | os.PathLike[str],
+    *,
+    content_type: str = "application/octet-stream",
+    content_encoding: str | None = None,
+    algorithm: str = "blake3",
+    algorithms: Sequence[str] | None = None,
+) -> Digest:
+    """Return the digest of a file, hashed off the event loop and, for BLAKE3, on all cores.
+
+    Args:
+        path: A regular file. Symbolic links are followed.
+        content_type: The MIME type of the data.
+        content_encoding: The encoding of the data, if it has one.
+        algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
+        algorithms: Several algorithms instead of one, as for `digest_data`.
+
+    Raises:
+        OSError: The file cannot be read; ``filename`` says which.
+        ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
+    """
+    names = _algorithm_names(algorithm, algorithms)
+    hashed = await _bridge.run(_hash_file, os.fspath(path), names)
+    return _digest(hashed, content_type, content_encoding)
+
+
+class DigestedStream:
+    """The chunks of a source, hashed natively on their way. Made by `digest_stream`."""
+
+    def __init__(
+        self,
+        source: AsyncIterable[bytes],
+        algorithms: list[str],
+        content_type: str,
+        content_encoding: str | None,
+    ) -> None:
+        self._source = source
+        self._iterator: AsyncIterator[bytes] | None = None
+        self._algorithms = algorithms
+        self._content_type = content_type
+        self._content_encoding = content_encoding
+        self._writer = Writer(algorithms)
+        self._complete = False
+        # One bound method for good, so that a storage can tell that it belongs to this stream.
+        self.get_digest: GetStreamDigest = self._get_digest
+
+    def __aiter__(self) -> DigestedStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._complete:
+            raise StopAsyncIteration
+        if self._iterator is None:
+            self._iterator = aiter(self._source)
+        try:
+            chunk = await anext(self._iterator)
+        except StopAsyncIteration:
+            await self._end()
+            raise
+        await feed(self._writer, chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the source, if it can be closed. The digest so far remains."""
+        for closable in (self._iterator, self._source):
+            if (aclose := getattr(closable, "aclose", None)) is not None:
+                await aclose()
+                return
+
+    def _get_digest(self, *, allow_incomplete: bool = False) -> StreamDigest:
+        if not (self._complete or allow_incomplete):
+            raise ValueError("The stream has not been read to its end.")
+        digest = _digest(self._writer.digest(), self._content_type, self._content_encoding)
+        return cast("StreamDigest", {**digest, "is_complete": self._complete})
+
+    async def _end(self) -> None:
+        await _bridge.run(self._writer.finish)
+        self._complete = True
+
+    async def write_into(self, store: Store) -> Writer:
+        """Feed all of the source to a writer of `store`, past this stream's own iteration."""
+        self._iterator = aiter(self._source)
+        self._writer = Writer(self._algorithms, store)
+        try:
+            await feed_all(self._writer, self._iterator)
+            await self._end()
+        except BaseException:
+            self._writer.abort()
+            await self.aclose()
+            raise
+        return self._writer
+
+
+def claim(stream: object, get_digest: GetStreamDigest) -> DigestedStream | None:
+    """Return `stream` if it and `get_digest` are a pair of ours of which nothing was read yet."""
+    if isinstance(stream, DigestedStream) and get_digest is stream.get_digest:
+        untouched = stream._iterator is None and not stream._complete  # noqa: SLF001
+        return stream if untouched else None
+    return None
+
+
+async def feed_all(writer: Writer, source: AsyncIterable[Buffer]) -> None:
+    """Feed every chunk of `source` to `writer`, waiting only when its queue is full."""
+    native_feed = writer.feed
+    async for chunk in source:
+        if type(chunk) is not bytes:
+            await feed(writer, chunk)
+        elif flow := native_feed(chunk):
+            await _bridge.relax(writer, flow)
+
+
+async def feed(writer: Writer, chunk: Buffer) -> None:
+    """Feed one chunk. Buffers that may change are copied a block at a time."""
+    for piece in (chunk,) if type(chunk) is bytes else _pieces(chunk):
+        if flow := writer.feed(piece):
+            await _bridge.relax(writer, flow)
+
+
+def _pieces(chunk: Buffer) -> Iterator[Buffer]:
+    try:
+        view = memoryview(chunk).cast("B")
+    except TypeError as error:
+        kind = type(chunk).__name__
+        raise TypeError(f"a chunk must be contiguous and bytes-like, not {kind!r}") from error
+    for start in range(0, view.nbytes, BLOCK):
+        yield view[start : start + BLOCK]
+
+
+def _algorithm_names(algorithm: str, algorithms: Sequence[str] | None) -> list[str]:
+    names = [algorithm] if algorithms is None else list(algorithms)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"algorithms must be named, each once, not {algorithms!r}")
+    for name in names:
+        if name not in ALGORITHMS:
+            known = ", ".join(ALGORITHMS)
+            raise ValueError(f"unknown hash algorithm {name!r}: known are {known}")
+    return names
+
+
+def _digest(
+    hashed: tuple[int, list[tuple[str, str]]], content_type: str, content_encoding: str | None
+) -> Digest:
+    size, [(algorithm, content_hash), *others] = hashed
+    digest: dict[str, Any] = {
+        "content_encoding": content_encoding,
+        "content_type": content_type,
+        "content_hash_algorithm": algorithm,
+        "content_hash": content_hash,
+        "content_size": size,
+    }
+    if others:
+        digest["content_hashes"] = dict(others)
+    return cast("Digest", digest)

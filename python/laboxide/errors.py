@@ -1,0 +1,50 @@
+"""The exceptions of laboxide that are not Python's own.
+
+System errors are plain ``OSError`` subclasses with ``errno`` and ``filename``; bad arguments are
+``ValueError`` or ``TypeError``.
+"""
+
+from __future__ import annotations
+
+__all__ = ("CorruptDataError", "DigestMismatchError", "LaboxideError", "NoStorageData")
+
+
+class LaboxideError(Exception):
+    """The base of the exceptions that only laboxide raises."""
+
+
+class NoStorageData(LaboxideError, FileNotFoundError):  # noqa: N818 - the name is Labox's
+    """There is no object where the config says.
+
+    It is a ``FileNotFoundError``, too: ``filename`` is where the object was looked for.
+    """
+
+
+class CorruptDataError(LaboxideError):
+    """What is stored is not what its config promises.
+
+    Attributes:
+        expected: The size, hash or kind that was promised.
+        actual: What was found in its place.
+        path: The object, or None where the data has no path.
+    """
+
+    def __init__(self, expected: str, actual: str, path: str | None = None) -> None:
+        super().__init__(expected, actual, path)
+        self.expected = expected
+        self.actual = actual
+        self.path = path
+
+    def __str__(self) -> str:
+        where = "the stored data" if self.path is None else self.path
+        return f"{where} is corrupt: expected {self.expected}, found {self.actual}"
+
+
+class DigestMismatchError(CorruptDataError, ValueError):
+    """The data handed to a storage is not what the digest handed with it describes.
+
+    Raised before anything is stored.
+    """
+
+    def __str__(self) -> str:
+        return f"the data does not match its digest: expected {self.expected}, found {self.actual}"

@@ -1,0 +1,84 @@
+"""What a file storage returns for a write, and how it is read again, from whatever it came."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypedDict, cast
+
+from laboxide._native import check_hash, check_key
+
+if TYPE_CHECKING:
+    from laboxide.contract import Digest
+
+__all__ = ("FilePointer",)
+
+
+class FilePointer(TypedDict):
+    """All that it takes to find an object and to verify it."""
+
+    root: str
+    """The absolute path of the storage's root when the object was written."""
+    key: str
+    """The path below the root, its components joined by "/"."""
+    algorithm: str
+    """The algorithm of `hash`."""
+    hash: str
+    """The hash of the content in hexadecimal."""
+    size: int
+    """The size of the content in bytes."""
+
+
+def parse_pointer(config: object) -> FilePointer:
+    """Return `config` as a pointer, after checking all of it: it may come from anywhere.
+
+    Raises:
+        TypeError: It is not a mapping, or one of its values is of the wrong type.
+        ValueError: One of its values is missing, or is not what a pointer can have.
+    """
+    if not isinstance(config, Mapping):
+        raise TypeError(f"a file pointer is a mapping, not {config!r}")
+    for name, kind in _FIELDS.items():
+        if name not in config:
+            raise ValueError(f"the file pointer {config!r} has no {name!r}")
+        if type(config[name]) is not kind:
+            raise TypeError(
+                f"{name!r} of a file pointer is of type {kind.__name__}, not {config[name]!r}"
+            )
+    check_key(config["key"])
+    check_hash(config["algorithm"], config["hash"])
+    check_size(config["size"])
+    if "\0" in config["root"]:
+        raise ValueError(f"'root' of a file pointer is a path, not {config['root']!r}")
+    return cast("FilePointer", config)
+
+
+_FIELDS = {"root": str, "key": str, "algorithm": str, "hash": str, "size": int}
+
+
+def check_digest(digest: Digest) -> None:
+    """Refuse a digest by which nothing can be stored.
+
+    Raises:
+        TypeError: Its size is not an integer or its hash not a string.
+        ValueError: Its algorithm is unknown, its hash not one of that algorithm, its size negative.
+    """
+    algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
+    if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
+        raise TypeError(f"a digest names its algorithm and hash by strings, not {digest!r}")
+    check_hash(algorithm, content_hash)
+    check_size(digest["content_size"])
+
+
+def check_size(size: object) -> None:
+    """Refuse what is not a number of bytes that a file can have."""
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise TypeError(f"a size is an integer, not {size!r}")
+    if not 0 <= size < 1 << 63:
+        raise ValueError(f"a size is a number of bytes from 0 on, not {size!r}")
+
+
+def foreign_root(pointer: FilePointer, own_root: str) -> str | None:
+    """Return the root that `pointer` names, if it is another than `own_root` and could be one."""
+    root = pointer["root"]
+    return root if os.path.isabs(root) and os.path.normpath(root) != own_root else None

@@ -1,0 +1,127 @@
+//! Values that cross the boundary: errors, digests, algorithms.
+
+use std::io;
+use std::path::Path;
+use std::str::FromStr as _;
+
+use laboxide_core::Error;
+use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
+use laboxide_core::store::Key;
+use laboxide_core::write::{Existing, Publication};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// A digest as Python gets it: the size and (algorithm, hash) pairs.
+pub(crate) type DigestTuple = (u64, Vec<(&'static str, String)>);
+
+pub(crate) fn digest_tuple(digest: &ContentDigest) -> DigestTuple {
+    (digest.size, digest.hashes.iter().map(|(algorithm, hash)| (algorithm.name(), hash.clone())).collect())
+}
+
+pub(crate) fn algorithms(names: &[String]) -> PyResult<Vec<Algorithm>> {
+    names.iter().map(|name| Algorithm::from_str(name).map_err(to_py)).collect()
+}
+
+/// What an object must be: its size and, if it is to be checked, algorithm and hash.
+#[derive(FromPyObject)]
+pub(crate) struct ExpectedArgument(u64, Option<(String, String)>);
+
+impl ExpectedArgument {
+    pub(crate) fn parse(self) -> PyResult<Expected> {
+        let Self(size, hash) = self;
+        let hash = hash.map(|(name, hash)| {
+            let algorithm = Algorithm::from_str(&name).map_err(to_py)?;
+            algorithm.check_hash(&hash).map_err(to_py)?;
+            PyResult::Ok((algorithm, hash))
+        });
+        Ok(Expected { size, hash: hash.transpose()? })
+    }
+}
+
+/// The name, what it stands for, and whether that follows from the name: something else that has it
+/// is then replaced, and otherwise left alone.
+pub(crate) fn publication(key: &str, expected: ExpectedArgument, heal: bool) -> PyResult<Publication> {
+    let existing = if heal { Existing::Heal } else { Existing::Keep };
+    Ok(Publication { key: self::key(key)?, expected: expected.parse()?, existing })
+}
+
+pub(crate) fn key(text: &str) -> PyResult<Key> {
+    Key::parse(text).map_err(to_py)
+}
+
+/// Refuses a key that does not stay below the root.
+#[pyfunction]
+#[pyo3(name = "check_key", signature = (text, /))]
+pub(crate) fn check_key(text: &str) -> PyResult<()> {
+    key(text).map(drop)
+}
+
+/// Refuses an unknown algorithm and anything but a lower-case hexadecimal hash of its length.
+#[pyfunction]
+#[pyo3(signature = (algorithm, hash, /))]
+pub(crate) fn check_hash(algorithm: &str, hash: &str) -> PyResult<()> {
+    Algorithm::from_str(algorithm).and_then(|algorithm| algorithm.check_hash(hash)).map_err(to_py)
+}
+
+/// The exception for an error of the engine. Needs the interpreter, which every caller is attached to.
+pub(crate) fn to_py(error: Error) -> PyErr {
+    let message = error.to_string();
+    match error {
+        Error::Io { operation, path, source } => os_error(operation, &path, &source),
+        Error::Missing { path } => {
+            raise("NoStorageData", (2, "No data in the storage", path.into_os_string()))
+        }
+        Error::Corrupt { path, expected, actual } => {
+            raise("CorruptDataError", (expected, actual, path.into_os_string()))
+        }
+        Error::Mismatch { expected, actual } => raise("DigestMismatchError", (expected, actual)),
+        Error::Invalid(_) => PyValueError::new_err(message),
+        Error::Closed(_) | Error::Cancelled | Error::Forked | Error::Panicked(_) => {
+            PyRuntimeError::new_err(message)
+        }
+    }
+}
+
+/// Classes that inherit from two bases are written in Python.
+fn raise<A>(class: &str, arguments: A) -> PyErr
+where
+    A: for<'py> pyo3::call::PyCallArgs<'py>,
+{
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    Python::attach(|py| {
+        let module = MODULE.get_or_try_init(py, || PyResult::Ok(py.import("laboxide.errors")?.unbind()));
+        let made = module.and_then(|module| {
+            let class = module.bind(py).getattr(class)?.cast_into::<PyType>()?;
+            class.call1(arguments)
+        });
+        made.map_or_else(|error| error, PyErr::from_value)
+    })
+}
+
+fn os_error(operation: &str, path: &Path, source: &io::Error) -> PyErr {
+    let text = source.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+    let path = path.as_os_str().to_owned();
+    #[cfg(windows)]
+    let error = PyOSError::new_err((errno_of(source.kind()), text, path, source.raw_os_error()));
+    #[cfg(not(windows))]
+    let error = PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text, path));
+    Python::attach(|py| {
+        // The note is a help for readers; without it the error says what it is all the same.
+        let _ = error.add_note(py, format!("laboxide could not {operation} it"));
+    });
+    error
+}
+
+/// The number of an error that no system call gave.
+fn errno_of(kind: io::ErrorKind) -> i32 {
+    match kind {
+        io::ErrorKind::NotFound => 2,
+        io::ErrorKind::ResourceBusy => 16,
+        io::ErrorKind::AlreadyExists => 17,
+        io::ErrorKind::NotADirectory => 20,
+        _ => 5,
+    }
+}

@@ -1,0 +1,127 @@
+//! Hashing, in the shape of hashlib.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::{Mutex, MutexGuard};
+
+use laboxide_core::digest::{Algorithm, Hasher};
+use laboxide_core::pool::Engine;
+use laboxide_core::read;
+use pyo3::IntoPyObjectExt as _;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::bytes::View;
+use crate::completions::Ticket;
+use crate::convert::{algorithms, digest_tuple, to_py};
+
+/// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
+const DETACH_ABOVE: usize = 2048;
+
+/// Signals are looked at between slices of this size, which take about 10 ms.
+const SLICE: usize = 16 << 20;
+
+/// An incremental hash. Safe to share between threads; each update is taken in as a whole.
+#[pyclass(frozen, name = "Hasher", module = "laboxide._native")]
+pub(crate) struct PyHasher {
+    algorithm: Algorithm,
+    state: Mutex<Hasher>,
+}
+
+impl PyHasher {
+    fn lock(&self) -> PyResult<MutexGuard<'_, Hasher>> {
+        self.state.lock().map_err(|_| PyRuntimeError::new_err("an update of this hasher has failed"))
+    }
+
+    /// Locks without the interpreter: another thread may hold the lock and want the interpreter.
+    fn finalize(&self, py: Python<'_>) -> PyResult<[u8; 32]> {
+        py.detach(|| Ok(self.lock()?.finalize()))
+    }
+}
+
+#[pymethods]
+impl PyHasher {
+    #[new]
+    #[pyo3(signature = (algorithm = "blake3", data = None, /))]
+    fn new(py: Python<'_>, algorithm: &str, data: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let algorithm = Algorithm::from_str(algorithm).map_err(to_py)?;
+        let hasher = Self { algorithm, state: Mutex::new(Hasher::new(algorithm)) };
+        data.map_or(Ok(()), |data| hasher.update(py, data))?;
+        Ok(hasher)
+    }
+
+    /// Takes in the next bytes, from any contiguous buffer.
+    #[pyo3(signature = (data, /))]
+    fn update(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let view = View::of(data)?;
+        let data = view.as_slice();
+        if data.len() <= DETACH_ABOVE {
+            if let Ok(mut hasher) = self.state.try_lock() {
+                hasher.update(data);
+                return Ok(());
+            }
+        }
+        py.detach(|| {
+            let mut hasher = self.lock()?;
+            for slice in data.chunks(SLICE) {
+                hasher.update(slice);
+                if data.len() > SLICE {
+                    Python::attach(|py| py.check_signals())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The hash of everything so far, as bytes.
+    fn digest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.finalize(py)?))
+    }
+
+    /// The hash of everything so far, as lower-case hexadecimal digits.
+    fn hexdigest(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.finalize(py)?.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// A second hasher that goes on from the same bytes.
+    fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        let state = py.detach(|| PyResult::Ok(self.lock()?.clone()))?;
+        Ok(Self { algorithm: self.algorithm, state: Mutex::new(state) })
+    }
+
+    #[getter]
+    fn name(&self) -> &'static str {
+        self.algorithm.name()
+    }
+
+    #[getter]
+    fn digest_size(&self) -> usize {
+        self.algorithm.digest_size()
+    }
+
+    #[getter]
+    fn block_size(&self) -> usize {
+        self.algorithm.block_size()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<laboxide.Hasher {}>", self.algorithm)
+    }
+}
+
+/// Hashes a regular file with each of the algorithms.
+#[pyfunction]
+#[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
+pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Vec<String>) -> PyResult<()> {
+    let done = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
+    read::hash_file(Ticket::engine(), path, algorithms(&names)?, ticket.token(), done);
+    Ok(())
+}
+
+/// To be called in a forked child, which has none of its parent's threads.
+#[pyfunction]
+#[pyo3(name = "forget_after_fork")]
+pub(crate) fn forget_after_fork() {
+    Engine::forget_after_fork();
+}

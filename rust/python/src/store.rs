@@ -1,0 +1,225 @@
+//! A store of objects: one method per operation, each a conversion and a call.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use laboxide_core::copy::{self, Link};
+use laboxide_core::read;
+use laboxide_core::store::{Listing, Object, Status, Store};
+use laboxide_core::write::{self, Published};
+use pyo3::IntoPyObjectExt as _;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::bytes::{Fresh, Lent, View};
+use crate::completions::Ticket;
+use crate::convert::{ExpectedArgument, algorithms, key, publication, to_py};
+use crate::writer::PyStaged;
+
+/// A root directory and how objects are written below it.
+#[pyclass(frozen, name = "Store", module = "laboxide._native")]
+pub(crate) struct PyStore {
+    pub(crate) inner: Arc<Store>,
+}
+
+/// Data for a blob write: kept, or copied because it may change.
+enum Data {
+    Lent(Lent),
+    Copied(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Data {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Data::Lent(lent) => lent.as_ref(),
+            Data::Copied(copied) => copied,
+        }
+    }
+}
+
+pub(crate) fn published_name(published: Published) -> &'static str {
+    match published {
+        Published::Created => "created",
+        Published::Existed => "existed",
+        Published::Healed => "healed",
+    }
+}
+
+#[pymethods]
+impl PyStore {
+    #[new]
+    #[pyo3(signature = (root, *, durable = false, portable = false))]
+    fn new(root: PathBuf, durable: bool, portable: bool) -> Self {
+        Self { inner: Arc::new(Store::new(root, durable, portable)) }
+    }
+
+    /// Writes `data` under `key` if it is what is expected.
+    #[pyo3(signature = (ticket, key, data, expected, heal, /))]
+    fn write_blob(
+        &self,
+        ticket: &Ticket,
+        key: &str,
+        data: &Bound<'_, PyAny>,
+        expected: ExpectedArgument,
+        heal: bool,
+    ) -> PyResult<()> {
+        let publication = publication(key, expected, heal)?;
+        let data = match Lent::of(data) {
+            Some(lent) => Data::Lent(lent),
+            None => Data::Copied(View::of(data)?.as_slice().to_vec()),
+        };
+        let reply = ticket.reply(|py, (published, data): (Published, Arc<Data>)| {
+            drop(data);
+            published_name(published).into_py_any(py)
+        });
+        let store = Arc::clone(&self.inner);
+        write::write_blob(Ticket::engine(), store, data, publication, ticket.token(), move |result, data| {
+            reply(result.map(|published| (published, data)));
+        });
+        Ok(())
+    }
+
+    /// The object under `key` if it is small and can be read without waiting for the device.
+    #[pyo3(signature = (key, expected, /))]
+    fn read_cached(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        expected: ExpectedArgument,
+    ) -> PyResult<Option<Py<PyBytes>>> {
+        #[cfg(target_os = "linux")]
+        {
+            use laboxide_core::read::Buffer as _;
+
+            let (key, expected) = (self::key(key)?, expected.parse()?);
+            let len = usize::try_from(expected.size).unwrap_or(usize::MAX);
+            let Some(cached) = read::open_cached(&self.inner, &key, expected) else { return Ok(None) };
+            let mut fresh = Fresh::new(py, len)?;
+            Ok(cached.read(fresh.memory()).then(|| fresh.into_object()))
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = (py, self::key(key)?, expected.parse()?);
+            Ok(None)
+        }
+    }
+
+    /// The whole object under `key`.
+    #[pyo3(signature = (ticket, key, expected, /))]
+    fn read_blob(
+        &self,
+        py: Python<'_>,
+        ticket: &Ticket,
+        key: &str,
+        expected: ExpectedArgument,
+    ) -> PyResult<()> {
+        let (key, expected) = (self::key(key)?, expected.parse()?);
+        let fresh = Fresh::new(py, usize::try_from(expected.size).unwrap_or(usize::MAX))?;
+        let reply = ticket.reply(|_, fresh: Fresh| Ok(fresh.into_object().into_any()));
+        let store = Arc::clone(&self.inner);
+        read::read_blob(Ticket::engine(), store, key, expected, fresh, ticket.token(), reply);
+        Ok(())
+    }
+
+    /// Opens the object under `key` and verifies all of it.
+    #[pyo3(signature = (ticket, key, expected, /))]
+    fn verify(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
+        let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
+        let reply = ticket.reply(|py, inner| PyObject { inner }.into_py_any(py));
+        read::verify(Ticket::engine(), move || store.open(&key), expected.parse()?, ticket.token(), reply);
+        Ok(())
+    }
+
+    /// Stages the file at `path`, hashed with each of the algorithms.
+    #[pyo3(signature = (ticket, path, link, names, /))]
+    fn import_file(&self, ticket: &Ticket, path: PathBuf, link: &str, names: Vec<String>) -> PyResult<()> {
+        let (link, algorithms) = (Link::from_str(link).map_err(to_py)?, algorithms(&names)?);
+        let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
+        let store = Arc::clone(&self.inner);
+        copy::import_file(Ticket::engine(), store, path, link, algorithms, ticket.token(), reply);
+        Ok(())
+    }
+
+    /// Writes the object under `key` to `path`, verified before it is visible there.
+    #[pyo3(signature = (ticket, key, expected, path, link, overwrite, /))]
+    fn export_file(
+        &self,
+        ticket: &Ticket,
+        key: &str,
+        expected: ExpectedArgument,
+        path: PathBuf,
+        link: &str,
+        overwrite: bool,
+    ) -> PyResult<()> {
+        let export = copy::Export {
+            path,
+            link: Link::from_str(link).map_err(to_py)?,
+            overwrite,
+            portable: self.inner.portable(),
+        };
+        let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
+        let reply = ticket.reply(|py, ()| Ok(py.None()));
+        let expected = expected.parse()?;
+        copy::export_file(
+            Ticket::engine(),
+            move || store.open(&key),
+            export,
+            expected,
+            ticket.token(),
+            reply,
+        );
+        Ok(())
+    }
+
+    /// (path, size, seconds since the epoch or None) of the object under `key`.
+    #[pyo3(signature = (ticket, key, /))]
+    fn status(&self, ticket: &Ticket, key: &str) -> PyResult<()> {
+        let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
+        let reply = ticket.reply(|py, status: Status| {
+            let since = status.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            (status.path.into_os_string(), status.size, since.map(|time| time.as_secs_f64())).into_py_any(py)
+        });
+        Ticket::engine().run(move || store.status(&key), reply);
+        Ok(())
+    }
+
+    /// Removes the object under `key`.
+    #[pyo3(signature = (ticket, key, /))]
+    fn remove(&self, ticket: &Ticket, key: &str) -> PyResult<()> {
+        let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
+        Ticket::engine().run(move || store.remove(&key), ticket.reply(|py, ()| Ok(py.None())));
+        Ok(())
+    }
+
+    /// A walk over all objects.
+    fn listing(&self) -> PyListing {
+        PyListing { inner: Arc::new(Listing::new(Arc::clone(&self.inner))) }
+    }
+}
+
+/// An object, opened and verified.
+#[pyclass(frozen, name = "Object", module = "laboxide._native")]
+pub(crate) struct PyObject {
+    pub(crate) inner: Object,
+}
+
+/// A walk over all objects of a store.
+#[pyclass(frozen, name = "Listing", module = "laboxide._native")]
+pub(crate) struct PyListing {
+    inner: Arc<Listing>,
+}
+
+#[pymethods]
+impl PyListing {
+    /// The next (key, size) pairs, `limit` at the most; none at the end.
+    #[pyo3(signature = (ticket, limit, /))]
+    fn next_batch(&self, ticket: &Ticket, limit: usize) {
+        let listing = Arc::clone(&self.inner);
+        let reply = ticket.reply(|py, batch: Vec<laboxide_core::store::Listed>| {
+            batch.into_iter().map(|listed| (listed.key, listed.size)).collect::<Vec<_>>().into_py_any(py)
+        });
+        Ticket::engine().run(move || listing.next_batch(limit), reply);
+    }
+}
