@@ -50,6 +50,7 @@ class Hub(ABC):
         Args:
             start: Takes a ticket and `args`, and returns at once: True if there is nothing to wait
                 for, anything else if the ticket will be completed.
+            *args: The operation's own arguments.
         """
         ticket = self._completions.ticket()
         if start(ticket, *args) is True:
@@ -129,8 +130,8 @@ class TrioHub(Hub):
     """For one `trio.run`."""
 
     def __init__(self) -> None:
-        import outcome
-        import trio
+        import outcome  # noqa: PLC0415 - only where trio runs
+        import trio  # noqa: PLC0415
 
         super().__init__()
         self._lowlevel = trio.lowlevel

@@ -1,11 +1,30 @@
 import sys
 from os import PathLike
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 if sys.version_info >= (3, 12):
     from collections.abc import Buffer
 else:
     from typing_extensions import Buffer
+
+__all__ = [
+    "ALGORITHMS",
+    "BLOCK",
+    "DEBUG",
+    "Completions",
+    "Hasher",
+    "Listing",
+    "Object",
+    "Reader",
+    "Staged",
+    "Store",
+    "Ticket",
+    "Writer",
+    "check_hash",
+    "check_key",
+    "forget_after_fork",
+    "hash_file",
+]
 
 ALGORITHMS: Final[tuple[str, ...]]
 BLOCK: Final[int]
@@ -19,6 +38,7 @@ def check_hash(algorithm: str, hash: str, /) -> None: ...
 def check_key(text: str, /) -> None: ...
 def forget_after_fork() -> None: ...
 def hash_file(ticket: Ticket, path: _Path, names: list[str], /) -> None: ...
+
 @final
 class Hasher:
     def __new__(cls, algorithm: str = "blake3", data: Buffer | None = None, /) -> Hasher: ...
@@ -61,9 +81,7 @@ class Writer:
 class Staged:
     @property
     def digest(self) -> _Digest: ...
-    def publish(
-        self, ticket: Ticket, key: str, expected: _Expected, heal: bool, /
-    ) -> None: ...
+    def publish(self, ticket: Ticket, key: str, expected: _Expected, heal: bool, /) -> None: ...
 
 @final
 class Reader:

@@ -76,8 +76,8 @@ class GetStreamDigest(Protocol):
 class Storage(ABC, Generic[C]):
     """Writes content and reads it back, given the config that writing returned.
 
-    A subclass sets `name` and implements the four methods. The config (`C`) is all that is kept of a
-    write: it must lead to the data for ever, also after the storage was configured anew. A name is
+    A subclass sets `name` and implements the four methods. The config (`C`) is all that is kept of
+    a write: it must lead to the data for ever, also after the storage was configured anew. A name is
     never changed, and what has it stays backward compatible; a new layout gets a new name.
 
     Raises:
@@ -102,7 +102,7 @@ class Storage(ABC, Generic[C]):
         """Refuse a class without a name: what it wrote could not be found again."""
         if getattr(cls, "name", None) is None and not inspect.isabstract(cls):
             raise TypeError(f"{cls.__qualname__!r} has no name of the form '<name>@v<version>'.")
-        return cast("Storage[C]", super().__new__(cls))
+        return super().__new__(cls)
 
     @abstractmethod
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> C:

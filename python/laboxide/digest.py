@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 from laboxide import _bridge
-from laboxide._native import ALGORITHMS, BLOCK, Hasher, Store, Writer, hash_file as _hash_file
+from laboxide._native import ALGORITHMS, BLOCK, Hasher, Store, Writer
+from laboxide._native import hash_file as _hash_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence

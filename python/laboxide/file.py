@@ -57,7 +57,7 @@ class FileStorage(Storage[FilePointer]):
         router: Decides where below the root an object goes; `content_router` by default. With None
             the storage is read-only.
         mkdir: Whether to make the root, and what leads to it, if it is missing.
-        chunk_size: The size in bytes of the chunks that `read_data_stream` yields; 1 MiB by default.
+        chunk_size: Bytes in the chunks that `read_data_stream` yields; 1 MiB by default.
         durable: Whether a write returns only when object and directory are on the device. Otherwise
             they survive the process but not the machine.
         verify_reads: ``"hash"`` compares all that is read with its hash; ``"size"`` compares the
@@ -198,7 +198,9 @@ class FileStorage(Storage[FilePointer]):
             verified = await _bridge.run(foreign.verify, key, _full(pointer))
             return Reader.of(verified, _full(pointer), self.chunk_size)
 
-        return ObjectStream(lambda: Reader(self._store(), key, expected, self.chunk_size), elsewhere)
+        return ObjectStream(
+            lambda: Reader(self._store(), key, expected, self.chunk_size), elsewhere
+        )
 
     async def exists(self, config: FilePointer, /) -> bool:
         """Tell whether there is an object of the pointer's size. Its content is not looked at.
@@ -470,7 +472,7 @@ def _text_path(path: str | os.PathLike[str]) -> str:
 
 
 def _check_directory(root: str) -> None:
-    """Raise what listing the root would raise if it is missing, no directory or not to be entered."""
+    """Refuse a root that is missing, is no directory, or cannot be entered."""
     with os.scandir(root):
         pass
     if not os.access(root, os.X_OK):

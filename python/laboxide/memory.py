@@ -36,7 +36,7 @@ class MemoryStorage(Storage[MemoryPointer]):
     Tags are kept nowhere.
 
     Args:
-        chunk_size: The size in bytes of the chunks that `read_data_stream` yields; 1 MiB by default.
+        chunk_size: Bytes in the chunks that `read_data_stream` yields; 1 MiB by default.
         verify_writes: Whether data is hashed, on the event loop, to check the digest that comes
             with it. Sizes are always checked.
 
@@ -110,7 +110,10 @@ class MemoryStorage(Storage[MemoryPointer]):
         algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
         if len(content) != digest["content_size"]:
             raise DigestMismatchError(f"{digest['content_size']} bytes", f"{len(content)} bytes")
-        if self.verify_writes and (actual := Hasher(algorithm, content).hexdigest()) != content_hash:
+        if (
+            self.verify_writes
+            and (actual := Hasher(algorithm, content).hexdigest()) != content_hash
+        ):
             raise DigestMismatchError(f"{algorithm} {content_hash}", f"{algorithm} {actual}")
         self._contents[algorithm, content_hash] = content
         return {"algorithm": algorithm, "hash": content_hash}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
@@ -33,8 +34,8 @@ class FileRouter(Protocol):
         Args:
             digest: What describes the content, complete.
             tags: What the user says of it.
-            temp: Whether a temporary location is asked for. A file storage never does: its temporary
-                files have no name.
+            temp: Whether a temporary location is asked for. A file storage never does: its
+                temporary files are its own affair.
         """
         ...
 
@@ -52,13 +53,13 @@ def content_of(key: str) -> tuple[str, str] | None:
     """Return the algorithm and hash in a key of `content_router`, or None if it is none."""
     match key.split("/"):
         case [("blake3" | "sha256") as algorithm, shard, content_hash] if (
-            len(content_hash) == 64 and content_hash[:2] == shard and set(content_hash) <= _DIGITS
+            _HASH.fullmatch(content_hash) and content_hash[:2] == shard
         ):
             return algorithm, content_hash
     return None
 
 
-_DIGITS = frozenset("0123456789abcdef")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:

@@ -98,7 +98,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn corrupt(path: &Path, expected: impl ToString, actual: impl ToString) -> Self {
+    pub(crate) fn corrupt(path: &Path, expected: &impl ToString, actual: &impl ToString) -> Self {
         Error::Corrupt { path: path.to_owned(), expected: expected.to_string(), actual: actual.to_string() }
     }
 }

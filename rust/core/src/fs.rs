@@ -20,7 +20,7 @@ impl FileSystem {
         const BTRFS: i64 = 0x9123_683E;
         const TMPFS: i64 = 0x0102_1994;
 
-        let kind = rustix::fs::fstatfs(file).map_or(0, |stat| stat.f_type as i64);
+        let kind = rustix::fs::fstatfs(file).map_or(0, |stat| stat.f_type);
         Self { preallocates: kind == EXT4, answers_at_once: matches!(kind, EXT4 | XFS | BTRFS | TMPFS) }
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::mem::MaybeUninit;
 use std::path::Path;
 
+use crate::digest::size_text;
 use crate::error::{Context as _, Error, Result};
 
 /// Writes all of `data` at `offset`: a short write goes on where the system stopped.
@@ -59,7 +60,7 @@ pub(crate) fn require_full(path: &Path, offset: u64, filled: usize, len: usize) 
         return Ok(());
     }
     let whole = offset + len as u64;
-    Err(Error::corrupt(path, format!("{whole} bytes or more"), format!("{} bytes", offset + filled as u64)))
+    Err(Error::corrupt(path, &format!("{whole} bytes or more"), &size_text(offset + filled as u64)))
 }
 
 fn retrying(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {

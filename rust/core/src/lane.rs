@@ -64,7 +64,9 @@ mod tests {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         assert_eq!(*lock(&handled), (0..1000).map(|index| (index, index * 10)).collect::<Vec<_>>());
     }
 }

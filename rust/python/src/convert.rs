@@ -20,8 +20,14 @@ pub(crate) fn digest_tuple(digest: &ContentDigest) -> DigestTuple {
     (digest.size, digest.hashes.iter().map(|(algorithm, hash)| (algorithm.name(), hash.clone())).collect())
 }
 
-pub(crate) fn algorithms(names: &[String]) -> PyResult<Vec<Algorithm>> {
-    names.iter().map(|name| Algorithm::from_str(name).map_err(to_py)).collect()
+/// The names of the algorithms to hash with.
+#[derive(FromPyObject)]
+pub(crate) struct Names(Vec<String>);
+
+impl Names {
+    pub(crate) fn parse(self) -> PyResult<Vec<Algorithm>> {
+        self.0.into_iter().map(|name| Algorithm::from_str(&name).map_err(to_py)).collect()
+    }
 }
 
 /// What an object must be: its size and, if it is to be checked, algorithm and hash.

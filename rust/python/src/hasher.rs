@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::{Mutex, MutexGuard};
 
-use laboxide_core::digest::{Algorithm, Hasher};
+use laboxide_core::digest::{Algorithm, Hasher, hex};
 use laboxide_core::pool::Engine;
 use laboxide_core::read;
 use pyo3::IntoPyObjectExt as _;
@@ -14,7 +14,7 @@ use pyo3::types::PyBytes;
 
 use crate::bytes::View;
 use crate::completions::Ticket;
-use crate::convert::{algorithms, digest_tuple, to_py};
+use crate::convert::{Names, digest_tuple, to_py};
 
 /// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
 const DETACH_ABOVE: usize = 2048;
@@ -52,15 +52,16 @@ impl PyHasher {
     }
 
     /// Takes in the next bytes, from any contiguous buffer.
+    #[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
     #[pyo3(signature = (data, /))]
     fn update(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let view = View::of(data)?;
         let data = view.as_slice();
-        if data.len() <= DETACH_ABOVE {
-            if let Ok(mut hasher) = self.state.try_lock() {
-                hasher.update(data);
-                return Ok(());
-            }
+        if data.len() <= DETACH_ABOVE
+            && let Ok(mut hasher) = self.state.try_lock()
+        {
+            hasher.update(data);
+            return Ok(());
         }
         py.detach(|| {
             let mut hasher = self.lock()?;
@@ -81,7 +82,7 @@ impl PyHasher {
 
     /// The hash of everything so far, as lower-case hexadecimal digits.
     fn hexdigest(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.finalize(py)?.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&self.finalize(py)?))
     }
 
     /// A second hasher that goes on from the same bytes.
@@ -113,9 +114,9 @@ impl PyHasher {
 /// Hashes a regular file with each of the algorithms.
 #[pyfunction]
 #[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
-pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Vec<String>) -> PyResult<()> {
+pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Names) -> PyResult<()> {
     let done = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
-    read::hash_file(Ticket::engine(), path, algorithms(&names)?, ticket.token(), done);
+    read::hash_file(Ticket::engine(), path, names.parse()?, ticket.token(), done);
     Ok(())
 }
 

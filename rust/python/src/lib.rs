@@ -31,7 +31,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let algorithms = laboxide_core::digest::Algorithm::ALL.map(|a| a.name());
+        let algorithms = laboxide_core::digest::Algorithm::ALL.map(laboxide_core::digest::Algorithm::name);
         module.add("ALGORITHMS", PyTuple::new(module.py(), algorithms)?)?;
         module.add("BLOCK", laboxide_core::BLOCK)?;
         module.add("DEBUG", cfg!(debug_assertions))

@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 
 use crate::bytes::{Fresh, Lent, View};
 use crate::completions::Ticket;
-use crate::convert::{ExpectedArgument, algorithms, key, publication, to_py};
+use crate::convert::{ExpectedArgument, Names, key, publication, to_py};
 use crate::writer::PyStaged;
 
 /// A root directory and how objects are written below it.
@@ -134,8 +134,8 @@ impl PyStore {
 
     /// Stages the file at `path`, hashed with each of the algorithms.
     #[pyo3(signature = (ticket, path, link, names, /))]
-    fn import_file(&self, ticket: &Ticket, path: PathBuf, link: &str, names: Vec<String>) -> PyResult<()> {
-        let (link, algorithms) = (Link::from_str(link).map_err(to_py)?, algorithms(&names)?);
+    fn import_file(&self, ticket: &Ticket, path: PathBuf, link: &str, names: Names) -> PyResult<()> {
+        let (link, algorithms) = (Link::from_str(link).map_err(to_py)?, names.parse()?);
         let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
         let store = Arc::clone(&self.inner);
         copy::import_file(Ticket::engine(), store, path, link, algorithms, ticket.token(), reply);

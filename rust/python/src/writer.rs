@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::bytes::{Lent, View};
 use crate::completions::Ticket;
-use crate::convert::{DigestTuple, ExpectedArgument, algorithms, digest_tuple, publication, to_py};
+use crate::convert::{DigestTuple, ExpectedArgument, Names, digest_tuple, publication, to_py};
 use crate::store::{PyStore, published_name};
 
 /// Takes in chunks without ever blocking; see the core's `StreamWriter`.
@@ -23,8 +23,8 @@ pub(crate) struct Writer {
 impl Writer {
     #[new]
     #[pyo3(signature = (algorithms, store = None, /))]
-    fn new(algorithms: Vec<String>, store: Option<&PyStore>) -> PyResult<Self> {
-        let algorithms = self::algorithms(&algorithms)?;
+    fn new(algorithms: Names, store: Option<&PyStore>) -> PyResult<Self> {
+        let algorithms = algorithms.parse()?;
         let store = store.map(|store| Arc::clone(&store.inner));
         Ok(Self { inner: StreamWriter::new(Engine::current(), store, algorithms) })
     }

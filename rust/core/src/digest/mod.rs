@@ -6,7 +6,7 @@ mod hasher;
 mod tree;
 
 pub use algorithm::Algorithm;
-pub use content::{ContentDigest, Expected};
+pub use content::{ContentDigest, Expected, hex};
 pub(crate) use content::{StreamHash, size_text};
 pub use hasher::Hasher;
 pub(crate) use tree::{Tree, subtree};

@@ -169,10 +169,10 @@ impl Store {
     /// Files that crashed writers left are removed when the store is first written to. One
     /// directory holds them all, so this never lists the objects.
     fn sweep_once(&self, root: &dyn Directory) {
-        if !self.swept.swap(true, Ordering::Relaxed) {
-            if let Ok(staging) = root.open_directory(STAGING) {
-                let _ = sweep(staging.path());
-            }
+        if !self.swept.swap(true, Ordering::Relaxed)
+            && let Ok(staging) = root.open_directory(STAGING)
+        {
+            let _ = sweep(staging.path());
         }
     }
 

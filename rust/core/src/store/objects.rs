@@ -34,7 +34,7 @@ impl Object {
         if size == expected.size {
             return Ok(());
         }
-        Err(Error::corrupt(&self.path, size_text(expected.size), size_text(size)))
+        Err(Error::corrupt(&self.path, &size_text(expected.size), &size_text(size)))
     }
 
     /// Where it was when it was opened.

@@ -64,7 +64,7 @@ impl<P: AsRef<[u8]>> Block<P> {
     pub(crate) fn smooth(&mut self, slabs: &Slabs, used: impl FnOnce(Vec<Arc<P>>)) {
         let parts = self.lent.len() + usize::from(!self.copied.is_empty());
         let before_last = self.lent.iter().take(parts.saturating_sub(1));
-        if before_last.fold(0, |ragged, (_, range)| ragged | range.len() % ALIGNED) == 0 {
+        if before_last.fold(0, |ragged, (_, range)| ragged | (range.len() % ALIGNED)) == 0 {
             return;
         }
         let mut slab = slabs.take();

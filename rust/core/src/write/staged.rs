@@ -38,7 +38,7 @@ impl StagedFile {
             };
             let staged = Self { file, path, owner: Some(process::id()) };
             // A sweep may have come between the creation and the lock; its unlink shows here.
-            if staged.lock()? && staged.path.symlink_metadata().is_ok() {
+            if staged.lock() && staged.path.symlink_metadata().is_ok() {
                 return Ok(staged);
             }
         }
@@ -49,7 +49,7 @@ impl StagedFile {
         let path = directory.join(temporary_name());
         fs::hard_link(original, &path).context("link", &path)?;
         let staged = Self { file, path, owner: Some(process::id()) };
-        staged.lock()?;
+        staged.lock();
         Ok(staged)
     }
 
@@ -58,7 +58,7 @@ impl StagedFile {
     pub(crate) fn name_temporarily(&mut self, directory: &dyn crate::store::Directory) -> Result<()> {
         if self.owner.is_none() {
             let name = temporary_name();
-            self.lock()?;
+            self.lock();
             directory.link(self, &name)?;
             self.path = directory.path().join(name);
             self.owner = Some(process::id());
@@ -73,13 +73,9 @@ impl StagedFile {
     }
 
     /// False if another process, which must be a sweep, holds the lock.
-    fn lock(&self) -> Result<bool> {
-        match FileExt::try_lock(&self.file) {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            // A file system without locks: no sweep can take the file for abandoned either.
-            Err(TryLockError::Error(_)) => Ok(true),
-        }
+    fn lock(&self) -> bool {
+        // On a file system without locks no sweep can take the file for abandoned either.
+        !matches!(FileExt::try_lock(&self.file), Err(TryLockError::WouldBlock))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -121,7 +117,7 @@ impl StagedFile {
     /// Refuses a file whose size is not the number of bytes that were counted.
     pub(crate) fn check_size(&self, counted: u64) -> Result<()> {
         let size = self.file.metadata().context("stat", &self.path)?.len();
-        if size == counted { Ok(()) } else { Err(Error::corrupt(&self.path, counted, size)) }
+        if size == counted { Ok(()) } else { Err(Error::corrupt(&self.path, &counted, &size)) }
     }
 }
 

@@ -57,6 +57,21 @@ struct Front<P> {
     turn_began: Option<Instant>,
 }
 
+impl<P> Front<P> {
+    fn flow(&mut self, full: bool) -> Flow {
+        let now = Instant::now();
+        let tired = now - *self.turn_began.get_or_insert(now) > SLICE;
+        if full || tired {
+            self.turn_began = None;
+        }
+        match (full, tired) {
+            (true, _) => Flow::Full,
+            (false, true) => Flow::Pause,
+            (false, false) => Flow::Go,
+        }
+    }
+}
+
 struct Shared<P> {
     engine: &'static Engine,
     algorithms: Vec<Algorithm>,
@@ -113,22 +128,22 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if !front.block.lends(len) && len <= front.block.room() {
             front.block.copy(chunk.as_ref(), &self.shared.engine.slabs);
             front.size += len as u64;
-            return Ok(self.flow(&mut front, false));
+            return Ok(front.flow(false));
         }
         let chunk = Arc::new(chunk);
-        self.append(&mut front, len, |block, range, slabs| {
+        Ok(self.append(&mut front, len, |block, range, slabs| {
             if block.lends(range.len()) {
                 block.lend(&chunk, range);
             } else {
                 block.copy(&(*chunk).as_ref()[range], slabs);
             }
-        })
+        }))
     }
 
     /// Takes in a copy of `data`.
     pub fn feed_copy(&self, data: &[u8]) -> Result<Flow> {
         let mut front = self.open_front()?;
-        self.append(&mut front, data.len(), |block, range, slabs| block.copy(&data[range], slabs))
+        Ok(self.append(&mut front, data.len(), |block, range, slabs| block.copy(&data[range], slabs)))
     }
 
     fn append(
@@ -136,7 +151,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         front: &mut Front<P>,
         len: usize,
         mut put: impl FnMut(&mut Block<P>, std::ops::Range<usize>, &crate::slab::Slabs),
-    ) -> Result<Flow> {
+    ) -> Flow {
         let mut taken = 0;
         let mut full = false;
         while taken < len {
@@ -148,7 +163,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             taken = end;
         }
         front.size += len as u64;
-        Ok(self.flow(front, full))
+        front.flow(full)
     }
 
     fn open_front(&self) -> Result<MutexGuard<'_, Front<P>>> {
@@ -162,25 +177,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if front.open { Ok(front) } else { Err(Error::Closed("the stream has ended")) }
     }
 
-    fn flow(&self, front: &mut Front<P>, full: bool) -> Flow {
-        if full {
-            front.turn_began = None;
-            return Flow::Full;
-        }
-        let now = Instant::now();
-        if now - *front.turn_began.get_or_insert(now) > SLICE {
-            front.turn_began = None;
-            return Flow::Pause;
-        }
-        Flow::Go
-    }
-
     /// Gives the block to the workers; tells whether the producer has to wait.
     fn hand_over(&self, front: &mut Front<P>) -> bool {
         let block = std::mem::take(&mut front.block);
         let index = front.index;
         front.index += 1;
-        lock(&self.shared.used).clear();
+        self.shared.let_go_of_used();
         let full = {
             let mut gate = lock(&self.shared.gate);
             gate.bytes += block.len();
@@ -265,7 +267,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return;
         }
         self.shared.stopped.store(true, Ordering::Relaxed);
-        lock(&self.shared.used).clear();
+        self.shared.let_go_of_used();
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
             front.block = Block::default();
@@ -324,6 +326,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
         gate.bytes -= len;
         gate.blocks -= 1;
         self.wake(gate);
+    }
+
+    /// On the thread that feeds: chunks are dropped where they came from.
+    fn let_go_of_used(&self) {
+        let used = std::mem::take(&mut *lock(&self.used));
+        drop(used);
     }
 
     fn fail(&self, error: Error) {
