@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{Buffer, check_read};
@@ -60,10 +60,15 @@ struct Shared<B> {
     unit: Option<usize>,
     hash: Mutex<StreamHash>,
     lane: Lane<Result<B>>,
-    opener: Mutex<Option<Open>>,
-    object: OnceLock<Result<Object>>,
+    object: Mutex<Opened>,
     ready: Mutex<Ready<B>>,
     stopped: AtomicBool,
+}
+
+enum Opened {
+    NotYet(Open),
+    Done(Result<Object>),
+    Closed,
 }
 
 struct Ready<B> {
@@ -94,8 +99,7 @@ impl<B: Buffer> StreamReader<B> {
             unit,
             hash: Mutex::new(hash),
             lane: Lane::default(),
-            opener: Mutex::new(Some(Box::new(open))),
-            object: OnceLock::new(),
+            object: Mutex::new(Opened::NotYet(Box::new(open))),
             ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
             stopped: AtomicBool::new(false),
         };
@@ -142,7 +146,6 @@ impl<B: Buffer> StreamReader<B> {
         let last = front.taken == shared.chunks;
         let checked = chunk.and_then(|chunk| if last { shared.check().map(|()| chunk) } else { Ok(chunk) });
         if checked.is_err() {
-            front.closed = true;
             shared.stopped.store(true, Ordering::Relaxed);
         }
         if shared.expected.size == 0 { checked.map(|_| Taken::End) } else { checked.map(Taken::Chunk) }
@@ -172,11 +175,16 @@ impl<B: Buffer> StreamReader<B> {
 
     /// Stops reading ahead. Buffers that are being filled are let go of by their workers.
     pub fn close(&self) {
-        if self.shared.engine.is_current() {
-            self.shared.stopped.store(true, Ordering::Relaxed);
-            lock(&self.front).closed = true;
-            lock(&self.shared.ready).chunks.clear();
+        if !self.shared.engine.is_current() || std::mem::replace(&mut lock(&self.front).closed, true) {
+            return;
         }
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        let unread = std::mem::take(&mut lock(&self.shared.ready).chunks);
+        drop(unread);
+        let shared = Arc::clone(&self.shared);
+        // The file may have been deleted meanwhile; closing the last descriptor then frees its
+        // blocks, which takes milliseconds: not on the loop's thread.
+        self.shared.engine.spawn(move || *lock(&shared.object) = Opened::Closed);
     }
 }
 
@@ -244,16 +252,22 @@ impl<B: Buffer> Shared<B> {
         hash.hashers.iter_mut().for_each(|hasher| hasher.update(initialised(memory)));
     }
 
-    fn open(&self) -> Result<&Object> {
-        let opened = self.object.get_or_init(|| {
-            let open = lock(&self.opener).take().ok_or(Error::Closed("the stream is closed"))?;
-            guarded(|| {
+    /// The object, opened by whichever worker is first.
+    fn open(&self) -> Result<Object> {
+        let mut object = lock(&self.object);
+        if matches!(*object, Opened::NotYet(_))
+            && let Opened::NotYet(open) = std::mem::replace(&mut *object, Opened::Closed)
+        {
+            *object = Opened::Done(guarded(|| {
                 let object = open()?;
                 object.check_size(&self.expected)?;
                 Ok(object)
-            })
-        });
-        opened.as_ref().map_err(Clone::clone)
+            }));
+        }
+        match &*object {
+            Opened::Done(result) => result.clone(),
+            _ => Err(Error::Closed("the stream is closed")),
+        }
     }
 
     fn deliver(&self, index: u64, chunk: Result<B>) {

@@ -1,0 +1,137 @@
+//! What the tests of the engine share: waiting for its answers, and painted data.
+#![allow(dead_code)] // each test program uses a part of it
+#![allow(missing_docs)]
+
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+
+use laboxide_core::digest::{Algorithm, ContentDigest, Expected, Hasher, hex};
+use laboxide_core::pool::Engine;
+use laboxide_core::read::{self, Buffer, StreamReader, Taken};
+use laboxide_core::store::{Key, Store};
+use laboxide_core::write::{Existing, Flow, Publication, Published, Staged, StreamWriter, write_blob};
+use laboxide_core::{CancelToken, Result};
+
+pub type Chunk = Vec<u8>;
+
+/// Waits for the one answer of an operation.
+pub fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
+    let (sender, receiver) = mpsc::channel();
+    start(Box::new(move |value| sender.send(value).expect("the test waits")));
+    receiver.recv().expect("every operation answers")
+}
+
+/// A cycle of 251 bytes, so that blocks that change places show.
+pub fn painted(len: usize) -> Vec<u8> {
+    (0..=250).cycle().take(len).collect()
+}
+
+pub fn hash(algorithm: Algorithm, data: &[u8]) -> String {
+    hex(&Hasher::hash(algorithm, data))
+}
+
+pub fn expected(algorithm: Algorithm, data: &[u8]) -> Expected {
+    Expected { size: data.len() as u64, hash: Some((algorithm, hash(algorithm, data))) }
+}
+
+pub fn stores(root: &Path) -> [Arc<Store>; 2] {
+    [false, true].map(|portable| {
+        let root = root.join(if portable { "portable" } else { "native" });
+        std::fs::create_dir(&root).expect("a new directory");
+        Arc::new(Store::new(root, false, portable))
+    })
+}
+
+pub fn publication(key: &str, expected: Expected, existing: Existing) -> Publication {
+    Publication { key: Key::parse(key).expect("a valid key"), expected, existing }
+}
+
+/// Feeds all chunks, as a loop would.
+pub fn feed(writer: &StreamWriter<Chunk>, chunks: impl Iterator<Item = Chunk>, lend: bool) -> Result<()> {
+    for chunk in chunks {
+        let flow = if lend { writer.feed(chunk) } else { writer.feed_copy(&chunk) };
+        if flow? == Flow::Full {
+            wait(|done| writer.room(done).expect("open"))?;
+        }
+    }
+    Ok(())
+}
+
+pub fn finish(writer: &StreamWriter<Chunk>) -> Result<ContentDigest> {
+    let (sender, receiver) = mpsc::channel();
+    match writer.finish(move |result| sender.send(result).expect("the test waits"))? {
+        Some(digest) => Ok(digest),
+        None => receiver.recv().expect("an answer").and_then(|()| writer.digest()),
+    }
+}
+
+pub fn publish(staged: Staged<Chunk>, publication: Publication) -> Result<Published> {
+    wait(|done| staged.publish(publication, move |result, _| done(result)))
+}
+
+pub fn put(store: &Arc<Store>, data: &[u8], publication: Publication) -> Result<Published> {
+    let engine = Engine::current();
+    let (store, data) = (Arc::clone(store), data.to_vec());
+    wait(|done| {
+        write_blob(engine, store, data, publication, CancelToken::default(), move |result, _| done(result));
+    })
+}
+
+/// Memory for a read, poisoned so that a byte that was not filled shows.
+pub struct Memory(pub Vec<MaybeUninit<u8>>);
+
+impl Memory {
+    pub fn new(len: usize) -> Self {
+        Self(vec![MaybeUninit::new(0xEE); len])
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        // SAFETY: every byte was initialised when the memory was made.
+        self.0.into_iter().map(|byte| unsafe { byte.assume_init() }).collect()
+    }
+}
+
+impl Buffer for Memory {
+    fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
+        &mut self.0
+    }
+}
+
+pub fn get(store: &Arc<Store>, key: &str, expected: Expected) -> Result<Vec<u8>> {
+    let (store, key) = (Arc::clone(store), Key::parse(key).expect("a valid key"));
+    let len = usize::try_from(expected.size).expect("small");
+    let memory = Memory::new(len);
+    let cancel = CancelToken::default();
+    let filled: Result<Memory> =
+        wait(|done| read::read_blob(Engine::current(), store, key, expected, memory, cancel, done));
+    filled.map(Memory::into_bytes)
+}
+
+pub fn stream(store: &Arc<Store>, key: &str, expected: Expected, chunk_size: usize) -> Result<Vec<u8>> {
+    let (store, key) = (Arc::clone(store), Key::parse(key).expect("a valid key"));
+    let reader = StreamReader::new(Engine::current(), move || store.open(&key), expected, chunk_size);
+    let mut content = Vec::new();
+    loop {
+        while let Some(len) = reader.wants() {
+            reader.supply(Memory::new(len));
+        }
+        match reader.take()? {
+            Taken::Chunk(chunk) => content.extend(chunk.into_bytes()),
+            Taken::Pending => wait(|done| reader.wait(done))?,
+            Taken::End => return Ok(content),
+        }
+    }
+}
+
+/// All files below a directory.
+pub fn files(root: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root).expect("a directory").map(|entry| entry.expect("readable")) {
+        match entry.path() {
+            path if path.is_dir() => found.extend(files(&path)),
+            path => found.push(path),
+        }
+    }
+    found
+}

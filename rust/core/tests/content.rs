@@ -1,0 +1,101 @@
+//! Whatever goes in comes out, under the right hash, however it was cut into chunks.
+
+mod common;
+
+use common::{
+    Chunk, expected, feed, files, finish, get, hash, painted, publication, publish, stores, stream,
+};
+use laboxide_core::BLOCK;
+use laboxide_core::digest::Algorithm;
+use laboxide_core::pool::Engine;
+use laboxide_core::write::{Existing, Published, StreamWriter};
+use proptest::prelude::*;
+
+/// Around every constant of the engine.
+const LENGTHS: [usize; 22] = [
+    0,
+    1,
+    2047,
+    2048,
+    16_383,
+    16_384,
+    16_385,
+    65_535,
+    65_536,
+    65_537,
+    BLOCK - 1,
+    BLOCK,
+    BLOCK + 1,
+    2 * BLOCK - 1,
+    2 * BLOCK,
+    2 * BLOCK + 1,
+    3 * BLOCK,
+    4 * BLOCK + 7,
+    7 * BLOCK,
+    8 * BLOCK,
+    8 * BLOCK + 1,
+    17 * BLOCK + 12_345,
+];
+
+#[test]
+fn a_stream_is_stored_and_read_as_it_was() {
+    let root = tempfile::tempdir().expect("a directory");
+    for store in stores(root.path()) {
+        for algorithm in Algorithm::ALL {
+            for (number, len) in LENGTHS.into_iter().enumerate() {
+                let data = painted(len);
+                let chunk = [1000, 4096, 60_000, 65_536, BLOCK, 5 * BLOCK][number % 6];
+                let writer = StreamWriter::new(Engine::current(), Some(store.clone()), vec![algorithm]);
+                feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), number % 2 == 0).expect("fed");
+                let digest = finish(&writer).expect("written");
+                assert_eq!(digest.hashes, [(algorithm, hash(algorithm, &data))], "{len} by {chunk}");
+                let key = format!("{algorithm}/{len}");
+                let wanted = expected(algorithm, &data);
+                let staged = writer.take_staged().expect("ended");
+                let published = publish(staged, publication(&key, wanted.clone(), Existing::Heal));
+                assert_eq!(published.expect("published"), Published::Created);
+                assert!(get(&store, &key, wanted.clone()).expect("read") == data, "{len} at once");
+                for chunk_size in [BLOCK, 5 * BLOCK, 100_000] {
+                    let streamed = stream(&store, &key, wanted.clone(), chunk_size).expect("read");
+                    assert!(streamed == data, "{len} by {chunk_size}");
+                }
+            }
+        }
+        let leftovers =
+            files(store.root()).into_iter().filter(|path| path.to_string_lossy().contains("staging"));
+        assert_eq!(leftovers.count(), 0);
+    }
+}
+
+fn chunks() -> impl Strategy<Value = Vec<usize>> {
+    let size = prop_oneof![0..3_usize, 900..1100_usize, 16_000..17_000_usize, 1..200_000_usize, 1..3 * BLOCK];
+    prop::collection::vec(size, 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_chunking_gives_the_digest_of_the_whole(
+        sizes in chunks(),
+        looks in prop::collection::vec(prop::bool::weighted(0.2), 40),
+        lend in any::<bool>(),
+    ) {
+        let algorithms = Algorithm::ALL.to_vec();
+        let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current(), None, algorithms.clone());
+        let data = painted(sizes.iter().sum());
+        let mut fed = 0;
+        for (size, look) in sizes.into_iter().zip(looks) {
+            feed(&writer, std::iter::once(data[fed..fed + size].to_vec()), lend).expect("fed");
+            fed += size;
+            if look {
+                let so_far: Vec<_> = algorithms.iter().map(|a| (*a, hash(*a, &data[..fed]))).collect();
+                prop_assert_eq!(writer.digest().expect("a digest").hashes, so_far);
+            }
+        }
+        let whole: Vec<_> = algorithms.iter().map(|a| (*a, hash(*a, &data[..fed]))).collect();
+        let digest = finish(&writer).expect("hashed");
+        prop_assert_eq!(digest.size, fed as u64);
+        prop_assert_eq!(digest.hashes, whole);
+    }
+}

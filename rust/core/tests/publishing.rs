@@ -1,0 +1,166 @@
+//! A name leads to the whole content or to nothing, whatever was there before.
+
+mod common;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use common::{Chunk, expected, feed, files, finish, get, painted, publication, publish, put, stores};
+use laboxide_core::digest::{Algorithm, Expected};
+use laboxide_core::pool::Engine;
+use laboxide_core::store::Store;
+use laboxide_core::write::{Existing, Published, StreamWriter};
+use laboxide_core::{BLOCK, Error};
+
+fn each_store(test: impl Fn(std::sync::Arc<Store>)) {
+    let root = tempfile::tempdir().expect("a directory");
+    stores(root.path()).into_iter().for_each(test);
+}
+
+#[test]
+fn the_same_content_is_not_written_twice() {
+    each_store(|store| {
+        for len in [10, 3 * BLOCK] {
+            let data = painted(len);
+            let name = publication(&format!("a/{len}"), expected(Algorithm::Blake3, &data), Existing::Heal);
+            assert_eq!(put(&store, &data, name.clone()).expect("written"), Published::Created);
+            assert_eq!(put(&store, &data, name).expect("there"), Published::Existed);
+        }
+        assert_eq!(files(store.root()).len(), 2);
+    });
+}
+
+#[test]
+fn what_is_not_the_content_is_replaced() {
+    each_store(|store| {
+        let data = painted(10);
+        let wanted = expected(Algorithm::Blake3, &data);
+        let path = store.root().join("a/b");
+        fs::create_dir(store.root().join("a")).expect("made");
+        let torn: [&dyn Fn(); 4] = [
+            &|| fs::write(&path, b"").expect("emptied"),
+            &|| fs::write(&path, [0; 11]).expect("extended"),
+            &|| fs::write(&path, [0; 10]).expect("flipped"),
+            &|| symlink("/dev/zero", &path).expect("linked"),
+        ];
+        for tear in torn {
+            let _ = fs::remove_file(&path);
+            tear();
+            let name = publication("a/b", wanted.clone(), Existing::Heal);
+            assert_eq!(put(&store, &data, name).expect("healed"), Published::Healed);
+            assert_eq!(get(&store, "a/b", wanted.clone()).expect("read"), data);
+        }
+        assert_eq!(files(store.root()).len(), 1, "no temporary file is left");
+    });
+}
+
+#[test]
+fn a_name_that_does_not_tell_its_content_is_left_alone() {
+    each_store(|store| {
+        let (first, second) = (b"first".to_vec(), b"other".to_vec());
+        let name = |data: &[u8]| publication("name", expected(Algorithm::Sha256, data), Existing::Keep);
+        put(&store, &first, name(&first)).expect("written");
+        let refused = put(&store, &second, name(&second)).expect_err("taken");
+        assert_eq!(refused.io_kind(), Some(io::ErrorKind::AlreadyExists));
+        assert_eq!(put(&store, &first, name(&first)).expect("there"), Published::Existed);
+        assert_eq!(get(&store, "name", expected(Algorithm::Sha256, &first)).expect("read"), first);
+    });
+}
+
+#[test]
+fn data_that_is_not_what_its_digest_says_is_refused() {
+    each_store(|store| {
+        for len in [10, 3 * BLOCK] {
+            let data = painted(len);
+            let mut wrong = data.clone();
+            wrong[len / 2] ^= 1;
+            let name = publication("a", expected(Algorithm::Blake3, &wrong), Existing::Heal);
+            assert!(matches!(put(&store, &data, name), Err(Error::Mismatch { .. })));
+            let short = Expected { size: len as u64 - 1, hash: None };
+            let name = publication("a", short, Existing::Heal);
+            assert!(matches!(put(&store, &data, name), Err(Error::Mismatch { .. })));
+        }
+        assert_eq!(files(store.root()), [] as [std::path::PathBuf; 0]);
+    });
+}
+
+#[test]
+fn an_aborted_stream_leaves_nothing() {
+    each_store(|store| {
+        let writer: StreamWriter<Chunk> =
+            StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Blake3]);
+        feed(&writer, (0..5).map(|_| painted(BLOCK)), true).expect("fed");
+        writer.abort();
+        assert!(matches!(writer.feed(painted(1)), Err(Error::Closed(_))));
+        drop(writer);
+        let gone = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            files(store.root()).is_empty()
+        });
+        assert!(gone, "{:?}", files(store.root()));
+    });
+}
+
+#[test]
+fn a_staged_file_may_be_dropped_unpublished() {
+    each_store(|store| {
+        let writer: StreamWriter<Chunk> =
+            StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Blake3]);
+        feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
+        finish(&writer).expect("written");
+        let staged = writer.take_staged().expect("ended");
+        assert!(writer.take_staged().is_err(), "only once");
+        let wrong = Expected { size: 1, hash: None };
+        let refused = publish(staged, publication("a", wrong, Existing::Heal));
+        assert!(matches!(refused, Err(Error::Mismatch { .. })));
+        assert_eq!(files(store.root()).len(), 0);
+    });
+}
+
+#[test]
+fn objects_are_read_only_and_new_directories_are_not() {
+    each_store(|store| {
+        let data = painted(10);
+        let name = publication("a/b/c", expected(Algorithm::Blake3, &data), Existing::Heal);
+        put(&store, &data, name).expect("written");
+        let mode =
+            |key: &str| fs::metadata(store.root().join(key)).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode("a/b/c") & 0o222, 0);
+        assert_eq!(mode("a/b") & 0o700, 0o700);
+    });
+}
+
+#[test]
+fn temporary_files_of_writers_that_are_gone_are_swept_and_no_others() {
+    each_store(|store| {
+        let staging = store.root().join(".laboxide-staging");
+        fs::create_dir(&staging).expect("made");
+        let abandoned = staging.join("1-1-1.laboxide-tmp");
+        let foreign = staging.join("notes.txt");
+        let alive = staging.join("2-2-2.laboxide-tmp");
+        for path in [&abandoned, &foreign, &alive] {
+            fs::write(path, b"x").expect("written");
+        }
+        let lock = fs::File::open(&alive).expect("there");
+        fs4::FileExt::try_lock(&lock).expect("free");
+        let data = painted(10);
+        put(&store, &data, publication("a", expected(Algorithm::Blake3, &data), Existing::Heal))
+            .expect("written");
+        assert_eq!([abandoned.exists(), foreign.exists(), alive.exists()], [false, true, true]);
+    });
+}
+
+#[test]
+fn nothing_is_opened_through_a_link_below_the_root() {
+    each_store(|store| {
+        let outside = tempfile::tempdir().expect("a directory");
+        let data = painted(10);
+        fs::write(outside.path().join("b"), &data).expect("written");
+        symlink(outside.path(), store.root().join("a")).expect("linked");
+        assert!(get(&store, "a/b", expected(Algorithm::Blake3, &data)).is_err());
+        let name = publication("a/c", expected(Algorithm::Blake3, &data), Existing::Heal);
+        put(&store, &data, name).expect_err("refused");
+        assert!(!outside.path().join("c").exists());
+    });
+}

@@ -1,0 +1,51 @@
+"""Programs that a test runs in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+PRELUDE = """
+import asyncio, os, sys, threading, time
+from pathlib import Path
+from laboxide import FileStorage, digest_data, digest_stream, hash_file
+
+async def chunks(count, size=1 << 16, pause=0.0):
+    for index in range(count):
+        yield bytes([index % 251]) * size
+        if pause:
+            await asyncio.sleep(pause)
+
+async def store(storage, count, pause=0.0):
+    return await storage.write_data_stream(
+        *digest_stream(chunks(count, pause=pause), content_type="a/b"), {}
+    )
+
+async def load(storage, pointer):
+    return b"".join([chunk async for chunk in storage.read_data_stream(pointer)])
+
+def main(root):
+"""
+
+
+def run_script(
+    body: str, root: object, *, timeout: float = 60, options: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run `body`, the body of a function of a store's root, after some helpers of general use."""
+    program = PRELUDE + textwrap.indent(textwrap.dedent(body), "    ") + "\nmain(Path(sys.argv[1]))\n"
+    return subprocess.run(
+        [sys.executable, "-W", "error", *options, "-c", program, str(root)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+    )
+
+
+def assert_clean(process: subprocess.CompletedProcess[str], output: str = "") -> None:
+    """Assert that a program ended well and printed nothing but `output`."""
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.strip() == output

@@ -1,0 +1,293 @@
+"""Loops, processes and interpreters come and go; the engine is there for each of them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts import PRELUDE, assert_clean, run_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOPS = {
+    "asyncio": "asyncio.run",
+    "uvloop": "__import__('uvloop').run",
+    "trio": "(lambda main: __import__('trio').run(lambda: main))",
+}
+"""How each library runs a coroutine."""
+
+
+@pytest.fixture(params=sorted(LOOPS))
+def run(request: pytest.FixtureRequest) -> str:
+    return LOOPS[request.param]
+
+
+def test_loops_in_several_threads_share_a_storage(tmp_path: Path, run: str) -> None:
+    assert_clean(
+        run_script(
+            f"""
+            storage = FileStorage(root)
+            failures = []
+            async def work(index):
+                for size in (10, 100_000, 3_000_000):
+                    data = bytes([index]) * size
+                    digest = digest_data(data, content_type="a/b")
+                    pointer = await storage.write_data(data, digest, {{}})
+                    if await storage.read_data(pointer) != data:
+                        failures.append(pointer)
+            threads = [threading.Thread(target=lambda i=i: {run}(work(i))) for i in range(8)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            print(len(failures), len([path for path in root.rglob("*") if path.is_file()]))
+            """,
+            tmp_path,
+        ),
+        "0 24",
+    )
+
+
+def test_a_loop_that_ends_with_work_in_flight_disturbs_no_later_one(
+    tmp_path: Path, run: str
+) -> None:
+    assert_clean(
+        run_script(
+            f"""
+            storage = FileStorage(root)
+            (root / "large").write_bytes(b"x" * 50_000_000)
+            pending = []
+            async def abandon():
+                coroutine = storage.import_file(root / "large")
+                pending.append(coroutine)
+                coroutine.send(None)  # starts the work, and nobody waits for it
+            async def use():
+                pointer = await store(storage, 64) if "asyncio" in "{run}" else None
+                data = b"after"
+                pointer = await storage.write_data(
+                    data, digest_data(data, content_type="a/b"), {{}}
+                )
+                print(await storage.read_data(pointer))
+            for _ in range(3):
+                {run}(abandon())
+                pending.pop().close()
+                {run}(use())
+            """,
+            tmp_path,
+        ),
+        "\n".join(["b'after'"] * 3),
+    )
+
+
+@pytest.mark.parametrize("leave", ["pass", "sys.exit(0)", "os._exit(0)"])
+def test_the_interpreter_ends_with_work_in_flight(tmp_path: Path, leave: str) -> None:
+    process = run_script(
+        f"""
+        storage = FileStorage(root)
+        (root / "large").write_bytes(b"x" * 100_000_000)
+        async def work():
+            pointer = await store(storage, 100)
+            reading = storage.read_data_stream(pointer)
+            await anext(reading)
+            tasks = [
+                asyncio.ensure_future(awaitable)
+                for awaitable in (
+                    storage.import_file(root / "large"),
+                    hash_file(root / "large"),
+                    store(storage, 1000),
+                    storage.read_data(pointer),
+                )
+            ]
+            await asyncio.sleep(0.01)
+            {leave}
+        asyncio.run(work())
+        """,
+        tmp_path,
+    )
+    assert_clean(process)
+    assert leftovers(tmp_path) == []
+
+
+def test_the_interpreter_ends_while_a_daemon_thread_writes(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        storage = FileStorage(root)
+        started = threading.Event()
+        async def work():
+            while True:
+                await store(storage, 200)
+                started.set()
+        threading.Thread(target=lambda: asyncio.run(work()), daemon=True).start()
+        started.wait()
+        """,
+        tmp_path,
+    )
+    assert_clean(process)
+
+
+def test_a_forked_child_uses_the_storage_that_its_parent_was_using(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        storage = FileStorage(root)
+        async def work(data):
+            pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+            assert await storage.read_data(pointer) == data
+            return await store(storage, 100)
+        asyncio.run(work(b"parent"))
+        stop = threading.Event()
+        async def busy():
+            while not stop.is_set():
+                await store(storage, 40)
+        thread = threading.Thread(target=lambda: asyncio.run(busy()))
+        thread.start()
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                asyncio.run(asyncio.wait_for(work(b"child"), 20))
+                os._exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        stop.set()
+        thread.join()
+        asyncio.run(work(b"parent again"))
+        """,
+        tmp_path,
+        options=("-W", "ignore::DeprecationWarning"),
+        timeout=120,
+    )
+    assert_clean(process)
+
+
+def test_a_stream_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        storage = FileStorage(root)
+        async def work():
+            stream, get_digest = digest_stream(chunks(100), content_type="a/b")
+            await anext(stream)
+            pointer = await store(storage, 100)
+            reading = storage.read_data_stream(pointer)
+            await anext(reading)
+            child = os.fork()
+            if child == 0:
+                caught = []
+                try:
+                    get_digest(allow_incomplete=True)
+                except RuntimeError as error:
+                    caught.append("fork" in str(error))
+                asyncio._set_running_loop(None)
+                try:
+                    asyncio.run(anext(reading))
+                except RuntimeError as error:
+                    caught.append("fork" in str(error))
+                os._exit(7 if caught == [True, True] else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            rest = [chunk async for chunk in stream]
+            print(len(rest), get_digest()["content_size"], len([c async for c in reading]))
+        asyncio.run(work())
+        """,
+        tmp_path,
+        options=("-W", "ignore::DeprecationWarning"),
+    )
+    assert_clean(process, f"99 {100 << 16} 6")
+
+
+def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        storage = FileStorage(root)
+        async def work():
+            source = chunks(100)
+            async def forking():
+                async for chunk in source:
+                    yield chunk
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0.05)
+                if (child := os.fork()) == 0:
+                    sys.exit(0)  # runs finalisers
+                os.waitpid(child, 0)
+            stream = digest_stream(forking(), content_type="a/b")
+            pointer = await storage.write_data_stream(*stream, {})
+            print(len(await storage.read_data(pointer)))
+        asyncio.run(work())
+        """,
+        tmp_path,
+        options=("-W", "ignore::DeprecationWarning"),
+    )
+    assert process.stdout.strip().endswith(str(100 << 16))
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "asyncio.run(store(FileStorage(root), 1 << 30))",
+        "asyncio.run(forever(FileStorage(root)))",
+        "__import__('laboxide').Hasher('sha256', bytes(8 << 30))",
+    ],
+)
+def test_an_interrupt_reaches_python_at_once(tmp_path: Path, work: str) -> None:
+    body = f"""
+    async def forever(storage):
+        pointer = await store(storage, 1000)
+        while True:
+            await storage.read_data(pointer)
+    print("ready", flush=True)
+    {work}
+    """
+    program = PRELUDE + textwrap.indent(textwrap.dedent(body), "    ") + "\nmain(Path(sys.argv[1]))\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        began = time.perf_counter()
+        _, errors = process.communicate(timeout=30)
+        assert time.perf_counter() - began < 5  # 0.1 s and the end of the interpreter, on a busy machine
+    assert "KeyboardInterrupt" in errors
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_loop_watches_one_descriptor_however_many_operations_there_were(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        storage = FileStorage(root)
+        def descriptors():
+            return len(os.listdir("/proc/self/fd"))
+        async def work():
+            data = b"x"
+            digest = digest_data(data, content_type="a/b")
+            before = descriptors()
+            for _ in range(5):
+                await asyncio.gather(*(storage.write_data(data, digest, {}) for _ in range(100)))
+            print(descriptors() - before)
+        asyncio.run(work())
+        """,
+        tmp_path,
+        options=("-X", "dev"),
+    )
+    assert process.stdout.strip() in ("0", "1")
+
+
+async def _without_a_loop(storage: object) -> None:
+    await storage.list_pointers().__anext__()  # type: ignore[attr-defined]
+
+
+def test_without_a_running_loop_the_error_says_so(tmp_path: Path) -> None:
+    from laboxide import FileStorage
+
+    coroutine = _without_a_loop(FileStorage(tmp_path))
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        coroutine.send(None)
+
+
+def leftovers(root: Path) -> list[Path]:
+    return list(root.glob(".laboxide-staging/*"))
