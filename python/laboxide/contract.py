@@ -77,8 +77,8 @@ class Storage(ABC, Generic[C]):
     """Writes content and reads it back, given the config that writing returned.
 
     A subclass sets `name` and implements the four methods. The config (`C`) is all that is kept of
-    a write: it must lead to the data for ever, also after the storage was configured anew. A name is
-    never changed, and what has it stays backward compatible; a new layout gets a new name.
+    a write: it must lead to the data for ever, also after the storage was configured anew. A name
+    is never changed, and what has it stays backward compatible; a new layout gets a new name.
 
     Raises:
         ValueError: When subclassed with a `name` that is not of the form ``<name>@v<version>``.

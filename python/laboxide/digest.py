@@ -73,8 +73,8 @@ def digest_stream(
     names = _algorithm_names(algorithm, algorithms)
     if not hasattr(source, "__aiter__"):
         raise TypeError(f"source must be an async iterable of bytes, not {type(source).__name__!r}")
-    stream = DigestedStream(source, names, content_type, content_encoding)
-    return stream, stream.get_digest
+    digester = StreamDigester(names, content_type, content_encoding)
+    return DigestedStream(source, digester), digester
 
 
 async def hash_file(
@@ -103,40 +103,65 @@ async def hash_file(
     return _digest(hashed, content_type, content_encoding)
 
 
-class DigestedStream:
-    """The chunks of a source, hashed natively on their way. Made by `digest_stream`."""
+class StreamDigester:
+    """Tells the digest of a stream. Made by `digest_stream`."""
 
     def __init__(
-        self,
-        source: AsyncIterable[bytes],
-        algorithms: list[str],
-        content_type: str,
-        content_encoding: str | None,
+        self, algorithms: list[str], content_type: str, content_encoding: str | None
     ) -> None:
-        self._source = source
-        self._iterator: AsyncIterator[bytes] | None = None
         self._algorithms = algorithms
         self._content_type = content_type
         self._content_encoding = content_encoding
-        self._writer = Writer(algorithms)
-        self._complete = False
-        # One bound method for good, so that a storage can tell that it belongs to this stream.
-        self.get_digest: GetStreamDigest = self._get_digest
+        self.writer = Writer(algorithms)
+        self.is_complete = False
+
+    def __call__(self, *, allow_incomplete: bool = False) -> StreamDigest:
+        """Return the digest of the bytes that the stream has yielded.
+
+        Args:
+            allow_incomplete: Whether a digest of the bytes so far will do.
+
+        Raises:
+            ValueError: The stream has not ended and `allow_incomplete` is False.
+        """
+        if not (self.is_complete or allow_incomplete):
+            raise ValueError("The stream has not been read to its end.")
+        digest = _digest(self.writer.digest(), self._content_type, self._content_encoding)
+        return cast("StreamDigest", {**digest, "is_complete": self.is_complete})
+
+    def write_to(self, store: Store) -> Writer:
+        """Return a writer of `store` that hashes from here on. Nothing may have been hashed yet."""
+        self.writer = Writer(self._algorithms, store)
+        return self.writer
+
+    async def end(self) -> None:
+        """Wait until all is hashed and, with a store, written."""
+        await _bridge.run(self.writer.finish)
+        self.is_complete = True
+
+
+class DigestedStream:
+    """The chunks of a source, hashed natively on their way. Made by `digest_stream`."""
+
+    def __init__(self, source: AsyncIterable[bytes], digester: StreamDigester) -> None:
+        self._source = source
+        self._iterator: AsyncIterator[bytes] | None = None
+        self._digester = digester
 
     def __aiter__(self) -> DigestedStream:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._complete:
+        if self._digester.is_complete:
             raise StopAsyncIteration
         if self._iterator is None:
             self._iterator = aiter(self._source)
         try:
             chunk = await anext(self._iterator)
         except StopAsyncIteration:
-            await self._end()
+            await self._digester.end()
             raise
-        await feed(self._writer, chunk)
+        await feed(self._digester.writer, chunk)
         return chunk
 
     async def aclose(self) -> None:
@@ -146,35 +171,28 @@ class DigestedStream:
                 await aclose()
                 return
 
-    def _get_digest(self, *, allow_incomplete: bool = False) -> StreamDigest:
-        if not (self._complete or allow_incomplete):
-            raise ValueError("The stream has not been read to its end.")
-        digest = _digest(self._writer.digest(), self._content_type, self._content_encoding)
-        return cast("StreamDigest", {**digest, "is_complete": self._complete})
-
-    async def _end(self) -> None:
-        await _bridge.run(self._writer.finish)
-        self._complete = True
+    def is_untouched_pair_of(self, get_digest: GetStreamDigest) -> bool:
+        """Tell whether `get_digest` is this stream's own and nothing was read yet."""
+        return get_digest is self._digester and self._iterator is None
 
     async def write_into(self, store: Store) -> Writer:
         """Feed all of the source to a writer of `store`, past this stream's own iteration."""
         self._iterator = aiter(self._source)
-        self._writer = Writer(self._algorithms, store)
+        writer = self._digester.write_to(store)
         try:
-            await feed_all(self._writer, self._iterator)
-            await self._end()
+            await feed_all(writer, self._iterator)
+            await self._digester.end()
         except BaseException:
-            self._writer.abort()
+            writer.abort()
             await self.aclose()
             raise
-        return self._writer
+        return writer
 
 
 def claim(stream: object, get_digest: GetStreamDigest) -> DigestedStream | None:
     """Return `stream` if it and `get_digest` are a pair of ours of which nothing was read yet."""
-    if isinstance(stream, DigestedStream) and get_digest is stream.get_digest:
-        untouched = stream._iterator is None and not stream._complete  # noqa: SLF001
-        return stream if untouched else None
+    if isinstance(stream, DigestedStream) and stream.is_untouched_pair_of(get_digest):
+        return stream
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from laboxide import _bridge
 from laboxide._arguments import check_choice, check_positive
 from laboxide._native import Reader, Store, Writer
+from laboxide._paths import check_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
 from laboxide.digest import claim, feed_all, hash_file
@@ -88,7 +88,7 @@ class FileStorage(Storage[FilePointer]):
     ) -> None:
         if router is not None and not callable(router):
             raise TypeError(f"router must be a function or None, not {router!r}")
-        self.path = Path(os.path.abspath(_text_path(path)))
+        self.path = Path(os.path.abspath(text_path(path)))
         self.router = router
         self.chunk_size = check_positive("chunk_size", chunk_size)
         self.durable = bool(durable)
@@ -97,7 +97,7 @@ class FileStorage(Storage[FilePointer]):
         self._root = str(self.path)
         if mkdir:
             self.path.mkdir(parents=True, exist_ok=True)
-        _check_directory(self._root)
+        check_directory(self._root)
         self._native: tuple[int, Store | None] = (-1, None)
 
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> FilePointer:
@@ -311,7 +311,7 @@ class FileStorage(Storage[FilePointer]):
         """
         self._require_router()
         check_choice("link", link, _LINKS)
-        source = _text_path(path)
+        source = text_path(path)
         staged = await _bridge.run(self._store().import_file, source, link, [algorithm])
         size, [(algorithm, content_hash)] = staged.digest
         digest: Digest = {
@@ -350,7 +350,7 @@ class FileStorage(Storage[FilePointer]):
         """
         check_choice("link", link, ("auto", "reflink", "copy"))
         pointer = parse_pointer(config)
-        target = _text_path(path)
+        target = text_path(path)
         await self._find(pointer, "export_file", _full(pointer), target, link, bool(overwrite))
 
     async def verify(self, config: FilePointer, /) -> None:
@@ -460,20 +460,3 @@ def _restore(cls: type[FileStorage], path: str, arguments: dict[str, Any]) -> Fi
 
 def _full(pointer: FilePointer) -> _Expected:
     return pointer["size"], (pointer["algorithm"], pointer["hash"])
-
-
-def _text_path(path: str | os.PathLike[str]) -> str:
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise TypeError(f"a path must be a str or os.PathLike of str, not {path!r}")
-    if not text or "\0" in text:
-        raise ValueError(f"a path must not be empty or have a NUL character: {text!r}")
-    return text
-
-
-def _check_directory(root: str) -> None:
-    """Refuse a root that is missing, is no directory, or cannot be entered."""
-    with os.scandir(root):
-        pass
-    if not os.access(root, os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), root)
