@@ -30,13 +30,17 @@ def main(root):
 """
 
 
+def program_of(body: str) -> str:
+    """Return the program whose main function is `body`."""
+    return f"{PRELUDE}{textwrap.indent(textwrap.dedent(body), '    ')}\nmain(Path(sys.argv[1]))\n"
+
+
 def run_script(
     body: str, root: object, *, timeout: float = 60, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run `body`, the body of a function of a store's root, after some helpers of general use."""
-    program = PRELUDE + textwrap.indent(textwrap.dedent(body), "    ") + "\nmain(Path(sys.argv[1]))\n"
     return subprocess.run(
-        [sys.executable, "-W", "error", *options, "-c", program, str(root)],
+        [sys.executable, "-W", "error", *options, "-c", program_of(body), str(root)],
         capture_output=True,
         text=True,
         timeout=timeout,

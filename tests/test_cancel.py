@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
-import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-
 from laboxide import FileStorage, digest_data, digest_stream, hash_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from laboxide import FilePointer
 
@@ -192,12 +191,9 @@ def objects(root: Path) -> list[Path]:
 def open_files(root: Path) -> int:
     """Count the descriptors of this process that lead below `root`, nameless ones included."""
     count = 0
-    for descriptor in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{descriptor}")
-        except FileNotFoundError:
-            continue
-        count += target.startswith(str(root))
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += str(descriptor.readlink()).startswith(str(root))
     return count
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import PRELUDE, assert_clean, run_script
+from scripts import assert_clean, program_of, run_script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,6 +109,7 @@ def test_the_interpreter_ends_with_work_in_flight(tmp_path: Path, leave: str) ->
         tmp_path,
     )
     assert_clean(process)
+    assert_clean(run_script("asyncio.run(store(FileStorage(root), 1000))", tmp_path))
     assert leftovers(tmp_path) == []
 
 
@@ -199,26 +199,27 @@ def test_a_stream_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> 
 def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> None:
     process = run_script(
         """
-        storage = FileStorage(root)
-        async def work():
-            source = chunks(100)
-            async def forking():
-                async for chunk in source:
-                    yield chunk
-                    await asyncio.sleep(0)
-                await asyncio.sleep(0.05)
-                if (child := os.fork()) == 0:
-                    sys.exit(0)  # runs finalisers
-                os.waitpid(child, 0)
-            stream = digest_stream(forking(), content_type="a/b")
-            pointer = await storage.write_data_stream(*stream, {})
-            print(len(await storage.read_data(pointer)))
-        asyncio.run(work())
+        from laboxide import _bridge
+        from laboxide._native import Store, Writer
+
+        writer = Writer(["blake3"], Store(root, portable=_bridge.PORTABLE))
+        for _ in range(5):
+            writer.feed(bytes(1 << 20))
+        time.sleep(0.2)
+        if (child := os.fork()) == 0:
+            del writer
+            sys.exit(7)  # runs finalisers
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        async def publish():
+            await _bridge.run(writer.finish)
+            staged = writer.take_staged()
+            print(await _bridge.run(staged.publish, "key", (5 << 20, None), True))
+        asyncio.run(publish())
         """,
         tmp_path,
         options=("-W", "ignore::DeprecationWarning"),
     )
-    assert process.stdout.strip().endswith(str(100 << 16))
+    assert_clean(process, "created")
 
 
 @pytest.mark.parametrize(
@@ -238,9 +239,8 @@ def test_an_interrupt_reaches_python_at_once(tmp_path: Path, work: str) -> None:
     print("ready", flush=True)
     {work}
     """
-    program = PRELUDE + textwrap.indent(textwrap.dedent(body), "    ") + "\nmain(Path(sys.argv[1]))\n"
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)],
+        [sys.executable, "-c", program_of(body), str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -251,7 +251,9 @@ def test_an_interrupt_reaches_python_at_once(tmp_path: Path, work: str) -> None:
         process.send_signal(signal.SIGINT)
         began = time.perf_counter()
         _, errors = process.communicate(timeout=30)
-        assert time.perf_counter() - began < 5  # 0.1 s and the end of the interpreter, on a busy machine
+        assert (
+            time.perf_counter() - began < 5
+        )  # 0.1 s and the end of the interpreter, on a busy machine
     assert "KeyboardInterrupt" in errors
     assert process.returncode == -signal.SIGINT
 
@@ -275,6 +277,31 @@ def test_a_loop_watches_one_descriptor_however_many_operations_there_were(tmp_pa
         options=("-X", "dev"),
     )
     assert process.stdout.strip() in ("0", "1")
+
+
+def test_no_thread_and_no_descriptor_outlives_its_loop(tmp_path: Path, run: str) -> None:
+    process = run_script(
+        f"""
+        import gc
+        storage = FileStorage(root)
+        async def work():
+            data = b"x"
+            await storage.write_data(data, digest_data(data, content_type="a/b"), {{}})
+        def count():
+            gc.collect()
+            return threading.active_count() + len(os.listdir("/proc/self/fd"))
+        {run}(work())
+        before = count()
+        for _ in range(10):
+            {run}(work())
+        deadline = time.monotonic() + 20
+        while count() > before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        print(count() - before <= 0)
+        """,
+        tmp_path,
+    )
+    assert_clean(process, "True")
 
 
 async def _without_a_loop(storage: object) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from laboxide._native import Completions, forget_after_fork
@@ -28,6 +29,9 @@ PORTABLE = os.environ.get("LABOXIDE_PORTABLE", "0") not in ("", "0")
 
 SLICE = 0.0005
 """Seconds for which work that never waits may keep the loop from its other tasks."""
+
+POLL = 0.2
+"""Seconds after which a thread that waits in a loop's place looks whether the loop is gone."""
 
 FULL = 2
 """What `Writer.feed` returns when its queue is full; 1 asks for a turn of the loop."""
@@ -96,7 +100,7 @@ class AsyncioHub(Hub):
                 self._completions = Completions(portable=True)
             else:
                 return
-        _pump(self, self._completions, loop.call_soon_threadsafe)
+        _pump(self, self._completions, partial(_call_soon, self.loop))
 
     async def _wait(self, ticket: Ticket) -> Any:
         future = asyncio.get_running_loop().create_future()
@@ -164,6 +168,14 @@ class TrioHub(Hub):
         self._lowlevel.reschedule(waiter, result)
 
 
+def _call_soon(
+    loop_ref: weakref.ref[asyncio.AbstractEventLoop], function: Callable[[], None]
+) -> None:
+    if (loop := loop_ref()) is None:
+        raise RuntimeError("the event loop is gone")
+    loop.call_soon_threadsafe(function)
+
+
 def _pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
     """Wait for finished work in a thread of its own, for loops that watch no descriptor.
 
@@ -179,14 +191,14 @@ def _pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object
 
     def work() -> None:
         while hub_ref() is not None:
-            if not completions.wait(0.2):
+            if not completions.wait(POLL):
                 continue
             drained.clear()
             try:
                 call_in_loop(drain)
-            except Exception:  # noqa: BLE001 - RuntimeError or trio's own: the loop is closed
+            except Exception:  # noqa: BLE001 - RuntimeError or trio's own: the loop has ended
                 return
-            while not drained.wait(0.2) and hub_ref() is not None:
+            while not drained.wait(POLL) and hub_ref() is not None:
                 pass
 
     threading.Thread(target=work, name="laboxide-pump", daemon=True).start()

@@ -124,7 +124,7 @@ impl StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         // A forked child holds a copy of its parent's files, but not the right to remove them.
-        if self.owner == Some(process::id()) {
+        if self.owner.is_some_and(|owner| owner == process::id()) {
             let _ = fs::remove_file(&self.path);
         }
     }
