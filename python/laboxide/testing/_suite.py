@@ -1,0 +1,321 @@
+"""The suite itself: one promise of the contract a test."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from laboxide.testing._sources import (
+    CHUNKINGS,
+    MIB,
+    PAIRS,
+    SIZES,
+    Pair,
+    backend_name,
+    backends,
+    content_of,
+    cut,
+    describe,
+    stream_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable
+    from pathlib import Path
+
+    from laboxide.contract import Storage
+
+MakePair = Any
+"""A function from a source to a stream and what tells its digest."""
+
+
+class SourceError(Exception):
+    """What a source of these tests fails with."""
+
+
+@pytest.mark.anyio
+class StorageConformance:
+    """The tests that a storage has to pass. Subclass it, and override `make_storage`.
+
+    Override `remove`, too, if content can be removed: the tests of missing content then run.
+    """
+
+    missing_error: ClassVar[type[Exception]] = Exception
+    """What reading content that was removed raises."""
+
+    def make_storage(self, path: Path) -> Storage[Any]:
+        """Return a new storage.
+
+        Args:
+            path: An empty directory of the test's own.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must override make_storage")
+
+    async def remove(self, storage: Storage[Any], config: Any) -> None:
+        """Remove what `config` leads to, past the contract, which has no way to."""
+        del storage, config
+        pytest.skip(f"{type(self).__name__} does not override remove")
+
+    @pytest.fixture(params=backends(), ids=backend_name)
+    def anyio_backend(self, request: pytest.FixtureRequest) -> Any:
+        """Run each test on every event loop that is installed."""
+        return request.param
+
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Storage[Any]:
+        """Make the storage under test."""
+        return self.make_storage(tmp_path)
+
+    @pytest.fixture(params=list(PAIRS.values()), ids=list(PAIRS))
+    def make_pair(self, request: pytest.FixtureRequest) -> MakePair:
+        """Let a stream come to its digest in each of the ways there are."""
+        return request.param
+
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_a_value_is_read_as_it_was_written(
+        self, storage: Storage[Any], size: int
+    ) -> None:
+        data = content_of(size)
+        config = await storage.write_data(data, describe(data), {})
+        assert await storage.read_data(config) == data
+        assert await read_stream(storage, config) == data
+
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_a_stream_is_read_as_it_was_written(
+        self, storage: Storage[Any], make_pair: MakePair, size: int
+    ) -> None:
+        data = content_of(size)
+        config = await write_stream(storage, make_pair(stream_of(cut(data, [64 << 10]))))
+        assert await storage.read_data(config) == data
+        assert await read_stream(storage, config) == data
+
+    @pytest.mark.parametrize("sizes", list(CHUNKINGS.values()), ids=list(CHUNKINGS))
+    async def test_the_size_of_chunks_does_not_matter(
+        self, storage: Storage[Any], make_pair: MakePair, sizes: list[int]
+    ) -> None:
+        data = content_of(3000 if sizes == [1] else 6 * MIB + 5)
+        stream, get_digest = make_pair(stream_of(cut(data, sizes), None))
+        config = await storage.write_data_stream(stream, get_digest, {})
+        digest = get_digest()
+        assert digest["content_size"] == len(data)
+        assert await storage.read_data(config) == data
+
+    async def test_values_and_streams_are_bytes(self, storage: Storage[Any]) -> None:
+        data = content_of(100_000)
+        config = await storage.write_data(data, describe(data), {})
+        assert type(await storage.read_data(config)) is bytes
+        async with aclosing(storage.read_data_stream(config)) as stream:
+            assert {type(chunk) async for chunk in stream} == {bytes}
+
+    async def test_a_config_survives_as_a_string(self, storage: Storage[Any]) -> None:
+        data = content_of(1000)
+        config = await storage.write_data(data, describe(data), {"user": "tag"})
+        text = storage.serialize_config(config)
+        assert isinstance(text, str)
+        assert await storage.read_data(storage.deserialize_config(text)) == data
+
+    async def test_the_digest_is_complete_when_the_stream_is_written(
+        self, storage: Storage[Any], make_pair: MakePair
+    ) -> None:
+        stream, get_digest = make_pair(stream_of([b"abc"] * 3))
+        with pytest.raises(ValueError, match="not been read"):
+            get_digest()
+        assert get_digest(allow_incomplete=True)["is_complete"] is False
+        await storage.write_data_stream(stream, get_digest, {})
+        digest = get_digest()
+        assert (digest["is_complete"], digest["content_size"]) == (True, 9)
+
+    async def test_a_stream_is_drained_when_its_content_is_there_already(
+        self, storage: Storage[Any], make_pair: MakePair
+    ) -> None:
+        data = content_of(3 * MIB)
+        for _ in range(2):
+            stream, get_digest = make_pair(stream_of(cut(data, [100_000])))
+            config = await storage.write_data_stream(stream, get_digest, {})
+            assert get_digest()["content_size"] == len(data)
+        assert await storage.read_data(config) == data
+
+    async def test_content_may_be_written_twice(self, storage: Storage[Any]) -> None:
+        data = content_of(100_000)
+        configs = [await storage.write_data(data, describe(data), {}) for _ in range(2)]
+        assert [await storage.read_data(config) for config in configs] == [data, data]
+
+    async def test_the_same_bytes_may_have_several_types(self, storage: Storage[Any]) -> None:
+        data = b'{"a": 1}'
+        configs = []
+        for content_type in ("application/json", "text/plain", "no type at all", ""):
+            digest = describe(data)
+            digest["content_type"] = content_type
+            configs.append(await storage.write_data(data, digest, {}))
+        assert {await storage.read_data(config) for config in configs} == {data}
+
+    async def test_tags_may_be_anything(self, storage: Storage[Any]) -> None:
+        data = b"tagged"
+        tags = {"": "", "../../..": "/etc", "key\0": "\n\udc80", "ключ": "値" * 1000}
+        config = await storage.write_data(data, describe(data), tags)
+        assert await storage.read_data(config) == data
+
+    @pytest.mark.parametrize("size", [10, 100_000, 9 * MIB])
+    async def test_the_error_of_a_source_is_the_callers(
+        self, storage: Storage[Any], make_pair: MakePair, size: int
+    ) -> None:
+        async def failing() -> AsyncGenerator[bytes]:
+            async for chunk in stream_of(cut(content_of(size), [50_000])):
+                yield chunk
+            raise SourceError(size)
+
+        with pytest.raises(SourceError) as caught:
+            await write_stream(storage, make_pair(failing()))
+        assert caught.value.args == (size,)
+        await assert_usable(storage)
+
+    @pytest.mark.parametrize("size", [10, 100_000, 9 * MIB])
+    async def test_a_cancelled_write_leaves_the_storage_usable(
+        self, storage: Storage[Any], make_pair: MakePair, size: int
+    ) -> None:
+        async def stuck() -> AsyncGenerator[bytes]:
+            async for chunk in stream_of(cut(content_of(size), [50_000]), None):
+                yield chunk
+            await anyio.sleep_forever()
+
+        with anyio.move_on_after(0.05) as scope:
+            await write_stream(storage, make_pair(stuck()))
+        assert scope.cancelled_caught
+        await assert_usable(storage)
+
+    async def test_a_read_stream_may_be_closed_at_any_point(self, storage: Storage[Any]) -> None:
+        data = content_of(9 * MIB)
+        config = await storage.write_data(data, describe(data), {})
+        for count in range(4):
+            stream = storage.read_data_stream(config)
+            chunks = [await anext(stream, b"") for _ in range(count)]
+            await stream.aclose()
+            assert data.startswith(b"".join(chunks))
+            assert [chunk async for chunk in stream] == []
+        assert await read_stream(storage, config) == data
+
+    async def test_a_read_stream_may_be_left_in_the_middle(self, storage: Storage[Any]) -> None:
+        data = content_of(9 * MIB)
+        config = await storage.write_data(data, describe(data), {})
+        async with aclosing(storage.read_data_stream(config)) as stream:
+            async for chunk in stream:
+                assert data.startswith(chunk)
+                break
+        assert await read_stream(storage, config) == data
+
+    async def test_the_body_of_a_read_may_fail(self, storage: Storage[Any]) -> None:
+        data = content_of(9 * MIB)
+        config = await storage.write_data(data, describe(data), {})
+        with pytest.raises(SourceError):
+            await fail_while_reading(storage, config)
+        await assert_usable(storage)
+
+    async def test_a_consumer_may_be_slow(self, storage: Storage[Any]) -> None:
+        data = content_of(9 * MIB)
+        config = await storage.write_data(data, describe(data), {})
+        received = []
+        async with aclosing(storage.read_data_stream(config)) as stream:
+            async for chunk in stream:
+                await anyio.sleep(0.002)
+                received.append(chunk)
+        assert b"".join(received) == data
+
+    async def test_a_producer_may_be_slow(self, storage: Storage[Any], make_pair: MakePair) -> None:
+        data = content_of(300_000)
+        config = await write_stream(storage, make_pair(stream_of(cut(data, [20_000]), 0.002)))
+        assert await storage.read_data(config) == data
+
+    async def test_a_producer_that_never_suspends_keeps_nobody_waiting(
+        self, storage: Storage[Any], make_pair: MakePair
+    ) -> None:
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(count)
+            chunks = (bytes(MIB) for _ in range(64))
+            await write_stream(storage, make_pair(stream_of(chunks, None)))
+            group.cancel_scope.cancel()
+        assert turns > 1
+
+    async def test_missing_content_is_an_error(self, storage: Storage[Any]) -> None:
+        data = content_of(1000)
+        config = await storage.write_data(data, describe(data), {})
+        await self.remove(storage, config)
+        with pytest.raises(self.missing_error):
+            await storage.read_data(config)
+        with pytest.raises(self.missing_error):
+            await read_stream(storage, config)
+        await assert_usable(storage)
+
+    @pytest.mark.parametrize("alike", [True, False], ids=["the same", "different"])
+    async def test_many_may_write_at_once(
+        self, storage: Storage[Any], make_pair: MakePair, *, alike: bool
+    ) -> None:
+        results = {}
+
+        async def write(number: int) -> None:
+            data = content_of(200_000, seed=0 if alike else number)
+            if number % 2:
+                config = await storage.write_data(data, describe(data), {})
+            else:
+                config = await write_stream(storage, make_pair(stream_of(cut(data, [30_000]))))
+            results[number] = (data, config)
+
+        async with anyio.create_task_group() as group:
+            for number in range(64):
+                group.start_soon(write, number)
+        assert len(results) == 64  # noqa: PLR2004 - as many as were started
+        for data, config in results.values():
+            assert await storage.read_data(config) == data
+
+    async def test_many_may_read_at_once(self, storage: Storage[Any]) -> None:
+        data = content_of(3 * MIB)
+        config = await storage.write_data(data, describe(data), {})
+        received: list[bytes] = []
+
+        async def read(number: int) -> None:
+            way: Callable[[Storage[Any], Any], Any]
+            way = read_stream if number % 2 else type(storage).read_data
+            received.append(await way(storage, config))
+
+        async with anyio.create_task_group() as group:
+            for number in range(32):
+                group.start_soon(read, number)
+        assert received == [data] * 32
+
+
+async def write_stream(storage: Storage[Any], pair: Pair) -> Any:
+    """Write a stream without tags and return its config."""
+    return await storage.write_data_stream(*pair, {})
+
+
+async def read_stream(storage: Storage[Any], config: Any) -> bytes:
+    """Return all of a stream."""
+    async with aclosing(storage.read_data_stream(config)) as stream:
+        return b"".join([chunk async for chunk in stream])
+
+
+async def fail_while_reading(storage: Storage[Any], config: Any) -> None:
+    """Raise from the body of a loop over a stream."""
+    async with aclosing(storage.read_data_stream(config)) as stream:
+        async for _ in stream:
+            raise SourceError
+
+
+async def assert_usable(storage: Storage[Any]) -> None:
+    """Assert that the storage works, whatever happened before."""
+    for seed, size in enumerate((17, 2 * MIB)):
+        data = content_of(size, seed)
+        chunks: AsyncIterable[bytes] = stream_of(cut(data, [100_000]))
+        config = await write_stream(storage, PAIRS["digest_stream"](chunks))
+        assert await storage.read_data(config) == data

@@ -1,0 +1,26 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from laboxide.testing._sources import backend_name, backends
+
+pytest_plugins = ["pytester"]
+
+settings.register_profile(
+    "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+pytest_plugins = ["pytester"]
+
+settings.register_profile("slow", settings.get_profile("fast"), max_examples=1000)
+settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))
+
+
+@pytest.fixture(params=backends(), ids=backend_name)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run each asynchronous test on every event loop."""
+    return request.param
