@@ -57,7 +57,7 @@ def backend_name(backend: tuple[str, dict[str, Any]]) -> str:
 
 
 def content_of(size: int, seed: int = 0) -> bytes:
-    """Return `size` bytes, other ones for each `seed`, of which no aligned block is like the next."""
+    """Return `size` bytes, others for each `seed`, of which no aligned block is like the next."""
     cycle = bytes(range(251))  # a prime, so that blocks of a power of two are never in step
     return (bytes([seed]) + cycle * (size // len(cycle) + 1))[:size]
 
