@@ -59,6 +59,8 @@ struct Shared<B> {
     /// The size of the aligned units that make up each chunk, if they can be hashed apart.
     unit: Option<usize>,
     hash: Mutex<StreamHash>,
+    /// Whether chunks have to be hashed one after the other, on `lane`.
+    in_order: bool,
     lane: Lane<Result<B>>,
     object: Mutex<Opened>,
     ready: Mutex<Ready<B>>,
@@ -91,8 +93,10 @@ impl<B: Buffer> StreamReader<B> {
         let algorithms = expected.algorithms();
         let hash =
             if unit.is_some() { StreamHash::by_units(&algorithms) } else { StreamHash::new(&algorithms) };
+        let in_order = !hash.hashers.is_empty();
         let shared = Shared {
             engine,
+            in_order,
             expected,
             chunk_size,
             chunks,
@@ -213,7 +217,7 @@ impl<B: Buffer> Shared<B> {
             self.read(index, buffer.memory())?;
             Ok(buffer)
         });
-        if self.unit.is_some() || lock(&self.hash).hashers.is_empty() {
+        if !self.in_order {
             return self.deliver(index, filled);
         }
         self.lane.pass(index, filled, |index, filled| {

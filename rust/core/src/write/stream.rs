@@ -77,8 +77,10 @@ struct Shared<P> {
     algorithms: Vec<Algorithm>,
     sink: Option<FileSink>,
     tree: Option<Mutex<Tree>>,
-    /// Hashers that need the bytes in order, at work on `lane`.
+    /// Hashers that need the bytes in order, at work on `lane`. Locked for as long as a block takes.
     serial: Mutex<StreamHash>,
+    /// Whether there are any.
+    in_order: bool,
     lane: Lane<Block<P>>,
     gate: Mutex<Gate>,
     idle: Condvar,
@@ -108,6 +110,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             algorithms,
             sink: store.map(FileSink::new),
             tree: hash.tree.clone().map(Mutex::new),
+            in_order: !hash.hashers.is_empty(),
             serial: Mutex::new(hash),
             lane: Lane::default(),
             gate: Mutex::default(),
@@ -295,7 +298,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
                 self.fail(error);
             }
         }
-        if lock(&self.serial).hashers.is_empty() {
+        if !self.in_order {
             return self.retire(block);
         }
         self.lane.pass(index, block, |_, block| {
