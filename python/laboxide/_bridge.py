@@ -7,15 +7,13 @@ in its place. No operation costs more than one turn of the loop.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from laboxide._native import Completions, forget_after_fork
 
@@ -79,7 +77,8 @@ class Hub(ABC):
     def _complete(self, waiter: Any, value: object, error: BaseException | None) -> None:
         """Resume a task."""
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Resume the tasks whose operations are finished. On the loop's thread."""
         for ticket_id, value, error in self._completions.drain():
             # A task that was cancelled has left.
             if (waiter := self._waiting.pop(ticket_id, None)) is not None:
@@ -87,96 +86,7 @@ class Hub(ABC):
         self._turn = time.perf_counter()
 
 
-class AsyncioHub(Hub):
-    """For asyncio's own loop and uvloop. It must not keep its loop alive."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self.loop = weakref.ref(loop)
-        if (descriptor := self._completions.fileno()) >= 0:
-            try:
-                loop.add_reader(descriptor, self._drain)
-            except NotImplementedError:  # a loop that cannot watch descriptors (Windows)
-                self._completions = Completions(portable=True)
-            else:
-                return
-        _pump(self, self._completions, partial(_call_soon, self.loop))
-
-    async def _wait(self, ticket: Ticket) -> Any:
-        future = asyncio.get_running_loop().create_future()
-        self._waiting[ticket.id] = future
-        try:
-            return await future
-        except BaseException:
-            if self._waiting.pop(ticket.id, None) is not None:
-                ticket.cancel()
-            raise
-        finally:
-            del future  # it may hold an exception whose traceback holds this frame
-
-    async def checkpoint(self) -> None:
-        await asyncio.sleep(0)
-
-    def _complete(
-        self, waiter: asyncio.Future[object], value: object, error: BaseException | None
-    ) -> None:
-        if waiter.done():
-            return
-        if error is None:
-            waiter.set_result(value)
-        elif isinstance(error, StopIteration):  # pragma: no cover - the engine raises none
-            waiter.set_exception(RuntimeError(repr(error)))
-        else:
-            waiter.set_exception(error)
-
-
-class TrioHub(Hub):
-    """For one `trio.run`."""
-
-    def __init__(self) -> None:
-        import outcome  # noqa: PLC0415 - only where trio runs
-        import trio  # noqa: PLC0415
-
-        super().__init__()
-        self._lowlevel = trio.lowlevel
-        self._outcome = outcome
-        if self._completions.fileno() >= 0:
-            trio.lowlevel.spawn_system_task(self._watch)
-        else:
-            token = trio.lowlevel.current_trio_token()
-            _pump(self, self._completions, token.run_sync_soon)
-
-    async def _watch(self) -> None:
-        while True:
-            await self._lowlevel.wait_readable(self._completions.fileno())
-            self._drain()
-
-    async def _wait(self, ticket: Ticket) -> Any:
-        def leave(_: object) -> Any:
-            self._waiting.pop(ticket.id, None)
-            ticket.cancel()
-            return self._lowlevel.Abort.SUCCEEDED
-
-        self._waiting[ticket.id] = self._lowlevel.current_task()
-        return await self._lowlevel.wait_task_rescheduled(leave)
-
-    async def checkpoint(self) -> None:
-        await self._lowlevel.checkpoint()
-
-    def _complete(self, waiter: Any, value: object, error: BaseException | None) -> None:
-        result = self._outcome.Value(value) if error is None else self._outcome.Error(error)
-        self._lowlevel.reschedule(waiter, result)
-
-
-def _call_soon(
-    loop_ref: weakref.ref[asyncio.AbstractEventLoop], function: Callable[[], None]
-) -> None:
-    if (loop := loop_ref()) is None:
-        raise RuntimeError("the event loop is gone")
-    loop.call_soon_threadsafe(function)
-
-
-def _pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
+def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
     """Wait for finished work in a thread of its own, for loops that watch no descriptor.
 
     The thread ends with its loop, or with the hub.
@@ -186,7 +96,7 @@ def _pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object
 
     def drain() -> None:
         if (hub := hub_ref()) is not None:
-            hub._drain()  # noqa: SLF001 - of this module
+            hub.drain()
         drained.set()
 
     def work() -> None:
@@ -204,10 +114,7 @@ def _pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object
     threading.Thread(target=work, name="laboxide-pump", daemon=True).start()
 
 
-_asyncio_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioHub]
-_asyncio_hubs = weakref.WeakKeyDictionary()
 _local = threading.local()
-_trio_hub: Any = None
 
 
 def current_hub() -> Hub:
@@ -216,30 +123,21 @@ def current_hub() -> Hub:
     Raises:
         RuntimeError: No event loop is running in this thread.
     """
-    trio = sys.modules.get("trio")
     # In guest mode trio runs within the other loop, so it is asked first.
+    trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
-        return _current_trio_hub(trio)
+        from laboxide import _bridge_trio  # noqa: PLC0415 - needs trio
+
+        return _bridge_trio.current_hub()
+    if (asyncio := sys.modules.get("asyncio")) is None:
+        raise RuntimeError("no running event loop")
     loop = asyncio.get_running_loop()
-    hub: AsyncioHub | None = getattr(_local, "hub", None)
-    if hub is not None and hub.loop() is loop:
-        return hub
-    hub = _asyncio_hubs.get(loop)
-    if hub is None:
-        hub = _asyncio_hubs[loop] = AsyncioHub(loop)
-    _local.hub = hub
-    return hub
+    hub = getattr(_local, "hub", None)
+    if hub is None or hub.loop() is not loop:
+        from laboxide import _bridge_asyncio  # noqa: PLC0415 - takes longer than the rest to import
 
-
-def _current_trio_hub(trio: Any) -> Hub:
-    global _trio_hub  # noqa: PLW0603 - made when trio is first seen
-    if _trio_hub is None:
-        _trio_hub = trio.lowlevel.RunVar("laboxide_hub")
-    hub: TrioHub | None = _trio_hub.get(None)
-    if hub is None:
-        hub = TrioHub()
-        _trio_hub.set(hub)
-    return hub
+        hub = _local.hub = _bridge_asyncio.hub_of(loop)
+    return cast("Hub", hub)
 
 
 async def run(start: Callable[..., object], *args: object) -> Any:
@@ -257,12 +155,12 @@ async def relax(writer: Writer, flow: int) -> None:
 
 
 def _after_fork_in_child() -> None:
-    global generation, _local, _trio_hub  # noqa: PLW0603 - all of it belongs to the parent
+    global generation, _local  # noqa: PLW0603 - both belong to the parent
     generation += 1
     forget_after_fork()
-    _asyncio_hubs.clear()
     _local = threading.local()
-    _trio_hub = None
+    if (bridge := sys.modules.get("laboxide._bridge_asyncio")) is not None:
+        bridge.forget_all()
 
 
 if hasattr(os, "register_at_fork"):

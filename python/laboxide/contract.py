@@ -6,7 +6,6 @@ with the other.
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from abc import ABC, abstractmethod
@@ -100,7 +99,7 @@ class Storage(ABC, Generic[C]):
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Storage[C]:
         """Refuse a class without a name: what it wrote could not be found again."""
-        if getattr(cls, "name", None) is None and not inspect.isabstract(cls):
+        if getattr(cls, "name", None) is None and not cls.__abstractmethods__:
             raise TypeError(f"{cls.__qualname__!r} has no name of the form '<name>@v<version>'.")
         return super().__new__(cls)
 

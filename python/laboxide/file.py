@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laboxide import _bridge
 from laboxide._arguments import check_choice, check_positive
@@ -32,8 +31,7 @@ _LINKS = ("auto", "reflink", "hardlink", "copy")
 _BATCH = 512
 
 
-@dataclass(frozen=True)
-class FileStat:
+class FileStat(NamedTuple):
     """What the file system says of an object."""
 
     path: Path
