@@ -14,8 +14,6 @@ pytest_plugins = ["pytester"]
 settings.register_profile(
     "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-pytest_plugins = ["pytester"]
-
 settings.register_profile("slow", settings.get_profile("fast"), max_examples=1000)
 settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))
 

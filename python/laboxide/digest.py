@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, cast
 
 from laboxide import _bridge
 from laboxide._native import ALGORITHMS, BLOCK, Hasher, Store, Writer
 from laboxide._native import hash_file as _hash_file
+from laboxide._paths import text_path
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 
     from typing_extensions import Buffer
@@ -38,7 +39,8 @@ def digest_data(
             the others are in the digest's ``content_hashes``.
 
     Raises:
-        TypeError: `data` is not a contiguous buffer.
+        BufferError: `data` is not contiguous.
+        TypeError: `data` is not a buffer.
         ValueError: An algorithm is unknown, or named twice.
     """
     names = _algorithm_names(algorithm, algorithms)
@@ -96,10 +98,11 @@ async def hash_file(
 
     Raises:
         OSError: The file cannot be read; ``filename`` says which.
+        TypeError: `path` is not a path.
         ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
     """
     names = _algorithm_names(algorithm, algorithms)
-    hashed = await _bridge.run(_hash_file, os.fspath(path), names)
+    hashed = await _bridge.run(_hash_file, text_path(path), names)
     return _digest(hashed, content_type, content_encoding)
 
 
@@ -147,25 +150,32 @@ class DigestedStream:
         self._source = source
         self._iterator: AsyncIterator[bytes] | None = None
         self._digester = digester
+        # A source that has failed or was closed ends as one that is complete does.
+        self._is_over = False
 
     def __aiter__(self) -> DigestedStream:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._digester.is_complete:
+        if self._is_over:
             raise StopAsyncIteration
         if self._iterator is None:
             self._iterator = aiter(self._source)
         try:
             chunk = await anext(self._iterator)
+            await feed(self._digester.writer, chunk)
         except StopAsyncIteration:
+            self._is_over = True
             await self._digester.end()
             raise
-        await feed(self._digester.writer, chunk)
+        except BaseException:
+            self._is_over = True
+            raise
         return chunk
 
     async def aclose(self) -> None:
-        """Close the source, if it can be closed. The digest so far remains."""
+        """Close the source, if it can be closed. The digest remains that of what was yielded."""
+        self._is_over = True
         for closable in (self._iterator, self._source):
             if (aclose := getattr(closable, "aclose", None)) is not None:
                 await aclose()
@@ -177,6 +187,7 @@ class DigestedStream:
 
     async def write_into(self, store: Store) -> Writer:
         """Feed all of the source to a writer of `store`, past this stream's own iteration."""
+        self._is_over = True
         self._iterator = aiter(self._source)
         writer = self._digester.write_to(store)
         try:

@@ -61,8 +61,12 @@ def check_digest(digest: Digest) -> None:
 
     Raises:
         TypeError: Its size is not an integer or its hash not a string.
-        ValueError: Its algorithm is unknown, its hash not one of that algorithm, its size negative.
+        ValueError: Its algorithm is unknown, its hash not one of that algorithm, its size negative,
+            or one of them missing.
     """
+    for name in ("content_hash_algorithm", "content_hash", "content_size"):
+        if name not in digest:
+            raise ValueError(f"the digest {digest!r} has no {name!r}")
     algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
     if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
         raise TypeError(f"a digest names its algorithm and hash by strings, not {digest!r}")

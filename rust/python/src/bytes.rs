@@ -9,7 +9,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyMemoryError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyMemoryView};
 
 /// A `bytes` object that is kept and read, never changed.
 pub(crate) struct Lent {
@@ -97,7 +97,9 @@ impl View {
             let message = "strings must be encoded before they are hashed or stored";
             return Err(pyo3::exceptions::PyTypeError::new_err(message));
         }
-        let buffer = PyUntypedBuffer::get(object).map_err(|error| {
+        // Some exporters, ctypes among them, describe a contiguous buffer only to a memoryview.
+        let through_view = || PyUntypedBuffer::get(PyMemoryView::from(object)?.as_any());
+        let buffer = PyUntypedBuffer::get(object).or_else(|_| through_view()).map_err(|error| {
             let py = object.py();
             if !error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) {
                 return error;

@@ -1,0 +1,232 @@
+"""Exceptions are of kinds that callers know, say what happened, and survive being sent."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from laboxide import (
+    CorruptDataError,
+    DigestMismatchError,
+    FileStorage,
+    LaboxideError,
+    MemoryStorage,
+    NoStorageData,
+    digest_data,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from laboxide import FilePointer
+
+EXCEPTIONS: dict[str, LaboxideError] = {
+    "LaboxideError": LaboxideError("what happened"),
+    "NoStorageData": NoStorageData(errno.ENOENT, "No data in the storage", "/root/key"),
+    "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/root/key"),
+    "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
+    "DigestMismatchError": DigestMismatchError("3 bytes", "2 bytes"),
+}
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "pickle": lambda error: pickle.loads(pickle.dumps(error)),
+    "oldest pickle": lambda error: pickle.loads(pickle.dumps(error, 0)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+every_exception = pytest.mark.parametrize("kind", EXCEPTIONS)
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+def parts_of(error: BaseException) -> dict[str, Any]:
+    names = ("errno", "strerror", "filename", "expected", "actual", "path")
+    return {name: getattr(error, name) for name in names if hasattr(error, name)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bases"),
+    [
+        (LaboxideError, (Exception,)),
+        (NoStorageData, (LaboxideError, FileNotFoundError)),
+        (CorruptDataError, (LaboxideError,)),
+        (DigestMismatchError, (CorruptDataError, ValueError)),
+    ],
+)
+def test_the_exceptions_form_a_tree(kind: type[Exception], bases: tuple[type, ...]) -> None:
+    assert kind.__bases__ == bases
+
+
+def test_what_is_corrupt_is_no_bad_argument() -> None:
+    assert not issubclass(CorruptDataError, ValueError | OSError)
+
+
+@every_exception
+@every_way
+def test_a_copied_exception_is_of_the_same_type(kind: str, way: str) -> None:
+    error = EXCEPTIONS[kind]
+    assert type(WAYS[way](error)) is type(error)
+
+
+@every_exception
+@every_way
+def test_a_copied_exception_keeps_its_attributes(kind: str, way: str) -> None:
+    error = EXCEPTIONS[kind]
+    assert parts_of(WAYS[way](error)) == parts_of(error)
+
+
+@every_exception
+@every_way
+def test_a_copied_exception_says_the_same(kind: str, way: str) -> None:
+    error = EXCEPTIONS[kind]
+    assert str(WAYS[way](error)) == str(error)
+
+
+@every_exception
+@every_way
+def test_a_copied_exception_keeps_its_notes(kind: str, way: str) -> None:
+    error = copy.copy(EXCEPTIONS[kind])
+    error.add_note("while testing")
+    assert WAYS[way](error).__notes__ == ["while testing"]
+
+
+def test_missing_data_has_the_attributes_of_a_system_error() -> None:
+    error = NoStorageData(errno.ENOENT, "No data in the storage", "/root/key")
+    assert parts_of(error) == {
+        "errno": errno.ENOENT,
+        "strerror": "No data in the storage",
+        "filename": "/root/key",
+    }
+
+
+def test_corrupt_data_has_what_was_expected_and_found_and_where() -> None:
+    error = CorruptDataError("3 bytes", "2 bytes", "/root/key")
+    assert parts_of(error) == {"expected": "3 bytes", "actual": "2 bytes", "path": "/root/key"}
+
+
+def test_corrupt_data_has_no_path_unless_told() -> None:
+    assert CorruptDataError("3 bytes", "2 bytes").path is None
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            NoStorageData(errno.ENOENT, "No data in the storage", "/root/key"),
+            "[Errno 2] No data in the storage: '/root/key'",
+        ),
+        (
+            CorruptDataError("3 bytes", "2 bytes", "/root/key"),
+            "/root/key is corrupt: expected 3 bytes, found 2 bytes",
+        ),
+        (
+            CorruptDataError("3 bytes", "2 bytes"),
+            "the stored data is corrupt: expected 3 bytes, found 2 bytes",
+        ),
+        (
+            DigestMismatchError("3 bytes", "2 bytes"),
+            "the data does not match its digest: expected 3 bytes, found 2 bytes",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_an_exception_says_what_happened(error: LaboxideError, text: str) -> None:
+    assert str(error) == text
+
+
+# Those that the engine raises
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path)
+
+
+@pytest.fixture
+async def pointer(storage: FileStorage) -> FilePointer:
+    return await storage.write_data(b"data", digest_data(b"data", content_type="a/b"), {})
+
+
+def object_of(storage: FileStorage, pointer: FilePointer) -> Path:
+    return storage.path / pointer["key"]
+
+
+@pytest.mark.anyio
+async def test_missing_data_of_a_file_storage_names_the_object(
+    storage: FileStorage, pointer: FilePointer
+) -> None:
+    path = object_of(storage, pointer)
+    path.unlink()
+    with pytest.raises(NoStorageData) as raised:
+        await storage.read_data(pointer)
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOENT, str(path))
+
+
+@pytest.mark.anyio
+async def test_missing_data_of_a_memory_storage_names_the_hash() -> None:
+    digest = digest_data(b"data", content_type="a/b")
+    with pytest.raises(NoStorageData) as raised:
+        await MemoryStorage().read_data({"algorithm": "blake3", "hash": digest["content_hash"]})
+    assert raised.value.errno == errno.ENOENT
+    assert digest["content_hash"] in str(raised.value.filename)
+
+
+@pytest.mark.anyio
+async def test_a_truncated_object_is_corrupt_and_named(
+    storage: FileStorage, pointer: FilePointer
+) -> None:
+    path = object_of(storage, pointer)
+    path.chmod(0o600)
+    path.write_bytes(b"dat")
+    with pytest.raises(CorruptDataError) as raised:
+        await storage.read_data(pointer)
+    error = raised.value
+    assert type(error) is CorruptDataError
+    assert ("4" in error.expected, "3" in error.actual, error.path) == (True, True, str(path))
+
+
+@pytest.mark.anyio
+async def test_a_changed_object_is_corrupt_and_named(
+    storage: FileStorage, pointer: FilePointer
+) -> None:
+    path = object_of(storage, pointer)
+    path.chmod(0o600)
+    path.write_bytes(b"DATA")
+    with pytest.raises(CorruptDataError) as raised:
+        await storage.verify(pointer)
+    error = raised.value
+    assert pointer["hash"] in error.expected
+    assert digest_data(b"DATA", content_type="a/b")["content_hash"] in error.actual
+    assert error.path == str(path)
+
+
+@pytest.mark.anyio
+async def test_data_of_another_size_than_its_digest_is_a_mismatch(storage: FileStorage) -> None:
+    digest = digest_data(b"data", content_type="a/b")
+    with pytest.raises(DigestMismatchError) as raised:
+        await storage.write_data(b"dat", digest, {})
+    assert ("4" in raised.value.expected, "3" in raised.value.actual) == (True, True)
+
+
+@pytest.mark.anyio
+@every_way
+async def test_an_exception_of_the_engine_can_be_copied(
+    storage: FileStorage, pointer: FilePointer, way: str
+) -> None:
+    object_of(storage, pointer).unlink()
+    with pytest.raises(NoStorageData) as raised:
+        await storage.read_data(pointer)
+    copied = WAYS[way](raised.value)
+    assert (parts_of(copied), str(copied)) == (parts_of(raised.value), str(raised.value))
+
+
+@pytest.mark.anyio
+async def test_an_exception_of_the_engine_keeps_nothing_of_the_engine_alive(
+    storage: FileStorage, pointer: FilePointer
+) -> None:
+    object_of(storage, pointer).unlink()
+    with pytest.raises(NoStorageData) as raised:
+        await storage.read_data(pointer)
+    assert all(isinstance(part, str | int) for part in parts_of(raised.value).values())
