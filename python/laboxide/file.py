@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laboxide import _bridge
 from laboxide._arguments import check_choice, check_positive
+from laboxide._listing import PointerListing
 from laboxide._native import Reader, Store, Writer
 from laboxide._paths import check_directory, text_path
 from laboxide._reading import ObjectStream
@@ -28,7 +29,6 @@ __all__ = ("FileStat", "FileStorage")
 
 _LOG = logging.getLogger("laboxide.file")
 _LINKS = ("auto", "reflink", "hardlink", "copy")
-_BATCH = 512
 
 
 class FileStat(NamedTuple):
@@ -251,7 +251,7 @@ class FileStorage(Storage[FilePointer]):
             if not missing_ok:
                 raise
 
-    async def list_pointers(self) -> AsyncIterator[FilePointer]:
+    def list_pointers(self) -> AsyncIterator[FilePointer]:
         """Yield a pointer to each object below the root, in no particular order.
 
         Objects that the default router laid out are taken by their names; those of another router
@@ -261,20 +261,19 @@ class FileStorage(Storage[FilePointer]):
         Raises:
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
         """
-        listing = self._store().listing()
-        while batch := await _bridge.run(listing.next_batch, _BATCH):
-            for key, size in batch:
-                if (content := content_of(key)) is None:
-                    try:
-                        digest = await hash_file(self.path / key)
-                    except FileNotFoundError:  # deleted meanwhile
-                        continue
-                    yield self._pointer(key, digest)
-                else:
-                    algorithm, content_hash = content
-                    yield FilePointer(
-                        root=self._root, key=key, algorithm=algorithm, hash=content_hash, size=size
-                    )
+        return PointerListing(self._store().listing(), self._pointer_to)
+
+    async def _pointer_to(self, key: str, size: int) -> FilePointer | None:
+        """Return a pointer to an object that was found, or None if it was deleted meanwhile."""
+        if (content := content_of(key)) is None:
+            try:
+                return self._pointer(key, await hash_file(self.path / key))
+            except FileNotFoundError:
+                return None
+        algorithm, content_hash = content
+        return FilePointer(
+            root=self._root, key=key, algorithm=algorithm, hash=content_hash, size=size
+        )
 
     async def import_file(
         self,

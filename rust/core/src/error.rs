@@ -89,6 +89,15 @@ impl Error {
         }
     }
 
+    /// As [`Self::or_missing`], for the object at `object`, whatever on the way to it is missing.
+    #[must_use]
+    pub(crate) fn missing_at(self, object: &Path) -> Self {
+        match self.or_missing() {
+            Error::Missing { .. } => Error::Missing { path: object.to_owned() },
+            other => other,
+        }
+    }
+
     /// The kind of the system error, where this is one.
     #[must_use]
     pub fn io_kind(&self) -> Option<io::ErrorKind> {

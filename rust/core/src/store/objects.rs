@@ -48,9 +48,10 @@ impl Store {
     /// Opens the object under `key`.
     pub fn open(&self, key: &Key) -> Result<Object> {
         let root = self.open_root().map_err(Error::or_missing)?;
-        let file = root.open_file(key.as_str()).map_err(Error::or_missing)?;
+        let path = self.root().join(key.as_str());
+        let file = root.open_file(key.as_str()).map_err(|error| error.missing_at(&path))?;
         self.learn_file_system(&file);
-        Ok(Object { file: Arc::new(file), path: self.root().join(key.as_str()) })
+        Ok(Object { file: Arc::new(file), path })
     }
 
     /// Opens the object under `key` and checks its size.
@@ -70,12 +71,13 @@ impl Store {
     /// Removes the object under `key`.
     pub fn remove(&self, key: &Key) -> Result<()> {
         let root = self.open_root().map_err(Error::or_missing)?;
+        let path = self.root().join(key.as_str());
         let parent = match key.parent() {
             None => root,
-            Some(parent) => root.open_directory(parent).map_err(Error::or_missing)?,
+            Some(parent) => root.open_directory(parent).map_err(|error| error.missing_at(&path))?,
         };
         // Only what could have been read may be removed; a directory or link in its place stays.
-        parent.open_file(key.name()).map_err(Error::or_missing)?;
+        parent.open_file(key.name()).map_err(|error| error.missing_at(&path))?;
         parent.remove(key.name())?;
         if self.durable() { parent.sync() } else { Ok(()) }
     }
