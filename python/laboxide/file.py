@@ -144,8 +144,7 @@ class FileStorage(Storage[FilePointer]):
                 await feed_all(writer, data_stream)
                 await _bridge.run(writer.finish)
             digest = get_digest()
-            key = self._route(digest, tags)
-            return await self._publish(writer.take_staged(), key, digest)
+            return await self._publish(writer.take_staged(), digest, tags)
         finally:
             writer.abort()
 
@@ -310,7 +309,7 @@ class FileStorage(Storage[FilePointer]):
         check_choice("link", link, _LINKS)
         source = text_path(path)
         staged = await _bridge.run(self._store().import_file, source, link, [algorithm])
-        size, [(algorithm, content_hash)] = staged.digest
+        size, [(_, content_hash)] = staged.digest
         digest: Digest = {
             "content_encoding": content_encoding,
             "content_type": content_type,
@@ -318,7 +317,7 @@ class FileStorage(Storage[FilePointer]):
             "content_hash": content_hash,
             "content_size": size,
         }
-        return await self._publish(staged, self._route(digest, tags or {}), digest)
+        return await self._publish(staged, digest, tags or {})
 
     async def export_file(
         self,
@@ -372,9 +371,14 @@ class FileStorage(Storage[FilePointer]):
                 raise
             return await _bridge.run(getattr(foreign, operation), pointer["key"], *args)
 
-    async def _publish(self, staged: Staged, key: str, digest: Digest) -> FilePointer:
-        expected, heal = self._publication(key, digest)
-        self._report(await _bridge.run(staged.publish, key, expected, heal), key)
+    async def _publish(self, staged: Staged, digest: Digest, tags: TagMap) -> FilePointer:
+        try:
+            key = self._route(digest, tags)
+            expected, heal = self._publication(key, digest)
+            self._report(await _bridge.run(staged.publish, key, expected, heal), key)
+        finally:
+            # The traceback of an error keeps this frame, and with it what was staged.
+            staged.discard()
         return self._pointer(key, digest)
 
     def _publication(self, key: str, digest: Digest) -> tuple[_Expected, bool]:

@@ -93,6 +93,11 @@ impl PyStaged {
         self.digest.clone()
     }
 
+    /// Gives the content up. After it was published there is nothing to give up.
+    fn discard(&self) {
+        drop(self.inner.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Publishes the content under `key` if it is what is expected. Once.
     #[pyo3(signature = (ticket, key, expected, heal, /))]
     fn publish(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument, heal: bool) -> PyResult<()> {

@@ -47,6 +47,8 @@ impl StagedFile {
     /// The file at `original`, under a temporary name in `directory`.
     pub(crate) fn second_name(file: File, original: &Path, directory: &Path) -> Result<Self> {
         let path = directory.join(temporary_name());
+        // A link to a symbolic link would be one, too; what is meant is the file.
+        let original = fs::canonicalize(original).context("open", original)?;
         fs::hard_link(original, &path).context("link", &path)?;
         let staged = Self { file, path, owner: Some(process::id()) };
         staged.lock();
