@@ -1,0 +1,116 @@
+# The commands that people type; `make help` lists them. Each sets up what it needs, below the
+# project's own directory, and repeats nothing that is up to date. GNU make 3.81 or newer.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint lint-rust lint-python test-rust format wheel sdist clean \
+	needs-rust needs-lint
+
+# Where rustup installs to; shells that were started before it do not have it yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
+# Without a C compiler BLAKE3 would be built without its fast paths, and only slow: make that an error.
+export BLAKE3_CI := 1
+
+VENV := .venv
+PY := $(VENV)/bin/python
+DEMO_PY := target/demo-venv/bin/python
+# The interpreter that PyO3 takes its configuration from, the same for every cargo command.
+export PYO3_PYTHON := $(CURDIR)/$(PY)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+CARGO_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(wildcard rust/*/Cargo.toml) \
+	$(shell find rust -name '*.rs')
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name 'py.typed')
+METADATA := pyproject.toml README.md LICENSE CHANGELOG.md
+
+DEV := $(VENV)/.dev-installed
+EXTENSION := $(VENV)/.extension-built
+WHEEL := dist/.wheel-built
+SDIST := dist/.sdist-built
+DEMO := target/demo-venv/.wheel-installed
+
+# One line and status 2, from make itself, before anything else is done.
+fail_if = $(if $(1),$(error $(1)))
+require = $(call fail_if,$(shell sh scripts/missing_tool.sh $(1)))
+PYTHONS = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+found_python = $(or $(shell sh scripts/find_python.sh $(PYTHONS)),$(error laboxide needs CPython \
+	3.11 or newer with its venv module (tried: $(PYTHONS)); install it, or set PYTHON to the path of one))
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(DEMO) ## build the wheel, store and read a real file (FILE=path), print what it took
+	$(DEMO_PY) benches/demo $(if $(FILE),'$(FILE)')
+
+test: lint test-rust $(EXTENSION) ## all checks, the tests of the engine and of the package
+	$(PY) -m pytest -n auto
+	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto
+
+# The engine alone: the binding has no tests of its own in Rust, and its test program would have to
+# link libpython, which many installations of CPython come without.
+test-rust: | $(PY)
+	cargo test --workspace --exclude laboxide-python --locked
+
+lint: lint-rust lint-python ## formatting, clippy, ruff, mypy and stubtest; changes nothing
+
+lint-rust: | needs-lint $(PY)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+lint-python: $(EXTENSION)
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest laboxide._native
+
+format: $(DEV) | needs-lint ## format Rust and Python, and repair what the linters can
+	cargo fmt --all
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+wheel: $(WHEEL) ## build the wheel into dist/, install and try it on each CPython that is here
+	$(PY) scripts/check_dist.py dist/*.whl
+
+sdist: $(SDIST) ## build the source distribution into dist/, build it from there and try it
+	$(PY) scripts/check_dist.py dist/*.tar.gz
+
+clean: ## remove everything that these commands made
+	rm -rf $(VENV) target dist demo-data .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f python/laboxide/_native.*.so python/laboxide/_native.so
+	find python tests benches scripts docs -name __pycache__ -prune -exec rm -rf {} +
+
+needs-rust:
+	@:$(call require,rust c)
+
+needs-lint: needs-rust
+	@:$(call require,lint)
+
+$(PY): | needs-rust
+	'$(found_python)' -m venv --clear $(VENV)
+
+$(DEV): $(PY) pyproject.toml
+	$(PY) -m pip install --upgrade 'pip>=25.1'
+	$(PY) -m pip install --group dev
+	@touch $@
+
+$(EXTENSION): $(DEV) $(CARGO_SOURCES) pyproject.toml
+	$(PY) -m maturin develop --release --locked
+	@touch $@
+
+$(WHEEL): $(DEV) $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA)
+	rm -f dist/*.whl
+	$(PY) -m maturin build --release --locked --out dist
+	@touch $@
+
+$(SDIST): $(DEV) $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA)
+	rm -f dist/*.tar.gz
+	$(PY) -m maturin sdist --out dist
+	@touch $@
+
+$(DEMO): $(WHEEL)
+	$(PY) -m venv --clear target/demo-venv
+	$(DEMO_PY) -m pip install dist/*.whl
+	@touch $@

@@ -1,0 +1,138 @@
+"""Check built distributions: what is in them, and that each CPython here can install and use them.
+
+Usage: python scripts/check_dist.py FILE... with wheels (.whl) or source distributions (.tar.gz).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+VERSIONS = ("3.11", "3.12", "3.13")
+TRIAL = Path(__file__).with_name("try_package.py")
+REQUIRED = {
+    ".whl": ("laboxide/py.typed", "laboxide/_native.pyi", "laboxide/_native.abi3.", "/LICENSE"),
+    ".gz": (
+        "/LICENSE",
+        "/CHANGELOG.md",
+        "/README.md",
+        "/Cargo.lock",
+        "/rust/core/src/lib.rs",
+        "/rust/python/src/lib.rs",
+        "/python/laboxide/py.typed",
+        "/python/laboxide/_native.pyi",
+    ),
+}
+FORBIDDEN = {
+    # laboxide/testing is no test code of ours: it is what users run against their storages.
+    ".whl": (".rs", "Cargo.", "tests/", "benches/", "scripts/", "__pycache__", "conftest"),
+    ".gz": ("__pycache__", ".abi3.so", "/target/", "/.venv/"),
+}
+
+
+class CheckFailedError(Exception):
+    """A distribution is not what it should be."""
+
+
+def main() -> int:
+    """Check every distribution and return the exit status."""
+    try:
+        for path in map(Path, sys.argv[1:]):
+            check_contents(path)
+            check_everywhere(path)
+    except CheckFailedError as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check_contents(path: Path) -> None:
+    """Look for what must and must not be in the archive."""
+    names = names_in(path)
+    for part in REQUIRED[path.suffix]:
+        if not any(part in name for name in names):
+            raise CheckFailedError(f"{path.name} has no {part}")
+    for part in FORBIDDEN[path.suffix]:
+        if unwanted := [name for name in names if part in name]:
+            raise CheckFailedError(f"{path.name} must not have {unwanted[0]}")
+    if path.suffix == ".whl" and "-cp311-abi3-" not in path.name:
+        raise CheckFailedError(f"{path.name} is not a wheel for every CPython from 3.11 on")
+    print(f"{path.name}: {path.stat().st_size / 1024:,.0f} KiB, {len(names)} files, complete")
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the names of all files in the archive."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            return wheel.namelist()
+    with tarfile.open(path) as source:
+        return source.getnames()
+
+
+def check_everywhere(path: Path) -> None:
+    """Install the distribution with each CPython of this machine, and use it."""
+    pythons = {version: find_python(version) for version in VERSIONS}
+    if not any(pythons.values()):
+        raise CheckFailedError(f"there is no CPython {' or '.join(VERSIONS)} here")
+    for version, python in pythons.items():
+        if python is None:
+            print(f"CPython {version}: not on this machine, left out")
+        else:
+            print(f"CPython {version}: {check_installed(path, python)}", flush=True)
+
+
+def check_installed(path: Path, python: str) -> str:
+    """Install `path` with pip alone in an empty environment, and return what the trial says."""
+    with tempfile.TemporaryDirectory(prefix="laboxide-") as directory:
+        environment = Path(directory, "venv")
+        run(python, "-m", "venv", environment)
+        installed = next(environment.glob("[bS]*/python*")).parent / "python"
+        run(installed, "-m", "pip", "install", "--quiet", path.resolve())
+        # Isolated, and elsewhere: nothing but what was installed can be imported.
+        return run(installed, "-I", "-W", "error", TRIAL.resolve(), directory).strip()
+
+
+def run(*command: str | Path) -> str:
+    """Run a command and return its output; what it says matters only if it fails."""
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # The interpreter that builds is the one that installs.
+    environment.pop("PYO3_PYTHON", None)
+    process = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    if process.returncode:
+        raise CheckFailedError(f"{' '.join(map(str, command))}\n{process.stdout}")
+    return process.stdout
+
+
+def find_python(version: str) -> str | None:
+    """Return a CPython of that version that really runs: a name may be a version manager's shim."""
+    managed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    for candidate in (f"python{version}", "python3", *map(str, managed)):
+        probe = (
+            "import sys, venv, ensurepip;"
+            "print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+        )
+        if shutil.which(candidate) is None:
+            continue
+        process = subprocess.run(
+            [candidate, "-c", probe], capture_output=True, text=True, check=False
+        )
+        if process.stdout.split() == ["cpython", version]:
+            return candidate
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Prints the first CPython that really runs, is 3.11 or newer and can make environments.
+# Arguments: the candidates. A name on the PATH proves nothing: version managers leave shims there.
+
+for candidate in "$@"; do
+    if "$candidate" -c '
+import sys, venv, ensurepip
+sys.exit(sys.implementation.name != "cpython" or sys.version_info < (3, 11))
+' >/dev/null 2>&1; then
+        echo "$candidate"
+        exit
+    fi
+done
