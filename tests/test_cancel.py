@@ -148,6 +148,15 @@ async def test_a_cancelled_operation_leaves_its_siblings_alone(tmp_path: Path) -
     assert len(list(objects(tmp_path))) == 1
 
 
+async def test_a_cancelled_write_has_no_digest(tmp_path: Path) -> None:
+    stream, get_digest = digest_stream(fast_source(), content_type="a/b")
+    with anyio.move_on_after(0.05):
+        await FileStorage(tmp_path).write_data_stream(stream, get_digest, {})
+    for allow_incomplete in (False, True):
+        with pytest.raises(ValueError, match="aborted|not been read"):
+            get_digest(allow_incomplete=allow_incomplete)
+
+
 async def test_a_timeout_is_a_timeout(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         with anyio.fail_after(0.02):

@@ -83,10 +83,8 @@ pub(crate) fn to_py(error: Error) -> PyErr {
             raise("CorruptDataError", (expected, actual, path.into_os_string()))
         }
         Error::Mismatch { expected, actual } => raise("DigestMismatchError", (expected, actual)),
-        Error::Invalid(_) => PyValueError::new_err(message),
-        Error::Closed(_) | Error::Cancelled | Error::Forked | Error::Panicked(_) => {
-            PyRuntimeError::new_err(message)
-        }
+        Error::Invalid(_) | Error::Closed(_) => PyValueError::new_err(message),
+        Error::Cancelled | Error::Forked | Error::Panicked(_) => PyRuntimeError::new_err(message),
     }
 }
 

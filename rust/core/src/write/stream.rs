@@ -174,9 +174,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return Err(Error::Forked);
         }
         let front = lock(&self.front);
-        if self.shared.stopped.load(Ordering::Relaxed) {
-            self.shared.check()?;
-        }
+        self.shared.check()?;
         if front.open { Ok(front) } else { Err(Error::Closed("the stream has ended")) }
     }
 
@@ -235,7 +233,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return Err(Error::Forked);
         }
         let front = lock(&self.front);
-        self.shared.wait_idle()?;
+        self.shared.wait_idle();
+        // Blocks that came after the stop were not hashed.
+        self.shared.check()?;
         let algorithms = &self.shared.algorithms;
         if front.index == 0 {
             return Ok(ContentDigest::of(algorithms, front.block.parts()));
@@ -274,6 +274,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
             front.block = Block::default();
+        }
+        if let Ok(mut only) = self.shared.only.try_lock() {
+            *only = None;
         }
         if !self.shared.sink.as_ref().is_some_and(FileSink::holds_file) {
             return;
@@ -342,8 +345,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// Why the work was stopped, if it was.
     fn check(&self) -> Result<()> {
-        lock(&self.gate).error.clone().map_or(Ok(()), Err)
+        if !self.stopped.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(lock(&self.gate).error.clone().unwrap_or(Error::Closed("the stream was aborted")))
     }
 
     fn wait_for(&self, bytes: usize, notify: Notify) {
@@ -364,12 +371,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
         }
     }
 
-    fn wait_idle(&self) -> Result<()> {
+    fn wait_idle(&self) {
         let mut gate = lock(&self.gate);
         while gate.blocks > 0 {
             gate = self.idle.wait(gate).unwrap_or_else(PoisonError::into_inner);
         }
-        gate.error.clone().map_or(Ok(()), Err)
     }
 
     fn hash_only_block(&self) -> Result<ContentDigest> {
@@ -382,6 +388,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
     /// After the last block: the digest, and the file at its size.
     fn end(&self, size: u64) -> Result<()> {
         guarded(|| {
+            self.check()?;
             let mut hash = lock(&self.serial).clone();
             hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
             let digest = hash.finish(size, &self.algorithms);
