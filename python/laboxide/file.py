@@ -15,7 +15,7 @@ from laboxide._paths import check_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
 from laboxide.digest import claim, feed_all, hash_file
-from laboxide.errors import NoStorageData
+from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.pointer import FilePointer, check_digest, foreign_root, parse_pointer
 from laboxide.router import FileRouter, content_of, content_router, route
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ("FileStat", "FileStorage")
 
 _LOG = logging.getLogger("laboxide.file")
+_LARGE = 16 << 20
 _LINKS = ("auto", "reflink", "hardlink", "copy")
 
 
@@ -165,12 +166,11 @@ class FileStorage(Storage[FilePointer]):
             await _bridge.current_hub().breathe()
             return data
         try:
-            data = await _bridge.run(self._store().read_blob, pointer["key"], expected)
+            return await _read_whole(self._store(), pointer["key"], expected)
         except NoStorageData:
             if (foreign := self._foreign_store(pointer)) is None:
                 raise
-            data = await _bridge.run(foreign.read_blob, pointer["key"], _full(pointer))
-        return data
+            return await _read_whole(foreign, pointer["key"], _full(pointer))
 
     def read_data_stream(self, config: FilePointer, /) -> AsyncGenerator[bytes]:
         """Return a stream of the data of an object, in chunks of `chunk_size`.
@@ -457,6 +457,17 @@ _Expected = tuple[int, tuple[str, str] | None]
 
 def _restore(cls: type[FileStorage], path: str, arguments: dict[str, Any]) -> FileStorage:
     return cls(path, **arguments)
+
+
+async def _read_whole(store: Store, key: str, expected: _Expected) -> bytes:
+    size, _ = expected
+    if size >= _LARGE:
+        # Memory for all of it is taken before the object is opened, and a pointer may say anything.
+        path, actual, _ = await _bridge.run(store.status, key)
+        if actual != size:
+            raise CorruptDataError(f"{size} bytes", f"{actual} bytes", path)
+    data: bytes = await _bridge.run(store.read_blob, key, expected)
+    return data
 
 
 def _full(pointer: FilePointer) -> _Expected:

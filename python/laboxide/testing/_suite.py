@@ -14,7 +14,6 @@ from laboxide.testing._sources import (
     MIB,
     PAIRS,
     SIZES,
-    Pair,
     backend_name,
     backends,
     content_of,
@@ -24,7 +23,7 @@ from laboxide.testing._sources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from laboxide.contract import Storage
@@ -89,7 +88,7 @@ class StorageConformance:
         self, storage: Storage[Any], make_pair: MakePair, size: int
     ) -> None:
         data = content_of(size)
-        config = await write_stream(storage, make_pair(stream_of(cut(data, [64 << 10]))))
+        config = await write_stream(storage, make_pair, stream_of(cut(data, [64 << 10])))
         assert await storage.read_data(config) == data
         assert await read_stream(storage, config) == data
 
@@ -169,7 +168,7 @@ class StorageConformance:
             raise SourceError(size)
 
         with pytest.raises(SourceError) as caught:
-            await write_stream(storage, make_pair(failing()))
+            await write_stream(storage, make_pair, failing())
         assert caught.value.args == (size,)
         await assert_usable(storage)
 
@@ -183,7 +182,7 @@ class StorageConformance:
             await anyio.sleep_forever()
 
         with anyio.move_on_after(0.05) as scope:
-            await write_stream(storage, make_pair(stuck()))
+            await write_stream(storage, make_pair, stuck())
         assert scope.cancelled_caught
         await assert_usable(storage)
 
@@ -226,7 +225,7 @@ class StorageConformance:
 
     async def test_a_producer_may_be_slow(self, storage: Storage[Any], make_pair: MakePair) -> None:
         data = content_of(300_000)
-        config = await write_stream(storage, make_pair(stream_of(cut(data, [20_000]), 0.002)))
+        config = await write_stream(storage, make_pair, stream_of(cut(data, [20_000]), 0.002))
         assert await storage.read_data(config) == data
 
     async def test_a_producer_that_never_suspends_keeps_nobody_waiting(
@@ -243,7 +242,7 @@ class StorageConformance:
         async with anyio.create_task_group() as group:
             group.start_soon(count)
             chunks = (bytes(MIB) for _ in range(64))
-            await write_stream(storage, make_pair(stream_of(chunks, None)))
+            await write_stream(storage, make_pair, stream_of(chunks, None))
             group.cancel_scope.cancel()
         assert turns > 1
 
@@ -268,7 +267,7 @@ class StorageConformance:
             if number % 2:
                 config = await storage.write_data(data, describe(data), {})
             else:
-                config = await write_stream(storage, make_pair(stream_of(cut(data, [30_000]))))
+                config = await write_stream(storage, make_pair, stream_of(cut(data, [30_000])))
             results[number] = (data, config)
 
         async with anyio.create_task_group() as group:
@@ -294,9 +293,14 @@ class StorageConformance:
         assert received == [data] * 32
 
 
-async def write_stream(storage: Storage[Any], pair: Pair) -> Any:
-    """Write a stream without tags and return its config."""
-    return await storage.write_data_stream(*pair, {})
+async def write_stream(
+    storage: Storage[Any], make_pair: MakePair, source: AsyncGenerator[bytes]
+) -> Any:
+    """Write a stream without tags and return its config. However it ends, its source is closed."""
+    async with aclosing(source):
+        stream, get_digest = make_pair(source)
+        async with aclosing(stream):
+            return await storage.write_data_stream(stream, get_digest, {})
 
 
 async def read_stream(storage: Storage[Any], config: Any) -> bytes:
@@ -316,6 +320,6 @@ async def assert_usable(storage: Storage[Any]) -> None:
     """Assert that the storage works, whatever happened before."""
     for seed, size in enumerate((17, 2 * MIB)):
         data = content_of(size, seed)
-        chunks: AsyncIterable[bytes] = stream_of(cut(data, [100_000]))
-        config = await write_stream(storage, PAIRS["digest_stream"](chunks))
+        chunks = stream_of(cut(data, [100_000]))
+        config = await write_stream(storage, PAIRS["digest_stream"], chunks)
         assert await storage.read_data(config) == data
