@@ -43,7 +43,7 @@ def digest_data(
         TypeError: `data` is not a buffer.
         ValueError: An algorithm is unknown, or named twice.
     """
-    names = _algorithm_names(algorithm, algorithms)
+    names = algorithm_names(algorithm, algorithms)
     hashes = [(name, Hasher(name, data).hexdigest()) for name in names]
     return _digest((memoryview(data).nbytes, hashes), content_type, content_encoding)
 
@@ -72,7 +72,7 @@ def digest_stream(
         TypeError: `source` is not an async iterable.
         ValueError: An algorithm is unknown, or named twice.
     """
-    names = _algorithm_names(algorithm, algorithms)
+    names = algorithm_names(algorithm, algorithms)
     if not hasattr(source, "__aiter__"):
         raise TypeError(f"source must be an async iterable of bytes, not {type(source).__name__!r}")
     digester = StreamDigester(names, content_type, content_encoding)
@@ -101,7 +101,7 @@ async def hash_file(
         TypeError: `path` is not a path.
         ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
     """
-    names = _algorithm_names(algorithm, algorithms)
+    names = algorithm_names(algorithm, algorithms)
     hashed = await _bridge.run(_hash_file, text_path(path), names)
     return _digest(hashed, content_type, content_encoding)
 
@@ -234,11 +234,14 @@ def _pieces(chunk: Buffer) -> Iterator[Buffer]:
         yield view[start : start + BLOCK]
 
 
-def _algorithm_names(algorithm: str, algorithms: Sequence[str] | None) -> list[str]:
+def algorithm_names(algorithm: str, algorithms: Sequence[str] | None = None) -> list[str]:
+    """Return the names of the algorithms, all of which are known."""
     names = [algorithm] if algorithms is None else list(algorithms)
     if not names or len(set(names)) < len(names):
         raise ValueError(f"algorithms must be named, each once, not {algorithms!r}")
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"a hash algorithm is named by a string, not {name!r}")
         if name not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
             raise ValueError(f"unknown hash algorithm {name!r}: known are {known}")

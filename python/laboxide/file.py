@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laboxide import _bridge
-from laboxide._arguments import check_choice, check_positive
+from laboxide._arguments import check_choice, check_chunk_size, check_flag
 from laboxide._listing import PointerListing
 from laboxide._native import Reader, Store, Writer
 from laboxide._paths import check_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
-from laboxide.digest import claim, feed_all, hash_file
+from laboxide.digest import algorithm_names, claim, feed_all, hash_file
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.pointer import FilePointer, check_digest, foreign_root, parse_pointer
 from laboxide.router import FileRouter, content_of, content_router, route
@@ -89,13 +90,14 @@ class FileStorage(Storage[FilePointer]):
             raise TypeError(f"router must be a function or None, not {router!r}")
         self.path = Path(os.path.abspath(text_path(path)))
         self.router = router
-        self.chunk_size = check_positive("chunk_size", chunk_size)
-        self.durable = bool(durable)
+        self.chunk_size = check_chunk_size("chunk_size", chunk_size)
+        self.durable = check_flag("durable", durable)
         self.verify_reads = check_choice("verify_reads", verify_reads, ("hash", "size"))
-        self.verify_writes = bool(verify_writes)
+        self.verify_writes = check_flag("verify_writes", verify_writes)
         self._root = str(self.path)
-        if mkdir:
-            self.path.mkdir(parents=True, exist_ok=True)
+        if check_flag("mkdir", mkdir):
+            with suppress(FileExistsError):  # what is there is looked at below
+                self.path.mkdir(parents=True, exist_ok=True)
         check_directory(self._root)
         self._native: tuple[int, Store | None] = (-1, None)
 
@@ -103,6 +105,7 @@ class FileStorage(Storage[FilePointer]):
         """Write `data` and return a pointer to it. Data that is there already is not written again.
 
         Raises:
+            BufferError: The data is not contiguous.
             DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
                 not of its hash.
             FileExistsError: The router's key does not contain the hash and has other content.
@@ -307,8 +310,8 @@ class FileStorage(Storage[FilePointer]):
         """
         self._require_router()
         check_choice("link", link, _LINKS)
-        source = text_path(path)
-        staged = await _bridge.run(self._store().import_file, source, link, [algorithm])
+        source, names = text_path(path), algorithm_names(algorithm)
+        staged = await _bridge.run(self._store().import_file, source, link, names)
         size, [(_, content_hash)] = staged.digest
         digest: Digest = {
             "content_encoding": content_encoding,
@@ -406,7 +409,7 @@ class FileStorage(Storage[FilePointer]):
     def _algorithms_of(self, get_digest: GetStreamDigest) -> list[str]:
         if not self.verify_writes:
             return []
-        return [get_digest(allow_incomplete=True)["content_hash_algorithm"]]
+        return algorithm_names(get_digest(allow_incomplete=True)["content_hash_algorithm"])
 
     def _pointer(self, key: str, digest: Digest) -> FilePointer:
         return FilePointer(

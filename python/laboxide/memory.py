@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from laboxide import _bridge
-from laboxide._arguments import check_positive
+from laboxide._arguments import check_chunk_size, check_flag
 from laboxide._native import Hasher, check_hash
 from laboxide.contract import Storage
 from laboxide.errors import DigestMismatchError, NoStorageData
@@ -41,15 +41,15 @@ class MemoryStorage(Storage[MemoryPointer]):
             with it. Sizes are always checked.
 
     Raises:
-        TypeError: `chunk_size` is not an integer.
-        ValueError: `chunk_size` is less than 1.
+        TypeError: An argument is of the wrong type.
+        ValueError: `chunk_size` is less than 1 or more than 1 GiB.
     """
 
     name = "laboxide.memory@v1"
 
     def __init__(self, *, chunk_size: int = 1 << 20, verify_writes: bool = False) -> None:
-        self.chunk_size = check_positive("chunk_size", chunk_size)
-        self.verify_writes = bool(verify_writes)
+        self.chunk_size = check_chunk_size("chunk_size", chunk_size)
+        self.verify_writes = check_flag("verify_writes", verify_writes)
         self._contents: dict[tuple[str, str], bytes] = {}
 
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> MemoryPointer:

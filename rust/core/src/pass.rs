@@ -224,7 +224,11 @@ impl Running {
         // Closed, and lent memory let go of, before anyone is told that the pass is over.
         drop(source);
         done(match lock(&self.error).take() {
-            Some(error) => Err(error),
+            Some(error) => {
+                // The space is free before anyone learns that it was not enough.
+                drop(sink);
+                Err(error)
+            }
             None => guarded(|| {
                 let digest = lock(&self.hash).clone().finish(self.size, &self.algorithms);
                 Ok(Passed { digest, sink })

@@ -1,5 +1,6 @@
 //! The file behind a stream, opened by the first worker that has something to write.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::StagedFile;
@@ -16,6 +17,7 @@ const STEP_MAX: u64 = 64 << 20;
 pub(crate) struct FileSink {
     store: Arc<Store>,
     file: RwLock<State>,
+    taken: AtomicBool,
     /// How far space is reserved; None once the file system has refused.
     reserved: Mutex<Option<u64>>,
 }
@@ -28,7 +30,12 @@ enum State {
 
 impl FileSink {
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, file: RwLock::new(State::Unopened), reserved: Mutex::new(Some(0)) }
+        Self {
+            store,
+            file: RwLock::new(State::Unopened),
+            taken: AtomicBool::new(false),
+            reserved: Mutex::new(Some(0)),
+        }
     }
 
     pub(crate) fn store(&self) -> Arc<Store> {
@@ -86,12 +93,21 @@ impl FileSink {
         Ok(())
     }
 
-    pub(crate) fn holds_file(&self) -> bool {
-        matches!(*self.file.read().unwrap_or_else(PoisonError::into_inner), State::Open(_))
+    /// Whether the file was taken or discarded; asked on the loop's thread, so without the lock.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Removes the file, and sees to it that none is opened any more. When this returns, whoever
+    /// called it, the space is free.
+    pub(crate) fn discard(&self) {
+        self.taken.store(true, Ordering::Relaxed);
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = State::Taken;
     }
 
     /// The file, which is nobody else's from now on.
     pub(crate) fn take(&self) -> Option<StagedFile> {
+        self.taken.store(true, Ordering::Relaxed);
         let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *state, State::Taken) {
             State::Open(staged) => Some(staged),

@@ -278,12 +278,13 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if let Ok(mut only) = self.shared.only.try_lock() {
             *only = None;
         }
-        if !self.shared.sink.as_ref().is_some_and(FileSink::holds_file) {
+        if self.shared.sink.as_ref().is_none_or(FileSink::is_taken) {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        // Closing an unnamed file of 256 MiB takes 15-30 ms: not on the loop's thread.
-        self.shared.engine.spawn(move || drop(shared.sink.as_ref().and_then(FileSink::take)));
+        // Closing an unnamed file of 256 MiB takes 15-30 ms: not on the loop's thread. A worker may
+        // be about to open the file, so it is discarded whether it is there yet or not.
+        self.shared.engine.spawn(move || shared.sink.iter().for_each(FileSink::discard));
     }
 }
 
@@ -340,9 +341,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
         drop(used);
     }
 
+    /// The error shows only after the file is gone: whoever sees it may use the space.
     fn fail(&self, error: Error) {
         lock(&self.gate).error.get_or_insert(error);
-        self.stopped.store(true, Ordering::Relaxed);
+        self.sink.iter().for_each(FileSink::discard);
+        self.stopped.store(true, Ordering::Release);
     }
 
     /// Why the work was stopped, if it was.
@@ -364,7 +367,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
             self.idle.notify_all();
         }
         let bytes = gate.bytes;
-        if let Some((_, notify)) = gate.waiter.take_if(|(limit, _)| bytes <= *limit) {
+        let failing = gate.error.is_some() && !self.stopped.load(Ordering::Acquire);
+        if let Some((_, notify)) = gate.waiter.take_if(|(limit, _)| bytes <= *limit && !failing) {
             let result = gate.error.clone().map_or(Ok(()), Err);
             drop(gate);
             notify(result);
