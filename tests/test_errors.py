@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 EXCEPTIONS: dict[str, LaboxideError] = {
     "LaboxideError": LaboxideError("what happened"),
-    "NoStorageData": NoStorageData(errno.ENOENT, "No data in the storage", "/root/key"),
-    "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/root/key"),
+    "NoStorageData": NoStorageData(errno.ENOENT, "No data in the storage", "/store/key"),
+    "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/store/key"),
     "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
     "DigestMismatchError": DigestMismatchError("3 bytes", "2 bytes"),
 }
@@ -93,17 +93,17 @@ def test_a_copied_exception_keeps_its_notes(kind: str, way: str) -> None:
 
 
 def test_missing_data_has_the_attributes_of_a_system_error() -> None:
-    error = NoStorageData(errno.ENOENT, "No data in the storage", "/root/key")
+    error = NoStorageData(errno.ENOENT, "No data in the storage", "/store/key")
     assert parts_of(error) == {
         "errno": errno.ENOENT,
         "strerror": "No data in the storage",
-        "filename": "/root/key",
+        "filename": "/store/key",
     }
 
 
 def test_corrupt_data_has_what_was_expected_and_found_and_where() -> None:
-    error = CorruptDataError("3 bytes", "2 bytes", "/root/key")
-    assert parts_of(error) == {"expected": "3 bytes", "actual": "2 bytes", "path": "/root/key"}
+    error = CorruptDataError("3 bytes", "2 bytes", "/store/key")
+    assert parts_of(error) == {"expected": "3 bytes", "actual": "2 bytes", "path": "/store/key"}
 
 
 def test_corrupt_data_has_no_path_unless_told() -> None:
@@ -114,12 +114,12 @@ def test_corrupt_data_has_no_path_unless_told() -> None:
     ("error", "text"),
     [
         (
-            NoStorageData(errno.ENOENT, "No data in the storage", "/root/key"),
-            "[Errno 2] No data in the storage: '/root/key'",
+            NoStorageData(errno.ENOENT, "No data in the storage", "/store/key"),
+            "[Errno 2] No data in the storage: '/store/key'",
         ),
         (
-            CorruptDataError("3 bytes", "2 bytes", "/root/key"),
-            "/root/key is corrupt: expected 3 bytes, found 2 bytes",
+            CorruptDataError("3 bytes", "2 bytes", "/store/key"),
+            "/store/key is corrupt: expected 3 bytes, found 2 bytes",
         ),
         (
             CorruptDataError("3 bytes", "2 bytes"),
