@@ -40,24 +40,9 @@ class TestFileStorage(FileConformance):
         return FileStorage(path)
 
 
-class TestFileStorageThatVerifiesWrites(FileConformance):
+class TestFileStorageWithOtherOptions(FileConformance):
     def make_storage(self, path: Path) -> FileStorage:
-        return FileStorage(path, verify_writes=True)
-
-
-class TestFileStorageThatIsDurable(FileConformance):
-    def make_storage(self, path: Path) -> FileStorage:
-        return FileStorage(path, durable=True)
-
-
-class TestFileStorageThatChecksSizes(FileConformance):
-    def make_storage(self, path: Path) -> FileStorage:
-        return FileStorage(path, verify_reads="size")
-
-
-class TestFileStorageWithOddChunks(FileConformance):
-    def make_storage(self, path: Path) -> FileStorage:
-        return FileStorage(path, chunk_size=99_991)
+        return FileStorage(path, durable=True, verify_writes=True, verify_reads="size")
 
 
 class TestFileStorageWithLargeChunks(FileConformance):
@@ -70,9 +55,9 @@ def flat(digest: Digest, _tags: TagMap, /, *, temp: bool) -> Any:
     return {"key": f"{digest['content_hash']}.bin"}
 
 
-class TestFileStorageWithARouter(FileConformance):
+class TestFileStorageWithARouterAndOddChunks(FileConformance):
     def make_storage(self, path: Path) -> FileStorage:
-        return FileStorage(path, router=flat)
+        return FileStorage(path, router=flat, chunk_size=99_991)
 
 
 class TestMemoryStorage(StorageConformance):
