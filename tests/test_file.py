@@ -751,7 +751,7 @@ async def test_an_export_to_a_relative_path_is_relative_to_the_directory(
         (MIB, 3 * MIB),
         (MIB, 3 * MIB + 1),
         (5 * MIB, 11 * MIB),
-        (1 << 62, 3 * MIB),
+        (1 << 30, 3 * MIB),
     ],
 )
 async def test_all_chunks_but_the_last_are_of_the_chunk_size(

@@ -51,7 +51,7 @@ impl FileSink {
     ) -> Result<()> {
         self.open()?;
         let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
-        let State::Open(staged) = &*state else { return Err(Error::Cancelled) };
+        let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         self.reserve(staged, offset + len as u64);
         let mut at = offset;
         for part in parts {
@@ -86,7 +86,7 @@ impl FileSink {
     /// Gives back what was reserved beyond the end.
     pub(crate) fn end(&self, size: u64) -> Result<()> {
         let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
-        let State::Open(staged) = &*state else { return Err(Error::Cancelled) };
+        let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         if *lock(&self.reserved) != Some(0) {
             staged.file().set_len(size).context("truncate", staged.path())?;
         }
