@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import laboxide.testing
 import pytest
 from laboxide import (
     Digest,
@@ -57,7 +59,7 @@ def flat(digest: Digest, _tags: TagMap, /, *, temp: bool) -> Any:
 
 class TestFileStorageWithARouterAndOddChunks(FileConformance):
     def make_storage(self, path: Path) -> FileStorage:
-        return FileStorage(path, router=flat, chunk_size=99_991)
+        return FileStorage(path, router=flat, chunk_size=999)
 
 
 class TestMemoryStorage(StorageConformance):
@@ -133,6 +135,41 @@ class DoesNotDrain(PlainStorage):
         return await self.write_data(b"", get_digest(), tags)
 
 
+class DoesNotDrainDuplicates(PlainStorage):
+    async def write_data_stream(
+        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+    ) -> str:
+        if self.contents:
+            return next(iter(self.contents))
+        return await super().write_data_stream(data_stream, get_digest, tags)
+
+
+class GroupsErrors(PlainStorage):
+    async def write_data_stream(
+        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+    ) -> str:
+        configs = []
+
+        async def write() -> None:
+            configs.append(
+                await PlainStorage.write_data_stream(self, data_stream, get_digest, tags)
+            )
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+        return configs[0]
+
+
+class KeepsWhatFailed(PlainStorage):
+    async def write_data_stream(
+        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+    ) -> str:
+        try:
+            return await super().write_data_stream(data_stream, get_digest, tags)
+        except Exception:  # noqa: BLE001 - that is the fault
+            return "partial"
+
+
 class StarvesTheLoop(PlainStorage):
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
@@ -146,10 +183,28 @@ class ServesNothingForMissing(PlainStorage):
         return self.contents.get(config, b"")
 
 
+class ReadsAhead(PlainStorage):
+    """Does not drop what it has read ahead of a consumer who has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread: list[bytes] = []
+
+    async def read_data_stream(self, config: str, /) -> AsyncGenerator[bytes]:
+        chunks = [*self.unread, self.contents[config][: 1 << 20], self.contents[config][1 << 20 :]]
+        for index, chunk in enumerate(chunks):
+            self.unread = chunks[index + 1 :]
+            yield chunk
+
+
 BROKEN = {
     LosesTheLastChunk: "test_a_value_is_read_as_it_was_written",
     TruncatesValues: "test_a_value_is_read_as_it_was_written",
     DoesNotDrain: "test_the_digest_is_complete_when_the_stream_is_written",
+    DoesNotDrainDuplicates: "test_a_stream_is_drained_when_its_content_is_there_already",
+    GroupsErrors: "test_the_error_of_a_source_is_the_callers",
+    KeepsWhatFailed: "test_the_error_of_a_source_is_the_callers",
+    ReadsAhead: "test_a_read_stream_may_be_left_in_the_middle",
     StarvesTheLoop: "test_a_producer_that_never_suspends_keeps_nobody_waiting",
     ServesNothingForMissing: "test_missing_content_is_an_error",
 }
@@ -174,3 +229,17 @@ def test_the_suite_finds_what_is_broken(
     )
     outcome = pytester.runpytest_inprocess("-k", f"{test} and asyncio", "-p", "no:randomly")
     assert outcome.parseoutcomes().get("failed", 0) >= 1
+
+
+def test_the_example_of_the_suite_is_all_that_it_takes(pytester: pytest.Pytester) -> None:
+    example = textwrap.dedent((laboxide.testing.__doc__ or "").partition("::\n")[2])
+    pytester.makepyfile(example)
+    pytester.makeconftest(
+        """
+        import builtins
+        from laboxide import MemoryStorage
+        builtins.MyStorage = lambda path: MemoryStorage()
+        """
+    )
+    outcome = pytester.runpytest_inprocess("-k", "asyncio and twice", "-p", "no:randomly")
+    outcome.assert_outcomes(passed=1, deselected=outcome.parseoutcomes()["deselected"])

@@ -36,6 +36,12 @@ LOGGER = "laboxide.file"
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """Run on one event loop: damage is found by the engine, which knows of none."""
+    return "asyncio"
+
+
+@pytest.fixture
 def storage(tmp_path: Path) -> FileStorage:
     return FileStorage(tmp_path / "root", mkdir=True)
 

@@ -1,6 +1,5 @@
 //! Whole files into a store and out of it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::fs::reflink;
 use crate::pass::{Pass, Passed, Sink, Source};
 use crate::pool::{Engine, guarded};
-use crate::read::{check_read, open_regular};
+use crate::read::{Original, check_read};
 use crate::store::{Key, Object, Store};
 use crate::write::{Content, Existing, Publication, Staged, StagedFile, publish, stage_for};
 
@@ -44,13 +43,6 @@ impl FromStr for Link {
     }
 }
 
-/// A file that is not content of ours, and its size when it was opened.
-struct Original {
-    file: Arc<File>,
-    path: PathBuf,
-    size: u64,
-}
-
 /// Stages the file at `path`, hashing it in the same pass.
 pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     engine: &'static Engine,
@@ -63,22 +55,21 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
 ) {
     engine.spawn(move || {
         let prepared = guarded(|| {
-            let (file, size) = open_regular(&path)?;
-            let original = Original { file: Arc::new(file), path, size };
+            let original = Original::open(path)?;
             let staged = if link == Link::Hardlink {
                 store.stage_hardlink(&original.path, &original.file)?
             } else {
-                stage_for(&store, size)?
+                stage_for(&store, original.size)?
             };
-            let pass = transfer(&original, staged, size, algorithms, link, cancel)?;
+            let pass = transfer(&original, staged, original.size, algorithms, link, cancel)?;
             Ok((original, pass))
         });
         match prepared {
             Err(error) => done(Err(error)),
             Ok((original, Transfer { pass, linked })) => pass.start(engine, move |passed| {
-                done(passed.and_then(|passed| {
-                    let (digest, file) = arrived(passed, linked)?;
-                    original.check_unchanged()?;
+                done(guarded(|| {
+                    let (digest, file) =
+                        original.unchanged(passed.and_then(|passed| arrived(passed, linked)))?;
                     Ok(Staged::new(engine, store, Content::File(file), digest))
                 }));
             }),
@@ -188,16 +179,5 @@ fn arrived(passed: Passed, linked: Option<StagedFile>) -> Result<(ContentDigest,
     match linked {
         Some(staged) => Ok((passed.digest, staged)),
         None => passed.into_staged(),
-    }
-}
-
-impl Original {
-    /// A file that grew or shrank while it was read was not read as it is.
-    fn check_unchanged(&self) -> Result<()> {
-        let size = self.file.metadata().context("stat", &self.path)?.len();
-        if size == self.size {
-            return Ok(());
-        }
-        Err(Error::Invalid(format!("{} changed while it was imported", self.path.display())))
     }
 }

@@ -3,12 +3,14 @@
 mod blob;
 #[cfg(target_os = "linux")]
 mod cached;
+mod original;
 mod stream;
 mod verify;
 
 pub use blob::{Buffer, read_blob};
 #[cfg(target_os = "linux")]
 pub use cached::{Cached, open_cached};
+pub(crate) use original::Original;
 pub use stream::{StreamReader, Taken};
-pub(crate) use verify::{check_read, hash_open_file, open_regular};
+pub(crate) use verify::{check_read, hash_open_file};
 pub use verify::{hash_file, verify};

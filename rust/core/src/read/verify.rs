@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, ContentDigest, Expected, StreamHash};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::io;
 use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
+use crate::read::Original;
 use crate::slab::BLOCK;
 use crate::store::Object;
 
@@ -61,26 +62,16 @@ pub fn hash_file(
     done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
 ) {
     engine.spawn(move || {
-        let (file, size) = match guarded(|| open_regular(&path)) {
-            Ok(opened) => opened,
+        let original = match guarded(|| Original::open(path)) {
+            Ok(original) => original,
             Err(error) => return done(Err(error)),
         };
-        let source = Source::File(Arc::new(file), path);
-        let pass = Pass { source, sink: Sink::Nowhere, size, algorithms, cancel };
-        pass.start(engine, move |passed| done(passed.map(|passed| passed.digest)));
+        let source = Source::File(Arc::clone(&original.file), original.path.clone());
+        let pass = Pass { source, sink: Sink::Nowhere, size: original.size, algorithms, cancel };
+        pass.start(engine, move |passed| {
+            done(guarded(|| original.unchanged(passed.map(|passed| passed.digest))));
+        });
     });
-}
-
-/// Opens a file of the user's own, links included; anything but a regular file is refused before it
-/// could block.
-pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
-    let kind = path.metadata().context("open", path)?;
-    if !kind.is_file() {
-        return Err(Error::Invalid(format!("{} is not a regular file", path.display())));
-    }
-    let file = File::open(path).context("open", path)?;
-    let size = file.metadata().context("stat", path)?.len();
-    Ok((file, size))
 }
 
 /// Hashes an open file on this thread.

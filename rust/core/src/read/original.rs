@@ -1,0 +1,51 @@
+//! A file of the user's own, which may change while it is read.
+
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::{Context as _, Error, Result};
+use crate::io;
+
+/// An open file, and its size when it was opened.
+pub(crate) struct Original {
+    pub file: Arc<File>,
+    pub path: PathBuf,
+    pub size: u64,
+}
+
+impl Original {
+    /// Opens a file, through links as well; anything but a regular file is refused before it could
+    /// block.
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
+        let kind = path.metadata().context("open", &path)?;
+        if !kind.is_file() {
+            return Err(Error::Invalid(format!("{} is not a regular file", path.display())));
+        }
+        let file = File::open(&path).context("open", &path)?;
+        let size = file.metadata().context("stat", &path)?.len();
+        Ok(Self { file: Arc::new(file), path, size })
+    }
+
+    /// What came of reading it, unless it was not read as it is: it grew or shrank meanwhile, or it
+    /// is one of those of a pseudo file system whose size says nothing of their content.
+    pub(crate) fn unchanged<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(value) if self.ends_as_it_says()? => Ok(value),
+            Ok(_) | Err(Error::Corrupt { .. }) => Err(Error::Invalid(format!(
+                "{} did not hold the {} bytes of its size: it changed while it was read, \
+                 or is not a file of a disk",
+                self.path.display(),
+                self.size,
+            ))),
+            Err(_) => result,
+        }
+    }
+
+    fn ends_as_it_says(&self) -> Result<bool> {
+        let size = self.file.metadata().context("stat", &self.path)?.len();
+        let mut beyond = [MaybeUninit::uninit()];
+        Ok(size == self.size && io::read_at(&self.file, &self.path, &mut beyond, size)? == 0)
+    }
+}

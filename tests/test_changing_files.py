@@ -1,0 +1,205 @@
+"""Files that change while they are read, and those whose size says nothing of their content."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import CorruptDataError, FileStorage, digest_data, hash_file
+from laboxide.testing._sources import content_of
+
+from scripts import assert_clean, run_script
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable
+
+    from laboxide import FilePointer
+
+pytestmark = pytest.mark.anyio
+
+MIB = 1 << 20
+SIZE = 40 * MIB
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+def files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if not path.is_dir()]
+
+
+async def put(storage: FileStorage, data: bytes) -> tuple[FilePointer, Path]:
+    digest = digest_data(data, content_type="a/b")
+    pointer = await storage.write_data(data, digest, {})
+    path = storage.path / pointer["key"]
+    path.chmod(0o644)
+    return pointer, path
+
+
+async def collect(stream: AsyncIterable[bytes], received: list[bytes]) -> None:
+    async for chunk in stream:
+        received.append(chunk)  # noqa: PERF401 - what came before an error is wanted
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+# Objects, further than a stream reads ahead
+
+
+@pytest.mark.parametrize("verify_reads", ["hash", "size"])
+async def test_an_object_that_shrinks_while_it_is_read_is_corrupt(
+    storage: FileStorage, verify_reads: str
+) -> None:
+    pointer, path = await put(storage, content_of(SIZE))
+    reader = FileStorage(storage.path, verify_reads=verify_reads)
+    stream = reader.read_data_stream(pointer)
+    await anext(stream)
+    os.truncate(path, SIZE // 2)
+    with pytest.raises(CorruptDataError) as caught:
+        [chunk async for chunk in stream]
+    assert caught.value.path == str(path)
+
+
+async def test_an_object_that_changes_while_it_is_read_is_corrupt(storage: FileStorage) -> None:
+    data = content_of(SIZE)
+    pointer, path = await put(storage, data)
+    stream = storage.read_data_stream(pointer)
+    received = [await anext(stream)]
+    overwrite(path, SIZE - 10 * MIB, b"changed")
+    with pytest.raises(CorruptDataError):
+        await collect(stream, received)
+    assert len(b"".join(received)) < SIZE
+
+
+@pytest.mark.parametrize("verify_reads", ["hash", "size"])
+async def test_an_object_that_is_deleted_while_it_is_read_is_read_to_its_end(
+    storage: FileStorage, verify_reads: str
+) -> None:
+    data = content_of(SIZE)
+    pointer, _ = await put(storage, data)
+    stream = FileStorage(storage.path, verify_reads=verify_reads).read_data_stream(pointer)
+    received = [await anext(stream)]
+    await storage.delete(pointer)
+    received += [chunk async for chunk in stream]
+    assert b"".join(received) == data
+
+
+# Files that are imported
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, MIB)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+async def import_while(
+    storage: FileStorage, change: Callable[[Path], None], source: Path
+) -> FilePointer | Exception:
+    """Import `source` while `change` is made to it, at a time that nobody knows."""
+    outcome: list[FilePointer | Exception] = []
+
+    async def work() -> None:
+        try:
+            outcome.append(await storage.import_file(source, link="copy"))
+        except Exception as error:  # noqa: BLE001 - it is what is looked at
+            outcome.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        await anyio.sleep(0.003)
+        change(source)
+    return outcome[0]
+
+
+@pytest.mark.parametrize("change", [shrink, grow])
+async def test_a_file_that_changes_while_it_is_imported_is_stored_as_it_was_or_refused(
+    storage: FileStorage, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    data = content_of(SIZE)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    outcome = await import_while(storage, change, source)
+    if isinstance(outcome, Exception):
+        assert isinstance(outcome, ValueError)
+        assert str(source) in str(outcome)
+        assert files(storage.path) == []
+    else:
+        assert await storage.read_data(outcome) in {data, source.read_bytes()}
+
+
+# Files of /proc have a size of nothing, and those of /sys one of a page
+
+ODD_FILES = [
+    path
+    for path in map(Path, ("/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"))
+    if path.exists()
+]
+
+
+@pytest.mark.parametrize("path", ODD_FILES, ids=str)
+async def test_a_file_of_another_size_than_it_says_is_hashed_or_refused(path: Path) -> None:
+    try:
+        digest = await hash_file(path, algorithm="sha256")
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017 - either is right
+        return
+    assert digest["content_hash"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("path", ODD_FILES, ids=str)
+@pytest.mark.parametrize("link", ["auto", "copy"])
+async def test_a_file_of_another_size_than_it_says_is_imported_or_refused(
+    storage: FileStorage, path: Path, link: str
+) -> None:
+    try:
+        pointer = await storage.import_file(path, link=link)
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017 - either is right
+        assert files(storage.path) == []
+        return
+    assert await storage.read_data(pointer) == path.read_bytes()
+
+
+# More streams than there are descriptors
+
+
+def test_streams_without_a_descriptor_fail_alone(tmp_path: Path) -> None:
+    script = f"""
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    async def work():
+        storage = FileStorage(root)
+        await storage.write_data(b"x", digest_data(b"x", content_type="a/b"), {{}})
+        before = len(os.listdir("/proc/self/fd"))
+        streams = [store(storage, 30, pause=0.005) for _ in range(150)]
+        outcomes = await asyncio.gather(*streams, return_exceptions=True)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert len(errors) < len(outcomes)
+        for error in errors:
+            assert type(error) is OSError and error.errno == {errno.EMFILE}, repr(error)
+            assert error.filename.startswith(str(root)), error.filename
+        pointer = await store(storage, 30)
+        assert len(await load(storage, pointer)) == 30 << 16
+        while len(os.listdir("/proc/self/fd")) > before:
+            await asyncio.sleep(0.01)
+        print(len([path for path in root.rglob("*") if path.is_file()]))
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path), "2")
