@@ -1,19 +1,33 @@
 //! Positioned reads and writes that finish what the system starts.
 
 use std::fs::File;
+use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::path::Path;
 
 use crate::digest::size_text;
 use crate::error::{Context as _, Error, Result};
 
-/// Writes all of `data` at `offset`: a short write goes on where the system stopped.
-pub(crate) fn write_all_at(file: &File, path: &Path, mut data: &[u8], mut offset: u64) -> Result<()> {
-    while !data.is_empty() {
-        match retrying(|| system::write_at(file, data, offset)).context("write", path)? {
+/// Slices in one call, of which Linux takes no more.
+const SLICES_MAX: usize = 1024;
+
+/// Writes all parts, one after the other from `offset`: a short write goes on where the system
+/// stopped. One call for all of them: with one for each 64 KiB a stream is a fifth slower.
+pub(crate) fn write_all_at<'a>(
+    file: &File,
+    path: &Path,
+    parts: impl Iterator<Item = &'a [u8]>,
+    mut offset: u64,
+) -> Result<()> {
+    let mut slices: Vec<_> = parts.map(IoSlice::new).collect();
+    let mut rest = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        let next = &rest[..rest.len().min(SLICES_MAX)];
+        match retrying(|| system::write_at(file, next, offset)).context("write", path)? {
             0 => return Err(std::io::ErrorKind::WriteZero).context("write", path),
             written => {
-                data = &data[written..];
+                IoSlice::advance_slices(&mut rest, written);
                 offset += written as u64;
             }
         }
@@ -74,10 +88,16 @@ fn retrying(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result
 
 #[cfg(unix)]
 mod system {
-    use super::{File, MaybeUninit};
+    use super::{File, IoSlice, MaybeUninit};
 
-    pub(super) fn write_at(file: &File, data: &[u8], offset: u64) -> std::io::Result<usize> {
-        Ok(rustix::io::pwrite(file, data, offset)?)
+    #[cfg(target_os = "linux")]
+    pub(super) fn write_at(file: &File, parts: &[IoSlice<'_>], offset: u64) -> std::io::Result<usize> {
+        Ok(rustix::io::pwritev(file, parts, offset)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn write_at(file: &File, parts: &[IoSlice<'_>], offset: u64) -> std::io::Result<usize> {
+        Ok(rustix::io::pwrite(file, &parts[0], offset)?)
     }
 
     pub(super) fn read_at(
@@ -92,11 +112,11 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    use super::{File, MaybeUninit};
+    use super::{File, IoSlice, MaybeUninit};
     use std::os::windows::fs::FileExt as _;
 
-    pub(super) fn write_at(file: &File, data: &[u8], offset: u64) -> std::io::Result<usize> {
-        file.seek_write(data, offset)
+    pub(super) fn write_at(file: &File, parts: &[IoSlice<'_>], offset: u64) -> std::io::Result<usize> {
+        file.seek_write(&parts[0], offset)
     }
 
     pub(super) fn read_at(

@@ -67,7 +67,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
                 let result = guarded(|| {
                     checked?;
                     let mut file = store.stage()?;
-                    write_parts(&file, block.parts())?;
+                    io::write_all_at(file.file(), file.path(), block.parts(), 0)?;
                     publish(&store, &mut file, &publication)
                 });
                 let mut chunks = Vec::new();
@@ -86,15 +86,6 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {
             self.engine.spawn(move || drop(file));
         }
     }
-}
-
-fn write_parts<'a>(file: &StagedFile, parts: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-    let mut offset = 0;
-    for part in parts {
-        io::write_all_at(file.file(), file.path(), part, offset)?;
-        offset += part.len() as u64;
-    }
-    Ok(())
 }
 
 /// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is
@@ -120,7 +111,7 @@ pub fn write_blob<P, D>(
             let expected = &publication.expected;
             expected.check_given(&ContentDigest::of(&expected.algorithms(), std::iter::once(data)))?;
             let mut file = store.stage()?;
-            io::write_all_at(file.file(), file.path(), data, 0)?;
+            io::write_all_at(file.file(), file.path(), std::iter::once(data), 0)?;
             publish(&store, &mut file, &publication)
         });
         done(result, data);

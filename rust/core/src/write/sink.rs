@@ -53,12 +53,7 @@ impl FileSink {
         let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
         let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         self.reserve(staged, offset + len as u64);
-        let mut at = offset;
-        for part in parts {
-            io::write_all_at(staged.file(), staged.path(), part, at)?;
-            at += part.len() as u64;
-        }
-        Ok(())
+        io::write_all_at(staged.file(), staged.path(), parts, offset)
     }
 
     fn open(&self) -> Result<()> {

@@ -1,0 +1,87 @@
+//! Work that is shared block by block, and the hash of what the blocks make up.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use blake3::Hasher;
+use blake3::hazmat::{ChainingValue, HasherExt as _, Mode, merge_subtrees_non_root, merge_subtrees_root};
+
+use crate::content::BLOCK;
+
+/// Calls `work` with every index below `count`, on `threads` threads. `start` makes what each keeps.
+pub fn share<S>(
+    threads: usize,
+    count: usize,
+    start: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let next = AtomicUsize::new(0);
+    let strand = || {
+        let mut state = start();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return Ok(());
+            }
+            work(&mut state, index)?;
+        }
+    };
+    if threads == 1 {
+        return strand();
+    }
+    thread::scope(|scope| {
+        let strands: Vec<_> = (0..threads).map(|_| scope.spawn(strand)).collect();
+        strands.into_iter().try_for_each(|strand| strand.join().expect("no strand panics"))
+    })
+}
+
+/// The BLAKE3 hash of content whose blocks are hashed in any order.
+pub struct Tree {
+    values: Mutex<Vec<ChainingValue>>,
+    size: usize,
+}
+
+impl Tree {
+    pub fn new(size: usize) -> Self {
+        Self { values: Mutex::new(vec![[0; 32]; size.div_ceil(BLOCK)]), size }
+    }
+
+    pub fn hash(&self, index: usize, block: &[u8]) {
+        let mut hasher = Hasher::new();
+        if self.size > BLOCK {
+            hasher.set_input_offset((index * BLOCK) as u64);
+        }
+        hasher.update(block);
+        let value =
+            if self.size > BLOCK { hasher.finalize_non_root() } else { *hasher.finalize().as_bytes() };
+        self.values.lock().expect("no strand panics")[index] = value;
+    }
+
+    /// The hash of the whole, once every block was hashed.
+    pub fn finish(self) -> String {
+        let values = self.values.into_inner().expect("no strand panics");
+        match values.as_slice() {
+            [] => blake3::hash(b"").to_string(),
+            [only] => blake3::Hash::from_bytes(*only).to_string(),
+            values => {
+                let (left, right) = halves(values);
+                merge_subtrees_root(&merged(left), &merged(right), Mode::Hash).to_string()
+            }
+        }
+    }
+}
+
+fn merged(values: &[ChainingValue]) -> ChainingValue {
+    if let [value] = values {
+        return *value;
+    }
+    let (left, right) = halves(values);
+    merge_subtrees_non_root(&merged(left), &merged(right), Mode::Hash)
+}
+
+/// A left subtree holds the largest power of two that leaves something to the right.
+fn halves(values: &[ChainingValue]) -> (&[ChainingValue], &[ChainingValue]) {
+    values.split_at(values.len().next_power_of_two() / 2)
+}

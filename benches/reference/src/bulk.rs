@@ -1,0 +1,217 @@
+//! Large content: hashed, written and copied.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::blocks::{Tree, share};
+use crate::content::{BLOCK, Pool};
+use crate::file::{publish, unnamed, write_block};
+use crate::job::{Algorithm, Stored};
+
+/// Hashes `size` bytes; BLAKE3 on all threads, SHA-256 on one, since it cannot be shared.
+pub fn hash(pool: &Pool, algorithm: Algorithm, threads: usize, size: usize) -> io::Result<String> {
+    let blocks = size.div_ceil(BLOCK);
+    if algorithm == Algorithm::Sha256 {
+        let hasher =
+            (0..blocks).fold(Sha256::new(), |hasher, index| hasher.chain_update(pool.block(index, size, 0)));
+        return Ok(hex(hasher));
+    }
+    let tree = Tree::new(size);
+    share(
+        threads,
+        blocks,
+        || (),
+        |(), index| {
+            tree.hash(index, pool.block(index, size, 0));
+            Ok(())
+        },
+    )?;
+    Ok(tree.finish())
+}
+
+/// Writes one object.
+pub fn write(
+    pool: &Pool,
+    algorithm: Option<Algorithm>,
+    threads: usize,
+    size: usize,
+    directory: &Path,
+) -> io::Result<Stored> {
+    write_shifted(pool, 0, algorithm, threads, size, directory)
+}
+
+fn write_shifted(
+    pool: &Pool,
+    shift: usize,
+    algorithm: Option<Algorithm>,
+    threads: usize,
+    size: usize,
+    directory: &Path,
+) -> io::Result<Stored> {
+    let file = unnamed(File::open(directory)?, size)?;
+    let blocks = size.div_ceil(BLOCK);
+    let block = |index| pool.block(index, size, shift);
+    let hash = match algorithm {
+        None => {
+            share(threads, blocks, || (), |(), index| write_block(&file, index, block(index)))?;
+            None
+        }
+        Some(Algorithm::Blake3) => {
+            let tree = Tree::new(size);
+            share(
+                threads,
+                blocks,
+                || (),
+                |(), index| {
+                    tree.hash(index, block(index));
+                    write_block(&file, index, block(index))
+                },
+            )?;
+            Some(tree.finish())
+        }
+        Some(Algorithm::Sha256) if threads == 1 => {
+            let mut hasher = Sha256::new();
+            for index in 0..blocks {
+                hasher.update(block(index));
+                write_block(&file, index, block(index))?;
+            }
+            Some(hex(hasher))
+        }
+        Some(Algorithm::Sha256) => thread::scope(|scope| {
+            let writing =
+                scope.spawn(|| (0..blocks).try_for_each(|index| write_block(&file, index, block(index))));
+            let hasher = (0..blocks).fold(Sha256::new(), |hasher, index| hasher.chain_update(block(index)));
+            writing.join().expect("no strand panics").map(|()| Some(hex(hasher)))
+        })?,
+    };
+    let path = publish(&file, directory, hash.as_deref())?;
+    Ok(Stored { hash, path: Some(path) })
+}
+
+/// Writes several objects at once. With BLAKE3 all threads work on all of them, block by block;
+/// with SHA-256 each thread on one at a time.
+pub fn streams(
+    pool: &Pool,
+    algorithm: Option<Algorithm>,
+    streams: usize,
+    threads: usize,
+    size: usize,
+    directory: &Path,
+) -> io::Result<Stored> {
+    let shift = |stream: usize| stream * 4096;
+    if algorithm != Some(Algorithm::Blake3) {
+        let first = std::sync::Mutex::new(None);
+        share(
+            threads,
+            streams,
+            || (),
+            |(), stream| {
+                let stored = write_shifted(pool, shift(stream), algorithm, 1, size, directory)?;
+                if stream == 0 {
+                    *first.lock().expect("no strand panics") = stored.hash;
+                }
+                Ok(())
+            },
+        )?;
+        let hash = first.into_inner().expect("no strand panics");
+        return Ok(Stored { hash, path: None });
+    }
+    let root = File::open(directory)?;
+    let files: Vec<_> = (0..streams).map(|_| unnamed(&root, size)).collect::<io::Result<_>>()?;
+    let trees: Vec<_> = (0..streams).map(|_| Tree::new(size)).collect();
+    share(
+        threads,
+        streams * size.div_ceil(BLOCK),
+        || (),
+        |(), turn| {
+            let (index, stream) = (turn / streams, turn % streams);
+            let block = pool.block(index, size, shift(stream));
+            trees[stream].hash(index, block);
+            write_block(&files[stream], index, block)
+        },
+    )?;
+    let hashes: Vec<_> = trees.into_iter().map(Tree::finish).collect();
+    for (file, hash) in files.iter().zip(&hashes) {
+        publish(file, directory, Some(hash))?;
+    }
+    Ok(Stored { hash: hashes.into_iter().next(), path: None })
+}
+
+/// Copies the file at `path`.
+pub fn copy(
+    algorithm: Option<Algorithm>,
+    threads: usize,
+    path: &Path,
+    directory: &Path,
+) -> io::Result<Stored> {
+    let source = File::open(path)?;
+    let size = usize::try_from(source.metadata()?.len()).map_err(io::Error::other)?;
+    let target = unnamed(File::open(directory)?, size)?;
+    let tree = Tree::new(size);
+    let copied = |buffer: &mut Vec<u8>, index: usize| {
+        buffer.resize(BLOCK.min(size - index * BLOCK), 0);
+        source.read_exact_at(buffer, (index * BLOCK) as u64)?;
+        if algorithm == Some(Algorithm::Blake3) {
+            tree.hash(index, buffer);
+        }
+        write_block(&target, index, buffer)
+    };
+    let blocks = size.div_ceil(BLOCK);
+    let hash = if algorithm == Some(Algorithm::Sha256) {
+        Some(in_order(blocks, threads, copied)?)
+    } else {
+        share(threads, blocks, Vec::new, copied)?;
+        algorithm.map(|_| tree.finish())
+    };
+    let path: PathBuf = publish(&target, directory, hash.as_deref())?;
+    Ok(Stored { hash, path: Some(path) })
+}
+
+/// The SHA-256 of the blocks that `fill` fills, on another thread if there is one.
+pub fn in_order(
+    blocks: usize,
+    threads: usize,
+    fill: impl Fn(&mut Vec<u8>, usize) -> io::Result<()> + Send,
+) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    if threads == 1 {
+        let mut buffer = Vec::new();
+        for index in 0..blocks {
+            fill(&mut buffer, index)?;
+            hasher.update(&buffer);
+        }
+        return Ok(hex(hasher));
+    }
+    let (finished, arriving) = mpsc::channel();
+    let (used, reusable) = mpsc::channel();
+    (0..4).for_each(|_| used.send(Vec::new()).expect("the receiver is here"));
+    thread::scope(|scope| {
+        let filling = scope.spawn(move || {
+            for index in 0..blocks {
+                let Ok(mut buffer) = reusable.recv() else { break };
+                fill(&mut buffer, index)?;
+                let _ = finished.send(buffer);
+            }
+            Ok(())
+        });
+        for buffer in arriving {
+            hasher.update(&buffer);
+            let _ = used.send(buffer);
+        }
+        filling.join().expect("no strand panics").map(|()| hex(hasher))
+    })
+}
+
+pub fn hex(hasher: Sha256) -> String {
+    use std::fmt::Write as _;
+    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,104 @@
+//! Small objects, many of them.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::blocks::share;
+use crate::content::Pool;
+use crate::file::{link, unnamed};
+use crate::job::{Algorithm, Flush};
+
+/// Objects that share a flush.
+const GROUP: usize = 100;
+
+/// Where objects go: 256 directories, as a directory takes only one new name at a time.
+pub struct Shards {
+    root: File,
+    shards: Vec<File>,
+}
+
+impl Shards {
+    pub fn make(directory: &Path) -> io::Result<Self> {
+        let shard = |index: usize| {
+            let path = directory.join(format!("{index:02x}"));
+            std::fs::create_dir_all(&path)?;
+            File::open(path)
+        };
+        Ok(Self { root: File::open(directory)?, shards: (0..256).map(shard).collect::<io::Result<_>>()? })
+    }
+
+    fn of(&self, hash: &str) -> &File {
+        &self.shards[usize::from_str_radix(&hash[..2], 16).unwrap_or_default()]
+    }
+}
+
+/// Makes `count` objects of `size` bytes and tells the hash of the first.
+pub fn create(
+    pool: &Pool,
+    shards: &Shards,
+    algorithm: Algorithm,
+    threads: usize,
+    count: usize,
+    size: usize,
+    flush: Flush,
+) -> io::Result<String> {
+    let content = |buffer: &mut Vec<u8>, index: usize| {
+        buffer.resize(size, 0);
+        let marked = size.min(8);
+        buffer[..marked].copy_from_slice(&(index as u64).to_le_bytes()[..marked]);
+        algorithm.hash(buffer)
+    };
+    let fresh = || pool.start(size).to_vec();
+    if flush == Flush::Grouped {
+        share(threads, count.div_ceil(GROUP), fresh, |buffer, group| {
+            let first = group * GROUP;
+            let staged: Vec<_> = (first..count.min(first + GROUP))
+                .map(|index| {
+                    let hash = content(buffer, index);
+                    Ok((stage(shards, &hash, buffer)?, hash))
+                })
+                .collect::<io::Result<_>>()?;
+            rustix::fs::syncfs(&shards.root)?;
+            staged.iter().try_for_each(|(file, hash)| link(file, shards.of(hash), hash))?;
+            Ok(rustix::fs::syncfs(&shards.root)?)
+        })?;
+    } else {
+        share(threads, count, fresh, |buffer, index| {
+            let hash = content(buffer, index);
+            let file = stage(shards, &hash, buffer)?;
+            if flush == Flush::Each {
+                file.sync_all()?;
+            }
+            link(&file, shards.of(&hash), &hash)?;
+            if flush == Flush::Each { shards.of(&hash).sync_all() } else { Ok(()) }
+        })?;
+    }
+    Ok(content(&mut fresh(), 0))
+}
+
+fn stage(shards: &Shards, hash: &str, content: &[u8]) -> io::Result<File> {
+    let file = unnamed(shards.of(hash), 0)?;
+    file.write_all_at(content, 0)?;
+    Ok(file)
+}
+
+/// Opens, reads and closes small files, one after the other, `count` times; tells how many bytes.
+pub fn open(
+    algorithm: Option<Algorithm>,
+    threads: usize,
+    count: usize,
+    paths: &[PathBuf],
+) -> io::Result<usize> {
+    let sizes = paths.iter().map(|path| Ok(usize::try_from(path.metadata()?.len()).unwrap_or(0)));
+    let sizes = sizes.collect::<io::Result<Vec<_>>>()?;
+    share(threads, count, Vec::new, |buffer: &mut Vec<u8>, index| {
+        let mut file = File::open(&paths[index % paths.len()])?;
+        buffer.resize(sizes[index % paths.len()], 0);
+        file.read_exact(buffer)?;
+        algorithm.map(|algorithm| algorithm.hash(buffer));
+        Ok(())
+    })?;
+    Ok((0..count).map(|index| sizes[index % paths.len()]).sum())
+}
