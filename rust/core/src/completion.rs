@@ -1,10 +1,11 @@
 //! Finished work on its way to one event loop.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::pool::lock;
+use crate::wake;
 
 /// A list that workers push to and one loop drains.
 ///
@@ -13,20 +14,20 @@ use crate::pool::lock;
 pub struct Completions<T> {
     finished: Mutex<Vec<T>>,
     arrived: Condvar,
-    signal: Option<Signal>,
+    signal: Option<Arc<Descriptor>>,
 }
 
 impl<T> Completions<T> {
     /// With `portable`, no descriptor is made and [`Self::wait`] is the way to learn of arrivals.
     pub fn new(portable: bool) -> Result<Self> {
-        let signal = if portable { None } else { Signal::new()? };
+        let signal = if portable { None } else { Descriptor::new()?.map(Arc::new) };
         Ok(Self { finished: Mutex::default(), arrived: Condvar::new(), signal })
     }
 
     /// The descriptor that is readable while something is here, where the system has such.
     #[must_use]
     pub fn descriptor(&self) -> Option<i32> {
-        self.signal.as_ref().map(Signal::descriptor)
+        self.signal.as_ref().map(|signal| signal.number())
     }
 
     /// Adds something finished and wakes the loop if it is not awake yet.
@@ -37,7 +38,7 @@ impl<T> Completions<T> {
         drop(finished);
         if wake {
             match &self.signal {
-                Some(signal) => signal.raise(),
+                Some(signal) => wake::raise(signal),
                 None => self.arrived.notify_one(),
             }
         }
@@ -68,10 +69,10 @@ impl<T> Completions<T> {
 }
 
 #[cfg(target_os = "linux")]
-struct Signal(rustix::fd::OwnedFd);
+struct Descriptor(rustix::fd::OwnedFd);
 
 #[cfg(target_os = "linux")]
-impl Signal {
+impl Descriptor {
     fn new() -> Result<Option<Self>> {
         use crate::error::Context as _;
         use rustix::event::{EventfdFlags, eventfd};
@@ -81,14 +82,9 @@ impl Signal {
         Ok(Some(Self(descriptor)))
     }
 
-    fn descriptor(&self) -> i32 {
+    fn number(&self) -> i32 {
         use std::os::fd::AsRawFd as _;
         self.0.as_raw_fd()
-    }
-
-    /// Cannot fail in a way that matters: the counter is far from full, and it stays readable.
-    fn raise(&self) {
-        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
     fn lower(&self) {
@@ -96,20 +92,31 @@ impl Signal {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-enum Signal {}
+#[cfg(target_os = "linux")]
+impl wake::Signal for Descriptor {
+    /// Cannot fail in a way that matters: the counter is far from full, and it stays readable.
+    fn raise(&self) {
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+}
 
 #[cfg(not(target_os = "linux"))]
-impl Signal {
+enum Descriptor {}
+
+#[cfg(not(target_os = "linux"))]
+impl wake::Signal for Descriptor {
+    fn raise(&self) {
+        match *self {}
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Descriptor {
     fn new() -> Result<Option<Self>> {
         Ok(None)
     }
 
-    fn descriptor(&self) -> i32 {
-        match *self {}
-    }
-
-    fn raise(&self) {
+    fn number(&self) -> i32 {
         match *self {}
     }
 

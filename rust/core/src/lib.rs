@@ -16,6 +16,7 @@ mod io;
 mod lane;
 mod pass;
 mod slab;
+mod wake;
 
 pub use cancel::CancelToken;
 pub use completion::Completions;

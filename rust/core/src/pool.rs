@@ -9,8 +9,13 @@ use std::thread;
 
 use crate::error::{Error, Result};
 use crate::slab::Slabs;
+use crate::wake;
 
-type Job = Box<dyn FnOnce() + Send>;
+struct Job {
+    run: Box<dyn FnOnce() + Send>,
+    /// Takes no longer than a loop may wait for its wake-up.
+    brief: bool,
+}
 
 /// The worker threads of this process and the memory that they share.
 ///
@@ -80,7 +85,16 @@ impl Engine {
 
     /// Runs `job` on a worker thread.
     pub fn spawn(&self, job: impl FnOnce() + Send + 'static) {
-        lock(&self.jobs).push_back(Box::new(job));
+        self.push(Job { run: Box::new(job), brief: false });
+    }
+
+    /// Runs a job of some 10 us on a worker thread. Of several, the loop may be told at once.
+    pub(crate) fn spawn_brief(&self, job: impl FnOnce() + Send + 'static) {
+        self.push(Job { run: Box::new(job), brief: true });
+    }
+
+    fn push(&self, job: Job) {
+        lock(&self.jobs).push_back(job);
         self.arrived.notify_one();
     }
 
@@ -97,13 +111,21 @@ impl Engine {
         yield_to_loops();
         loop {
             let job = self.next();
+            wake::begin_job(job.brief);
             // Jobs guard themselves; this keeps the thread when even that fails.
-            let _ = catch_unwind(AssertUnwindSafe(job));
+            let _ = catch_unwind(AssertUnwindSafe(job.run));
         }
     }
 
     fn next(&self) -> Job {
         let mut jobs = lock(&self.jobs);
+        if let Some(may_wait) = wake::is_owed()
+            && !(may_wait && jobs.front().is_some_and(|job| job.brief))
+        {
+            drop(jobs);
+            wake::pay();
+            jobs = lock(&self.jobs);
+        }
         loop {
             match jobs.pop_front() {
                 Some(job) => return job,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::mem::MaybeUninit;
 
 use crate::digest::{ContentDigest, Expected};
-use crate::store::{Key, OpenDirectory, Store};
+use crate::store::{Key, Store};
 
 /// Above this size hashing takes longer than handing the read to a worker.
 const SIZE_MAX: u64 = 64 << 10;
@@ -16,16 +16,18 @@ pub struct Cached {
 }
 
 /// Opens the object if its path is in the kernel's caches and it is the small regular file that is
-/// expected. None says nothing about it: the ordinary way finds out.
+/// expected. None says nothing about it: the ordinary
+/// way finds out.
 #[must_use]
 pub fn open_cached(store: &Store, key: &Key, expected: Expected) -> Option<Cached> {
     if expected.size > SIZE_MAX || !store.file_system().answers_at_once {
         return None;
     }
-    let root = OpenDirectory::open_root_cached(store.root()).ok()?;
-    let file = root.open_cached(key.as_str()).ok()?;
-    let metadata = file.metadata().ok()?;
-    (metadata.is_file() && metadata.len() == expected.size).then_some(Cached { file, expected })
+    let file = crate::store::open_cached(store.root(), key.as_str()).ok()?;
+    let status = rustix::fs::fstat(&file).ok()?;
+    let is_file = rustix::fs::FileType::from_raw_mode(status.st_mode).is_file();
+    let is_expected = is_file && u64::try_from(status.st_size) == Ok(expected.size);
+    is_expected.then_some(Cached { file, expected })
 }
 
 impl Cached {

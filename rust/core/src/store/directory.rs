@@ -48,18 +48,12 @@ pub(crate) fn open(path: &Path, portable: bool) -> Result<Box<dyn Directory>> {
     Ok(Box::new(super::portable::PathDirectory::open(path)?))
 }
 
-/// Opens the directory that holds `key`, making what is missing on the way; tells whether it did.
-pub(crate) fn open_or_make_parent(root: Box<dyn Directory>, key: &Key) -> Result<(Box<dyn Directory>, bool)> {
-    let Some(parent) = key.parent() else { return Ok((root, false)) };
-    match root.open_directory(parent).map_err(Error::or_missing) {
-        Err(Error::Missing { .. }) => {}
-        result => return Ok((result?, false)),
-    }
-    let made = parent.split('/').try_fold(root, |directory, name| {
+/// Makes the directories that lead from `root` to `key`, and opens the last.
+pub(crate) fn make_parent(root: Box<dyn Directory>, key: &Key) -> Result<Box<dyn Directory>> {
+    key.parent().into_iter().flat_map(|parent| parent.split('/')).try_fold(root, |directory, name| {
         directory.make_directory(name)?;
         directory.open_directory(name)
-    });
-    Ok((made?, true))
+    })
 }
 
 /// Makes durable every name on the way from `root` to the directory that holds `key`, last first.

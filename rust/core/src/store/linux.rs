@@ -13,9 +13,10 @@ use super::directory::{Directory, not_a_file};
 use crate::error::{Context as _, Error, Result};
 use crate::write::StagedFile;
 
-const BENEATH: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(NO_LINKS);
+/// A place to look from, which takes less to open than a directory to be listed.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Non-blocking, so that a FIFO in an object's place is seen for what it is instead of waited for.
 const OBJECT: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
@@ -52,18 +53,27 @@ impl OpenDirectory {
         fs::openat(&directory, name, flags | OFlags::NOFOLLOW, Mode::empty())
     }
 
-    /// What a non-blocking call can find out about an object without waiting for the device.
-    pub(crate) fn open_cached(&self, key: &str) -> rustix::io::Result<File> {
-        let how = BENEATH | ResolveFlags::CACHED;
-        fs::openat2(&self.descriptor, key, OBJECT, Mode::empty(), how).map(File::from)
+    /// Opens `relative` below the root at `path` by one call, where no link leads to the root and
+    /// the kernel is new enough; None if that is not so, or if it fails in any other way.
+    pub(crate) fn open_below(path: &Path, relative: &str) -> Option<Self> {
+        let path = path.join(relative);
+        let descriptor = fs::openat2(fs::CWD, &path, DIRECTORY, Mode::empty(), NO_LINKS).ok()?;
+        Some(Self { descriptor, path })
     }
+}
 
-    /// Opens a root whose path is in the kernel's cache.
-    pub(crate) fn open_root_cached(path: &Path) -> rustix::io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let descriptor = fs::openat2(fs::CWD, path, flags, Mode::empty(), ResolveFlags::CACHED)?;
-        Ok(Self { descriptor, path: path.to_owned() })
-    }
+/// Opens an object if its path is in the kernel's caches and the device need not be waited for.
+pub(crate) fn open_cached(root: &Path, key: &str) -> rustix::io::Result<File> {
+    let how = NO_LINKS | ResolveFlags::CACHED;
+    let opened = match fs::openat2(fs::CWD, root.join(key), OBJECT, Mode::empty(), how) {
+        Err(Errno::LOOP) => {
+            // A link may lead to the root, but not on from there.
+            let root = fs::openat2(fs::CWD, root, DIRECTORY, Mode::empty(), ResolveFlags::CACHED)?;
+            fs::openat2(root, key, OBJECT, Mode::empty(), BENEATH | ResolveFlags::CACHED)
+        }
+        result => result,
+    };
+    opened.map(File::from)
 }
 
 impl Directory for OpenDirectory {
@@ -151,6 +161,8 @@ impl Directory for OpenDirectory {
     }
 
     fn sync(&self) -> Result<()> {
-        fs::fsync(&self.descriptor).context("fsync", &self.path)
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = fs::openat(&self.descriptor, ".", flags, Mode::empty());
+        directory.and_then(fs::fsync).context("fsync", &self.path)
     }
 }

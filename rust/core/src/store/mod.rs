@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-pub(crate) use directory::{Directory, open_or_make_parent};
+pub(crate) use directory::{Directory, make_parent};
 pub use key::Key;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::OpenDirectory;
+pub(crate) use linux::open_cached;
 pub use list::{Listed, Listing};
 pub use objects::{Object, Status};
 
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::fs::FileSystem;
 use crate::pool::lock;
 use crate::write::{StagedFile, sweep};
@@ -124,23 +124,48 @@ impl Store {
         let _ = file;
     }
 
+    /// The directory that holds `key`, or None if it is still to be made.
+    pub(crate) fn open_parent(&self, key: &Key) -> Result<Option<Box<dyn Directory>>> {
+        let Some(parent) = key.parent() else { return self.open_root().map(Some) };
+        #[cfg(target_os = "linux")]
+        if !self.portable
+            && let Some(found) = linux::OpenDirectory::open_below(&self.root, parent)
+        {
+            return Ok(Some(Box::new(found)));
+        }
+        match self.open_root()?.open_directory(parent).map_err(Error::or_missing) {
+            Err(Error::Missing { .. }) => Ok(None),
+            result => result.map(Some),
+        }
+    }
+
     /// A new file that nobody sees.
     pub(crate) fn stage(&self) -> Result<StagedFile> {
-        let root = self.open_root()?;
-        self.sweep_once(&*root);
+        self.stage_in(None)
+    }
+
+    /// A new file that nobody sees, in `directory` or in the root.
+    pub(crate) fn stage_in(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
+        self.sweep_once();
         if !self.names_needed.load(Ordering::Relaxed) {
-            if let Some(staged) = root.unnamed_file(self.contents.mode())? {
+            let mode = self.contents.mode();
+            let unnamed = match directory {
+                Some(directory) => directory.unnamed_file(mode),
+                None => self.open_root()?.unnamed_file(mode),
+            };
+            if let Some(staged) = unnamed? {
                 self.learn_file_system(staged.file());
                 return Ok(staged);
             }
             self.names_needed.store(true, Ordering::Relaxed);
         }
-        StagedFile::named(self.staging(root)?.path(), self.contents.mode())
+        StagedFile::named(self.staging()?.path(), self.contents.mode())
     }
 
     /// Where temporary names are. Among exports they stand beside the final ones: the directory is
     /// the user's, and not to be filled with ours.
-    fn staging(&self, root: Box<dyn Directory>) -> Result<Box<dyn Directory>> {
+    fn staging(&self) -> Result<Box<dyn Directory>> {
+        let root = self.open_root()?;
         match self.contents {
             Contents::Exports => Ok(root),
             Contents::Objects => {
@@ -154,7 +179,7 @@ impl Store {
     pub(crate) fn stage_hardlink(&self, original: &Path, file: &File) -> Result<StagedFile> {
         let file = file.try_clone().context("open", original)?;
         if self.portable || cfg!(not(target_os = "linux")) {
-            return StagedFile::second_name(file, original, self.staging(self.open_root()?)?.path());
+            return StagedFile::second_name(file, original, self.staging()?.path());
         }
         Ok(StagedFile::unnamed(file, original))
     }
@@ -163,14 +188,15 @@ impl Store {
         if staged.temporary_path().is_some() {
             return Ok(());
         }
-        staged.name_temporarily(&*self.staging(self.open_root()?)?)
+        staged.name_temporarily(&*self.staging()?)
     }
 
     /// Files that crashed writers left are removed when the store is first written to. One
     /// directory holds them all, so this never lists the objects.
-    fn sweep_once(&self, root: &dyn Directory) {
-        if !self.swept.swap(true, Ordering::Relaxed)
-            && let Ok(staging) = root.open_directory(STAGING)
+    fn sweep_once(&self) {
+        if !self.swept.load(Ordering::Relaxed)
+            && !self.swept.swap(true, Ordering::Relaxed)
+            && let Ok(staging) = self.open_root().and_then(|root| root.open_directory(STAGING))
         {
             let _ = sweep(staging.path());
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::block::Block;
-use super::{Publication, Published, StagedFile, publish};
+use super::{Publication, Published, StagedFile, publish, publish_in};
 use crate::cancel::CancelToken;
 use crate::digest::ContentDigest;
 use crate::error::{Error, Result};
@@ -13,6 +13,9 @@ use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
 use crate::slab::BLOCK;
 use crate::store::Store;
+
+/// Writing this much takes no longer than making the file does.
+const BRIEF: usize = 64 << 10;
 
 /// Where complete content is.
 pub(crate) enum Content<P> {
@@ -66,9 +69,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
             Some(Content::Block(block)) => {
                 let result = guarded(|| {
                     checked?;
-                    let mut file = store.stage()?;
-                    io::write_all_at(file.file(), file.path(), block.parts(), 0)?;
-                    publish(&store, &mut file, &publication)
+                    write_and_publish(&store, block.parts(), &publication)
                 });
                 let mut chunks = Vec::new();
                 block.recycle(&engine.slabs, |used| chunks = used);
@@ -88,6 +89,18 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {
     }
 }
 
+/// Writes what fits into a block, right in the directory where it is published.
+fn write_and_publish<'a>(
+    store: &Store,
+    parts: impl Iterator<Item = &'a [u8]>,
+    publication: &Publication,
+) -> Result<Published> {
+    let parent = store.open_parent(&publication.key)?;
+    let mut file = store.stage_in(parent.as_deref())?;
+    io::write_all_at(file.file(), file.path(), parts, 0)?;
+    publish_in(store, parent, &mut file, publication)
+}
+
 /// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is
 /// checked against it first. The data comes back with the result.
 pub fn write_blob<P, D>(
@@ -102,20 +115,20 @@ pub fn write_blob<P, D>(
     D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
 {
     let data = Arc::new(data);
-    engine.spawn(move || {
-        if (*data).as_ref().len() > BLOCK {
-            return write_large(engine, store, data, publication, cancel, done);
-        }
+    let (size, durable) = ((*data).as_ref().len(), store.durable());
+    if size > BLOCK {
+        return engine.spawn(move || write_large(engine, store, data, publication, cancel, done));
+    }
+    let write = move || {
         let result = guarded(|| {
             let data = (*data).as_ref();
             let expected = &publication.expected;
             expected.check_given(&ContentDigest::of(&expected.algorithms(), std::iter::once(data)))?;
-            let mut file = store.stage()?;
-            io::write_all_at(file.file(), file.path(), std::iter::once(data), 0)?;
-            publish(&store, &mut file, &publication)
+            write_and_publish(&store, std::iter::once(data), &publication)
         });
         done(result, data);
-    });
+    };
+    if size > BRIEF || durable { engine.spawn(write) } else { engine.spawn_brief(write) }
 }
 
 /// A chunk that the pass keeps alive beside its owner.

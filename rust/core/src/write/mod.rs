@@ -9,7 +9,7 @@ mod stream;
 
 pub(crate) use blob::{Content, stage_for};
 pub use blob::{Staged, write_blob};
-pub(crate) use publish::publish;
 pub use publish::{Existing, Publication, Published};
+pub(crate) use publish::{publish, publish_in};
 pub(crate) use staged::{StagedFile, sweep};
 pub use stream::{Flow, StreamWriter};

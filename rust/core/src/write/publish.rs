@@ -7,7 +7,7 @@ use super::StagedFile;
 use crate::digest::{ContentDigest, Expected};
 use crate::error::{Context as _, Error, Result};
 use crate::read::hash_open_file;
-use crate::store::{Directory, Key, Store, open_or_make_parent};
+use crate::store::{Directory, Key, Store, make_parent};
 
 /// What a publication found under the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +57,24 @@ pub(crate) fn publish(
     staged: &mut StagedFile,
     publication: &Publication,
 ) -> Result<Published> {
+    publish_in(store, None, staged, publication)
+}
+
+/// As [`publish`], in the directory of the key where that is open already.
+pub(crate) fn publish_in(
+    store: &Store,
+    parent: Option<Box<dyn Directory>>,
+    staged: &mut StagedFile,
+    publication: &Publication,
+) -> Result<Published> {
     let Publication { key, expected, .. } = publication;
     staged.check_size(expected.size)?;
     if store.durable() {
         staged.file().sync_all().context("fsync", staged.path())?;
     }
-    let (parent, made) = open_or_make_parent(store.open_root()?, key)?;
+    let found = parent.map_or_else(|| store.open_parent(key), |parent| Ok(Some(parent)))?;
+    let made = found.is_none();
+    let parent = found.map_or_else(|| make_parent(store.open_root()?, key), Ok)?;
     for _ in 0..ATTEMPTS {
         let published = match parent.link(staged, key.name()) {
             Ok(()) => Some(Published::Created),
