@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
-from laboxide._native import Completions, forget_after_fork
+from laboxide._native import Completions, forget_after_fork, pause_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 PORTABLE = os.environ.get("LABOXIDE_PORTABLE", "0") not in ("", "0")
 """Keep to what every platform has. For tests; read when laboxide is imported."""
-
-SLICE = 0.0005
-"""Seconds for which work that never waits may keep the loop from its other tasks."""
 
 POLL = 0.2
 """Seconds after which a thread that waits in a loop's place looks whether the loop is gone."""
@@ -44,7 +40,6 @@ class Hub(ABC):
     def __init__(self) -> None:
         self._completions = Completions(portable=PORTABLE)
         self._waiting: dict[int, Any] = {}
-        self._turn = time.perf_counter()
 
     async def run(self, start: Callable[..., object], *args: object) -> Any:
         """Start a native operation and wait for its result.
@@ -58,12 +53,6 @@ class Hub(ABC):
         if start(ticket, *args) is True:
             return None
         return await self._wait(ticket)
-
-    async def breathe(self) -> None:
-        """Give the loop a turn if it has not had one for a while."""
-        if time.perf_counter() - self._turn > SLICE:
-            await self.checkpoint()
-            self._turn = time.perf_counter()
 
     @abstractmethod
     async def _wait(self, ticket: Ticket) -> Any:
@@ -83,7 +72,6 @@ class Hub(ABC):
             # A task that was cancelled has left.
             if (waiter := self._waiting.pop(ticket_id, None)) is not None:
                 self._complete(waiter, value, error)
-        self._turn = time.perf_counter()
 
 
 def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
@@ -143,6 +131,12 @@ def current_hub() -> Hub:
 async def run(start: Callable[..., object], *args: object) -> Any:
     """Start a native operation and wait for its result, on the running loop's hub."""
     return await current_hub().run(start, *args)
+
+
+async def breathe() -> None:
+    """Give the running loop a turn if it has not had one for a while."""
+    if pause_due():
+        await current_hub().checkpoint()
 
 
 async def relax(writer: Writer, flow: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from laboxide import _bridge
 from laboxide._arguments import check_choice, check_chunk_size, check_flag
 from laboxide._listing import PointerListing
-from laboxide._native import Reader, Store, Writer
+from laboxide._native import Reader, Store, Writer, pause_due
 from laboxide._paths import check_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
@@ -162,12 +162,13 @@ class FileStorage(Storage[FilePointer]):
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
+        data: bytes | None = self._store().read_cached(config, self.verify_reads == "hash")
+        if data is not None:
+            if pause_due():
+                await _bridge.current_hub().checkpoint()
+            return data
         pointer = parse_pointer(config)
         expected = self._expected(pointer)
-        data: bytes | None = self._store().read_cached(pointer["key"], expected)
-        if data is not None:
-            await _bridge.current_hub().breathe()
-            return data
         try:
             return await _read_whole(self._store(), pointer["key"], expected)
         except NoStorageData:

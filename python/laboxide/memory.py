@@ -89,7 +89,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         content = bytearray()
         async for chunk in data_stream:
             content += memoryview(chunk)
-            await _bridge.current_hub().breathe()
+            await _bridge.breathe()
         return self._keep(bytes(content), get_digest())
 
     async def read_data_stream(self, config: MemoryPointer, /) -> AsyncGenerator[bytes]:
@@ -103,7 +103,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         content = self._contents_of(config)
         for start in range(0, len(content), self.chunk_size):
             yield content[start : start + self.chunk_size]
-            await _bridge.current_hub().breathe()
+            await _bridge.breathe()
 
     def _keep(self, content: bytes, digest: Digest) -> MemoryPointer:
         check_digest(digest)

@@ -104,7 +104,7 @@ pub fn streams(
     size: usize,
     directory: &Path,
 ) -> io::Result<Stored> {
-    let shift = |stream: usize| stream * 4096;
+    let shift = |stream: usize| stream * 65536;
     if algorithm != Some(Algorithm::Blake3) {
         let first = std::sync::Mutex::new(None);
         share(

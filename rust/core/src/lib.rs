@@ -15,10 +15,13 @@ mod fs;
 mod io;
 mod lane;
 mod pass;
+mod queue;
 mod slab;
+mod turn;
 mod wake;
 
 pub use cancel::CancelToken;
 pub use completion::Completions;
 pub use error::{Error, Result};
 pub use slab::BLOCK;
+pub use turn::pause_due;

@@ -1,29 +1,22 @@
 //! The worker threads. They know nothing of Python and never wait for each other.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::error::{Error, Result};
+use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
 use crate::wake;
-
-struct Job {
-    run: Box<dyn FnOnce() + Send>,
-    /// Takes no longer than a loop may wait for its wake-up.
-    brief: bool,
-}
 
 /// The worker threads of this process and the memory that they share.
 ///
 /// A job is short (about one block of work) and puts itself at the end of the queue when there is
 /// more to do, so that a large object never keeps a small one waiting.
 pub struct Engine {
-    jobs: Mutex<VecDeque<Job>>,
-    arrived: Condvar,
+    queue: Queue,
     pub(crate) slabs: Slabs,
 }
 
@@ -38,11 +31,8 @@ impl Engine {
             // SAFETY: the pointer came from `Box::leak` below and is never freed.
             return unsafe { &*existing };
         }
-        let fresh: &'static Self = Box::leak(Box::new(Self {
-            jobs: Mutex::default(),
-            arrived: Condvar::new(),
-            slabs: Slabs::default(),
-        }));
+        let fresh: &'static Self =
+            Box::leak(Box::new(Self { queue: Queue::default(), slabs: Slabs::default() }));
         let raw = ptr::from_ref(fresh).cast_mut();
         match CURRENT.compare_exchange(ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
@@ -85,17 +75,12 @@ impl Engine {
 
     /// Runs `job` on a worker thread.
     pub fn spawn(&self, job: impl FnOnce() + Send + 'static) {
-        self.push(Job { run: Box::new(job), brief: false });
+        self.queue.push(Job { run: Box::new(job), brief: false });
     }
 
     /// Runs a job of some 10 us on a worker thread. Of several, the loop may be told at once.
     pub(crate) fn spawn_brief(&self, job: impl FnOnce() + Send + 'static) {
-        self.push(Job { run: Box::new(job), brief: true });
-    }
-
-    fn push(&self, job: Job) {
-        lock(&self.jobs).push_back(job);
-        self.arrived.notify_one();
+        self.queue.push(Job { run: Box::new(job), brief: true });
     }
 
     /// Runs `work` on a worker thread and hands its result, or its panic as an error, to `done`.
@@ -109,28 +94,14 @@ impl Engine {
 
     fn work(&self) {
         yield_to_loops();
+        let can_watch = can_watch();
+        let mut was_brief = false;
         loop {
-            let job = self.next();
+            let job = self.queue.next(can_watch && was_brief);
+            was_brief = job.brief;
             wake::begin_job(job.brief);
             // Jobs guard themselves; this keeps the thread when even that fails.
             let _ = catch_unwind(AssertUnwindSafe(job.run));
-        }
-    }
-
-    fn next(&self) -> Job {
-        let mut jobs = lock(&self.jobs);
-        if let Some(may_wait) = wake::is_owed()
-            && !(may_wait && jobs.front().is_some_and(|job| job.brief))
-        {
-            drop(jobs);
-            wake::pay();
-            jobs = lock(&self.jobs);
-        }
-        loop {
-            match jobs.pop_front() {
-                Some(job) => return job,
-                None => jobs = self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner),
-            }
         }
     }
 }

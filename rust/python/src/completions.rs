@@ -92,6 +92,12 @@ impl Ticket {
     }
 }
 
+/// Whether the event loop of this thread should have a turn.
+#[pyfunction]
+pub(crate) fn pause_due() -> bool {
+    laboxide_core::pause_due()
+}
+
 impl Ticket {
     pub(crate) fn engine() -> &'static Engine {
         Engine::current()

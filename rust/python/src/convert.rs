@@ -9,9 +9,10 @@ use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, Publication};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyInt, PyString, PyType};
 
 /// A digest as Python gets it: the size and (algorithm, hash) pairs.
 pub(crate) type DigestTuple = (u64, Vec<(&'static str, String)>);
@@ -55,6 +56,25 @@ pub(crate) fn publication(key: &str, expected: ExpectedArgument, heal: bool) -> 
 
 pub(crate) fn key(text: &str) -> PyResult<Key> {
     Key::parse(text).map_err(to_py)
+}
+
+/// Key and content of a pointer that is as laboxide makes them. None says nothing of others but that
+/// somebody has to look at them in more detail.
+pub(crate) fn pointer(config: &Bound<'_, PyAny>, hashed: bool) -> Option<(Key, Expected)> {
+    let py = config.py();
+    let pointer = config.cast_exact::<PyDict>().ok()?;
+    let text = |name| pointer.get_item(name).ok()??.cast_into_exact::<PyString>().ok();
+    let (root, key) = (text(intern!(py, "root"))?, text(intern!(py, "key"))?);
+    let (algorithm, hash) = (text(intern!(py, "algorithm"))?, text(intern!(py, "hash"))?);
+    let size = pointer.get_item(intern!(py, "size")).ok()??.cast_into_exact::<PyInt>().ok()?;
+    if root.to_str().ok()?.contains('\0') {
+        return None;
+    }
+    let algorithm = Algorithm::from_str(algorithm.to_str().ok()?).ok()?;
+    let hash = hash.to_str().ok()?;
+    algorithm.check_hash(hash).ok()?;
+    let hash = hashed.then(|| (algorithm, hash.to_owned()));
+    Some((Key::parse(key.to_str().ok()?).ok()?, Expected { size: size.extract().ok()?, hash }))
 }
 
 /// Refuses a key that does not stay below the root.

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::completions::{Completions, Ticket};
+    use super::completions::{Completions, Ticket, pause_due};
     #[pymodule_export]
     use super::convert::{check_hash, check_key};
     #[pymodule_export]

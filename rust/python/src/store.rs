@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 
 use crate::bytes::{Fresh, Lent, View};
 use crate::completions::Ticket;
-use crate::convert::{ExpectedArgument, Names, key, publication, to_py};
+use crate::convert::{ExpectedArgument, Names, key, pointer, publication, to_py};
 use crate::writer::PyStaged;
 
 /// A root directory and how objects are written below it.
@@ -81,29 +81,21 @@ impl PyStore {
         Ok(())
     }
 
-    /// The object under `key` if it is small and can be read without waiting for the device.
-    #[pyo3(signature = (key, expected, /))]
-    fn read_cached(
-        &self,
-        py: Python<'_>,
-        key: &str,
-        expected: ExpectedArgument,
-    ) -> PyResult<Option<Py<PyBytes>>> {
+    /// The object that the pointer `config` leads to, if it is small and can be read without waiting
+    /// for the device. None says nothing about it, nor about the pointer.
+    #[pyo3(signature = (config, hashed, /))]
+    fn read_cached(&self, config: &Bound<'_, PyAny>, hashed: bool) -> PyResult<Option<Py<PyBytes>>> {
         #[cfg(target_os = "linux")]
-        {
+        if let Some((key, expected)) = pointer(config, hashed) {
             use laboxide_core::read::Buffer as _;
 
-            let (key, expected) = (self::key(key)?, expected.parse()?);
             let len = usize::try_from(expected.size).unwrap_or(usize::MAX);
             let Some(cached) = read::open_cached(&self.inner, &key, expected) else { return Ok(None) };
-            let mut fresh = Fresh::new(py, len)?;
-            Ok(cached.read(fresh.memory()).then(|| fresh.into_object()))
+            let mut fresh = Fresh::new(config.py(), len)?;
+            return Ok(cached.read(fresh.memory()).then(|| fresh.into_object()));
         }
-        #[cfg(not(target_os = "linux"))]
-        {
-            let _ = (py, self::key(key)?, expected.parse()?);
-            Ok(None)
-        }
+        let _ = (config, hashed);
+        Ok(None)
     }
 
     /// The whole object under `key`.

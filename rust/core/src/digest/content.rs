@@ -1,7 +1,5 @@
 //! What describes content: its size and its hashes, and the state from which they come.
 
-use std::fmt::Write as _;
-
 use super::{Algorithm, Hasher, Tree};
 use crate::error::{Error, Result};
 
@@ -70,10 +68,9 @@ pub(crate) fn size_text(size: u64) -> String {
 /// Lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// The hash state of a stream: BLAKE3 by its tree, so that workers share it; the rest in order.

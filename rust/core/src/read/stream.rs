@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use super::{Buffer, check_read};
 use crate::digest::{Algorithm, Expected, StreamHash, subtree};
@@ -14,13 +13,13 @@ use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
 use crate::slab::BLOCK;
 use crate::store::Object;
+use crate::turn::Turn;
 
-/// Chunks on their way: this many, and no more bytes than that unless one chunk has them.
-const AHEAD: u64 = 4;
-const AHEAD_BYTES: u64 = 8 << 20;
-
-/// As for writing: a consumer that never suspends gives the loop a turn this often.
-const SLICE: Duration = Duration::from_micros(500);
+/// Bytes on their way: so many are enough, but four chunks are aimed at as long as those are no more
+/// than can be afforded. One chunk always is.
+const AHEAD_ENOUGH: u64 = 6 << 20;
+const AHEAD_CHUNKS: u64 = 4;
+const AHEAD_MOST: u64 = 8 << 20;
 
 /// What there is for the consumer.
 pub enum Taken<B> {
@@ -47,7 +46,7 @@ pub struct StreamReader<B: Buffer> {
 struct Front {
     supplied: u64,
     taken: u64,
-    turn_began: Option<Instant>,
+    turn: Turn,
     closed: bool,
 }
 
@@ -107,7 +106,7 @@ impl<B: Buffer> StreamReader<B> {
             ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
             stopped: AtomicBool::new(false),
         };
-        let front = Front { supplied: 0, taken: 0, turn_began: None, closed: false };
+        let front = Front { supplied: 0, taken: 0, turn: Turn::default(), closed: false };
         Self { shared: Arc::new(shared), front: Mutex::new(front) }
     }
 
@@ -116,7 +115,9 @@ impl<B: Buffer> StreamReader<B> {
         let front = lock(&self.front);
         let shared = &self.shared;
         let ahead = front.supplied - front.taken;
-        let enough = ahead >= AHEAD || (ahead > 0 && (ahead + 1) * shared.chunk_size > AHEAD_BYTES);
+        let bytes = ahead * shared.chunk_size;
+        let enough = (bytes >= AHEAD_ENOUGH && ahead >= AHEAD_CHUNKS)
+            || (ahead > 0 && bytes + shared.chunk_size > AHEAD_MOST);
         if front.closed || front.supplied == shared.chunks || enough {
             return None;
         }
@@ -143,7 +144,7 @@ impl<B: Buffer> StreamReader<B> {
             return Ok(Taken::End);
         }
         let Some(chunk) = lock(&shared.ready).chunks.remove(&front.taken) else {
-            front.turn_began = None;
+            front.turn.end();
             return Ok(Taken::Pending);
         };
         front.taken += 1;
@@ -157,24 +158,26 @@ impl<B: Buffer> StreamReader<B> {
 
     /// Whether the consumer should let the event loop have a turn.
     pub fn pause_due(&self) -> bool {
-        let mut front = lock(&self.front);
-        let now = Instant::now();
-        let due = now - *front.turn_began.get_or_insert(now) > SLICE;
-        if due {
-            front.turn_began = None;
-        }
-        due
+        lock(&self.front).turn.is_over()
     }
 
-    /// Calls `notify` once [`Self::take`] has something, at once if it has.
+    /// Calls `notify` once [`Self::take`] has something, at once if it has. Of small chunks it waits
+    /// for as many as make up a block: each time that a loop is woken costs as much as hashing 100 KiB.
     pub fn wait(&self, notify: impl FnOnce(Result<()>) + Send + 'static) {
-        let index = lock(&self.front).taken;
+        let (first, supplied) = {
+            let front = lock(&self.front);
+            (front.taken, front.supplied)
+        };
+        let group = (BLOCK as u64 / self.shared.chunk_size).max(1);
         let mut ready = lock(&self.shared.ready);
-        if ready.chunks.contains_key(&index) {
-            drop(ready);
-            return notify(Ok(()));
+        let missing = |index: &u64| !ready.chunks.contains_key(index);
+        let last_missing = (first..supplied.min(first + group)).rev().find(missing);
+        if let Some(last) = last_missing.filter(|_| missing(&first)) {
+            ready.waiter = Some((last, Box::new(notify)));
+            return;
         }
-        ready.waiter = Some((index, Box::new(notify)));
+        drop(ready);
+        notify(Ok(()));
     }
 
     /// Stops reading ahead. Buffers that are being filled are let go of by their workers.

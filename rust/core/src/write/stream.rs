@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use super::block::Block;
 use super::sink::FileSink;
@@ -13,14 +12,11 @@ use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
 use crate::slab::BLOCK;
 use crate::store::Store;
+use crate::turn::Turn;
 
 /// Bytes in flight from which on the producer has to wait, and down to which it then waits.
 const HIGH: usize = 7 * BLOCK;
 const LOW: usize = 4 * BLOCK;
-
-/// A producer that never suspends gives the loop a turn this often. By time, not by bytes: a chunk
-/// costs between nothing and a millisecond.
-const SLICE: Duration = Duration::from_micros(500);
 
 /// Content up to this size is hashed at once when it ends: 40 us at the most, less than handing it over.
 const INLINE_HASH: usize = 64 << 10;
@@ -54,21 +50,16 @@ struct Front<P> {
     index: u64,
     size: u64,
     open: bool,
-    turn_began: Option<Instant>,
+    turn: Turn,
 }
 
 impl<P> Front<P> {
     fn flow(&mut self, full: bool) -> Flow {
-        let now = Instant::now();
-        let tired = now - *self.turn_began.get_or_insert(now) > SLICE;
-        if full || tired {
-            self.turn_began = None;
+        if full {
+            self.turn.end();
+            return Flow::Full;
         }
-        match (full, tired) {
-            (true, _) => Flow::Full,
-            (false, true) => Flow::Pause,
-            (false, false) => Flow::Go,
-        }
+        if self.turn.is_over() { Flow::Pause } else { Flow::Go }
     }
 }
 
@@ -120,7 +111,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             only: Mutex::default(),
             used: Mutex::default(),
         };
-        let front = Front { block: Block::default(), index: 0, size: 0, open: true, turn_began: None };
+        let front = Front { block: Block::default(), index: 0, size: 0, open: true, turn: Turn::default() };
         Self { front: Mutex::new(front), shared: Arc::new(shared) }
     }
 

@@ -1,0 +1,71 @@
+//! One pass over bytes of known size: from a file or memory, to a file, memory or nowhere, hashed
+//! on the way. Workers share it block by block.
+
+mod region;
+mod strand;
+mod window;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cancel::CancelToken;
+use crate::digest::{Algorithm, ContentDigest};
+use crate::error::{Error, Result};
+use crate::pool::Engine;
+use crate::write::StagedFile;
+pub(crate) use region::Region;
+use strand::Running;
+
+/// Where the bytes come from.
+pub(crate) enum Source {
+    File(Arc<File>, PathBuf),
+    Memory(Box<dyn AsRef<[u8]> + Send + Sync>),
+}
+
+/// Where the bytes go to, besides the hashers.
+pub(crate) enum Sink {
+    Nowhere,
+    Staged(StagedFile),
+    Memory(Region),
+}
+
+/// What a pass gives back: the digest and where the bytes went.
+pub(crate) struct Passed {
+    pub digest: ContentDigest,
+    pub sink: Sink,
+}
+
+impl Passed {
+    /// The digest and the file of a pass that wrote one.
+    pub(crate) fn into_staged(self) -> Result<(ContentDigest, StagedFile)> {
+        match self.sink {
+            Sink::Staged(staged) => Ok((self.digest, staged)),
+            Sink::Nowhere | Sink::Memory(_) => Err(Error::Closed("nothing was written")),
+        }
+    }
+}
+
+type Done = Box<dyn FnOnce(Result<Passed>) + Send>;
+
+/// What to pass over.
+pub(crate) struct Pass {
+    pub source: Source,
+    pub sink: Sink,
+    pub size: u64,
+    pub algorithms: Vec<Algorithm>,
+    pub cancel: CancelToken,
+}
+
+impl Pass {
+    /// Starts the pass; its result goes to `done`, on a worker thread.
+    pub(crate) fn start(self, engine: &'static Engine, done: impl FnOnce(Result<Passed>) + Send + 'static) {
+        let strands = Running::strands(&self);
+        let running = Arc::new(Running::new(self, engine, strands, Box::new(done)));
+        for _ in 1..strands {
+            let strand = Arc::clone(&running);
+            engine.spawn(move || strand.run());
+        }
+        running.run();
+    }
+}

@@ -1,0 +1,88 @@
+//! The jobs that wait for a worker.
+
+use std::collections::VecDeque;
+use std::hint;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::pool::lock;
+use crate::wake;
+
+/// For so long a worker that was at a small job watches for the next one before it sleeps. Who
+/// writes small objects one after the other then waits a third less for each (78 us instead of 118, most
+/// of which it takes a virtual machine to wake a sleeping core).
+const WATCH: Duration = Duration::from_micros(50);
+
+pub(crate) struct Job {
+    pub run: Box<dyn FnOnce() + Send>,
+    /// Takes no longer than a loop may wait for its wake-up.
+    pub brief: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Queue {
+    jobs: Mutex<VecDeque<Job>>,
+    arrived: Condvar,
+    len: AtomicUsize,
+    /// Whether a worker watches `len`. One does at the most.
+    watched: AtomicBool,
+}
+
+impl Queue {
+    pub(crate) fn push(&self, job: Job) {
+        let mut jobs = lock(&self.jobs);
+        jobs.push_back(job);
+        let len = jobs.len();
+        self.len.store(len, Ordering::Relaxed);
+        drop(jobs);
+        // The worker that watches ceases to before it looks into the queue a last time, so it finds
+        // what was pushed while it did.
+        if len > 1 || !self.watched.load(Ordering::SeqCst) {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The next job, for a worker that was at a small one or not; waits for it.
+    pub(crate) fn next(&self, after_brief: bool) -> Job {
+        self.pay_for_wakes();
+        if after_brief {
+            self.watch();
+        }
+        let mut jobs = lock(&self.jobs);
+        loop {
+            match jobs.pop_front() {
+                Some(job) => {
+                    self.len.store(jobs.len(), Ordering::Relaxed);
+                    return job;
+                }
+                None => jobs = self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Loops wait for their wake-up only while small jobs come next.
+    fn pay_for_wakes(&self) {
+        let comes_brief = || lock(&self.jobs).front().is_some_and(|job| job.brief);
+        if wake::is_owed().is_some_and(|may_wait| !(may_wait && comes_brief())) {
+            wake::pay();
+        }
+    }
+
+    fn watch(&self) {
+        if self.len.load(Ordering::Relaxed) > 0 || self.watched.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let begun = Instant::now();
+        while self.len.load(Ordering::Relaxed) == 0 && begun.elapsed() < WATCH {
+            hint::spin_loop();
+        }
+        self.watched.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Whether a core can be spared to watch.
+pub(crate) fn can_watch() -> bool {
+    thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+}
