@@ -24,6 +24,7 @@ __all__ = [
     "check_key",
     "forget_after_fork",
     "hash_file",
+    "pause_due",
 ]
 
 ALGORITHMS: Final[tuple[str, ...]]

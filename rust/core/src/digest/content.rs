@@ -52,6 +52,13 @@ impl Expected {
         (hash != actual).then(|| (format!("{algorithm} {hash}"), format!("{algorithm} {actual}")))
     }
 
+    /// Whether `data` is what is expected.
+    #[must_use]
+    pub fn is_met_by(&self, data: &[u8]) -> bool {
+        let right = |(algorithm, hash): &(Algorithm, String)| hex(&Hasher::hash(*algorithm, data)) == *hash;
+        data.len() as u64 == self.size && self.hash.as_ref().is_none_or(right)
+    }
+
     /// Refuses data that is not what its digest says.
     pub fn check_given(&self, found: &ContentDigest) -> Result<()> {
         match self.difference(found) {

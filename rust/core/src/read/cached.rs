@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::mem::MaybeUninit;
 
-use crate::digest::{ContentDigest, Expected};
+use crate::digest::Expected;
 use crate::store::{Key, Store};
 
 /// Above this size hashing takes longer than handing the read to a worker.
@@ -34,9 +34,7 @@ impl Cached {
     /// Fills `memory`, which is of the object's size; false if not all of it is cached, or not what
     /// is expected.
     pub fn read(&self, memory: &mut [MaybeUninit<u8>]) -> bool {
-        let Some(data) = read_nowait(&self.file, memory) else { return false };
-        let found = ContentDigest::of(&self.expected.algorithms(), std::iter::once(data));
-        self.expected.difference(&found).is_none()
+        read_nowait(&self.file, memory).is_some_and(|data| self.expected.is_met_by(data))
     }
 }
 
