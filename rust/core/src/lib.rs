@@ -8,6 +8,7 @@ pub mod read;
 pub mod store;
 pub mod write;
 
+mod budget;
 mod cancel;
 mod completion;
 mod error;

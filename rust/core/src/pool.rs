@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
@@ -18,6 +19,7 @@ use crate::wake;
 pub struct Engine {
     queue: Queue,
     pub(crate) slabs: Slabs,
+    pub(crate) budget: Budget,
 }
 
 /// Null until first used, and again in a forked child, which has none of its parent's threads.
@@ -31,8 +33,11 @@ impl Engine {
             // SAFETY: the pointer came from `Box::leak` below and is never freed.
             return unsafe { &*existing };
         }
-        let fresh: &'static Self =
-            Box::leak(Box::new(Self { queue: Queue::default(), slabs: Slabs::default() }));
+        let fresh: &'static Self = Box::leak(Box::new(Self {
+            queue: Queue::default(),
+            slabs: Slabs::default(),
+            budget: Budget::default(),
+        }));
         let raw = ptr::from_ref(fresh).cast_mut();
         match CURRENT.compare_exchange(ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {

@@ -14,14 +14,10 @@ pub struct ContentDigest {
 
 impl ContentDigest {
     /// Hashes bytes that are at hand.
-    pub fn of<'a>(algorithms: &[Algorithm], parts: impl Iterator<Item = &'a [u8]>) -> Self {
+    pub fn of<'a>(algorithms: &[Algorithm], parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
         let mut hash = StreamHash::new(algorithms);
-        let mut size = 0;
-        for part in parts {
-            size += part.len() as u64;
-            hash.hashers.iter_mut().for_each(|hasher| hasher.update(part));
-        }
-        hash.finish(size, algorithms)
+        hash.hashers.iter_mut().for_each(|hasher| hasher.update_parts(parts.clone()));
+        hash.finish(parts.map(|part| part.len() as u64).sum(), algorithms)
     }
 }
 

@@ -3,6 +3,7 @@
 use sha2::Digest as _;
 
 use super::Algorithm;
+use super::aligned::update_aligned;
 
 /// Hashes bytes as they come.
 ///
@@ -45,6 +46,14 @@ impl Hasher {
                 hasher.update(data);
             }
             State::Sha256(hasher) => hasher.update(data),
+        }
+    }
+
+    /// Takes in parts that follow each other, of a hasher that has seen nothing yet.
+    pub(crate) fn update_parts<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) {
+        match &mut self.state {
+            State::Blake3(hasher) => update_aligned(hasher, parts),
+            State::Sha256(hasher) => parts.for_each(|part| hasher.update(part)),
         }
     }
 

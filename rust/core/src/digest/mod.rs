@@ -1,6 +1,7 @@
 //! Content hashes: which algorithms there are, and how bytes become a digest.
 
 mod algorithm;
+mod aligned;
 mod content;
 mod hasher;
 mod tree;

@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use super::aligned::update_aligned;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
 /// The chaining value of the unit that starts at `offset`, a multiple of the unit's size.
 pub(crate) fn subtree<'a>(offset: u64, parts: impl Iterator<Item = &'a [u8]>) -> ChainingValue {
     let mut hasher = blake3::Hasher::new();
     hasher.set_input_offset(offset);
-    for part in parts {
-        hasher.update(part);
-    }
+    update_aligned(&mut hasher, parts);
     hasher.finalize_non_root()
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Buffer, check_read};
+use crate::budget::Seat;
 use crate::digest::{Algorithm, Expected, StreamHash, subtree};
 use crate::error::{Error, Result};
 use crate::io;
@@ -15,11 +16,9 @@ use crate::slab::BLOCK;
 use crate::store::Object;
 use crate::turn::Turn;
 
-/// Bytes on their way: so many are enough, but four chunks are aimed at as long as those are no more
-/// than can be afforded. One chunk always is.
-const AHEAD_ENOUGH: u64 = 6 << 20;
+/// Chunks that are read ahead even if that is more than three quarters of what the stream may hold,
+/// but not if it is more than all. One chunk always is.
 const AHEAD_CHUNKS: u64 = 4;
-const AHEAD_MOST: u64 = 8 << 20;
 
 /// What there is for the consumer.
 pub enum Taken<B> {
@@ -48,6 +47,16 @@ struct Front {
     taken: u64,
     turn: Turn,
     closed: bool,
+    /// Taken with the first buffer, given up with the last.
+    seat: Option<Seat>,
+}
+
+impl Front {
+    /// Tells whether it was closed already.
+    fn close(&mut self) -> bool {
+        self.seat = None;
+        std::mem::replace(&mut self.closed, true)
+    }
 }
 
 struct Shared<B> {
@@ -106,7 +115,7 @@ impl<B: Buffer> StreamReader<B> {
             ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
             stopped: AtomicBool::new(false),
         };
-        let front = Front { supplied: 0, taken: 0, turn: Turn::default(), closed: false };
+        let front = Front { supplied: 0, taken: 0, turn: Turn::default(), closed: false, seat: None };
         Self { shared: Arc::new(shared), front: Mutex::new(front) }
     }
 
@@ -116,8 +125,9 @@ impl<B: Buffer> StreamReader<B> {
         let shared = &self.shared;
         let ahead = front.supplied - front.taken;
         let bytes = ahead * shared.chunk_size;
-        let enough = (bytes >= AHEAD_ENOUGH && ahead >= AHEAD_CHUNKS)
-            || (ahead > 0 && bytes + shared.chunk_size > AHEAD_MOST);
+        let share = shared.engine.budget.share() as u64;
+        let enough = (bytes >= share / 4 * 3 && ahead >= AHEAD_CHUNKS)
+            || (ahead > 0 && bytes + shared.chunk_size > share);
         if front.closed || front.supplied == shared.chunks || enough {
             return None;
         }
@@ -129,6 +139,7 @@ impl<B: Buffer> StreamReader<B> {
         let mut front = lock(&self.front);
         let index = front.supplied;
         front.supplied += 1;
+        front.seat.get_or_insert_with(|| self.shared.engine.budget.join());
         let shared = Arc::clone(&self.shared);
         self.shared.engine.spawn(move || shared.fill(index, buffer));
     }
@@ -141,6 +152,7 @@ impl<B: Buffer> StreamReader<B> {
         let mut front = lock(&self.front);
         let shared = &self.shared;
         if front.closed || front.taken == shared.chunks {
+            front.seat = None;
             return Ok(Taken::End);
         }
         let Some(chunk) = lock(&shared.ready).chunks.remove(&front.taken) else {
@@ -182,7 +194,7 @@ impl<B: Buffer> StreamReader<B> {
 
     /// Stops reading ahead. Buffers that are being filled are let go of by their workers.
     pub fn close(&self) {
-        if !self.shared.engine.is_current() || std::mem::replace(&mut lock(&self.front).closed, true) {
+        if !self.shared.engine.is_current() || lock(&self.front).close() {
             return;
         }
         self.shared.stopped.store(true, Ordering::Relaxed);

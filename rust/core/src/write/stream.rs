@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::block::Block;
+use super::block::{Block, LENT_MIN};
 use super::sink::FileSink;
 use super::{Content, Staged};
+use crate::budget::Seat;
 use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
 use crate::error::{Error, Result};
 use crate::lane::Lane;
@@ -13,10 +14,6 @@ use crate::pool::{Engine, guarded, lock};
 use crate::slab::BLOCK;
 use crate::store::Store;
 use crate::turn::Turn;
-
-/// Bytes in flight from which on the producer has to wait, and down to which it then waits.
-const HIGH: usize = 7 * BLOCK;
-const LOW: usize = 4 * BLOCK;
 
 /// Content up to this size is hashed at once when it ends: 40 us at the most, less than handing it over.
 const INLINE_HASH: usize = 64 << 10;
@@ -51,6 +48,8 @@ struct Front<P> {
     size: u64,
     open: bool,
     turn: Turn,
+    /// Taken with the first block.
+    seat: Option<Seat>,
 }
 
 impl<P> Front<P> {
@@ -111,7 +110,14 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             only: Mutex::default(),
             used: Mutex::default(),
         };
-        let front = Front { block: Block::default(), index: 0, size: 0, open: true, turn: Turn::default() };
+        let front = Front {
+            block: Block::default(),
+            index: 0,
+            size: 0,
+            open: true,
+            turn: Turn::default(),
+            seat: None,
+        };
         Self { front: Mutex::new(front), shared: Arc::new(shared) }
     }
 
@@ -119,14 +125,14 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     pub fn feed(&self, chunk: P) -> Result<Flow> {
         let mut front = self.open_front()?;
         let len = chunk.as_ref().len();
-        if !front.block.lends(len) && len <= front.block.room() {
+        if len < LENT_MIN && len <= front.block.room() {
             front.block.copy(chunk.as_ref(), &self.shared.engine.slabs);
             front.size += len as u64;
             return Ok(front.flow(false));
         }
         let chunk = Arc::new(chunk);
         Ok(self.append(&mut front, len, |block, range, slabs| {
-            if block.lends(range.len()) {
+            if range.len() >= LENT_MIN {
                 block.lend(&chunk, range);
             } else {
                 block.copy(&(*chunk).as_ref()[range], slabs);
@@ -174,12 +180,13 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let block = std::mem::take(&mut front.block);
         let index = front.index;
         front.index += 1;
+        front.seat.get_or_insert_with(|| self.shared.engine.budget.join());
         self.shared.let_go_of_used();
         let full = {
             let mut gate = lock(&self.shared.gate);
             gate.bytes += block.len();
             gate.blocks += 1;
-            gate.bytes >= HIGH
+            gate.bytes >= self.shared.in_flight()
         };
         let shared = Arc::clone(&self.shared);
         self.shared.engine.spawn(move || shared.process(index, block));
@@ -189,7 +196,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// Calls `notify` once there is room for more, at once if there is.
     pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
         drop(self.open_front()?);
-        self.shared.wait_for(LOW, Box::new(notify));
+        // Below the half the workers could run out of blocks before the producer is back.
+        self.shared.wait_for(self.shared.in_flight() * 4 / 7, Box::new(notify));
         Ok(())
     }
 
@@ -198,6 +206,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     pub fn finish(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<Option<ContentDigest>> {
         let mut front = self.open_front()?;
         front.open = false;
+        front.seat = None;
         let shared = Arc::clone(&self.shared);
         let size = front.size;
         if front.index > 0 {
@@ -264,6 +273,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         self.shared.let_go_of_used();
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
+            front.seat = None;
             front.block = Block::default();
         }
         if let Ok(mut only) = self.shared.only.try_lock() {
@@ -286,12 +296,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for StreamWriter<P> {
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
-    fn process(&self, index: u64, mut block: Block<P>) {
-        if !self.stopped.load(Ordering::Relaxed) {
-            block.smooth(&self.engine.slabs, |used| lock(&self.used).extend(used));
-            if let Err(error) = guarded(|| self.hash_and_write(index, &block)) {
-                self.fail(error);
-            }
+    fn process(&self, index: u64, block: Block<P>) {
+        if !self.stopped.load(Ordering::Relaxed)
+            && let Err(error) = guarded(|| self.hash_and_write(index, &block))
+        {
+            self.fail(error);
         }
         if !self.in_order {
             return self.retire(block);
@@ -316,6 +325,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
             lock(tree).insert(index, value);
         }
         Ok(())
+    }
+
+    /// Bytes in flight from which on the producer has to wait: its share but for the block that is
+    /// being filled.
+    fn in_flight(&self) -> usize {
+        self.engine.budget.share() - BLOCK
     }
 
     fn retire(&self, block: Block<P>) {
