@@ -4,9 +4,16 @@ use std::fs::File;
 use std::mem::MaybeUninit;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
+#[cfg(target_os = "linux")]
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Context as _, Error, Result};
 use crate::io;
+
+/// Many times what the clock of a file system takes to tell two changes apart.
+#[cfg(target_os = "linux")]
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// An open file, and its size when it was opened.
 pub(crate) struct Original {
@@ -26,6 +33,23 @@ impl Original {
         let file = File::open(&path).context("open", &path)?;
         let size = file.metadata().context("stat", &path)?.len();
         Ok(Self { file: Arc::new(file), path, size })
+    }
+
+    /// When it was last changed, if that was so long ago, on a file system of this machine, that any
+    /// further change would show as another time: those are as coarse as a tick of the scheduler.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn settled_since(&self) -> Option<SystemTime> {
+        let status = rustix::fs::fstat(&self.file).ok()?;
+        let nanoseconds = u32::try_from(status.st_ctime_nsec).ok()?;
+        let changed = UNIX_EPOCH + Duration::new(u64::try_from(status.st_ctime).ok()?, nanoseconds);
+        let settled = SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED);
+        (settled && crate::fs::FileSystem::of(&self.file).answers_at_once).then_some(changed)
+    }
+
+    /// Nothing is known about times elsewhere.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn settled_since(&self) -> Option<SystemTime> {
+        None
     }
 
     /// What came of reading it, unless it was not read as it is: it grew or shrank meanwhile, or it

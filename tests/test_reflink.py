@@ -1,0 +1,88 @@
+"""Files whose blocks are shared with the object, on an XFS image that the test makes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import FileStorage, digest_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SETTLED = 1.1
+"""Seconds after which a file counts as unchanging for long enough to be hashed in its clone's place."""
+
+IMAGE_SIZE = 300 << 20
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(
+        os.name != "posix" or os.geteuid() != 0 or shutil.which("mkfs.xfs") is None,
+        reason="making a file system that shares blocks takes root and mkfs.xfs",
+    ),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def xfs(tmp_path: Path) -> Iterator[Path]:
+    image, mounted = tmp_path / "image", tmp_path / "mounted"
+    with image.open("wb") as file:
+        file.truncate(IMAGE_SIZE)
+    mounted.mkdir()
+    subprocess.run(["mkfs.xfs", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
+    try:
+        yield mounted
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
+@pytest.mark.parametrize("wait", [0.0, SETTLED], ids=["just written", "settled"])
+async def test_a_file_is_imported_by_reference_to_its_blocks(xfs: Path, wait: float) -> None:
+    data = os.urandom(5 << 20)
+    (xfs / "source").write_bytes(data)
+    storage = FileStorage(xfs / "root", mkdir=True)
+    time.sleep(wait)
+    pointer = await storage.import_file(xfs / "source", link="reflink")
+    assert pointer["hash"] == digest_data(data, content_type="a/b")["content_hash"]
+    assert await storage.read_data(pointer) == data
+
+
+async def test_changing_the_file_afterwards_does_not_change_the_object(xfs: Path) -> None:
+    data = os.urandom(5 << 20)
+    (xfs / "source").write_bytes(data)
+    storage = FileStorage(xfs / "root", mkdir=True)
+    time.sleep(SETTLED)
+    pointer = await storage.import_file(xfs / "source", link="reflink")
+    with (xfs / "source").open("r+b") as file:
+        file.write(b"changed")
+    assert await storage.read_data(pointer) == data
+
+
+async def test_a_file_that_changes_while_it_is_imported_is_named_by_what_was_cloned(
+    xfs: Path,
+) -> None:
+    data = os.urandom(40 << 20)
+    storage = FileStorage(xfs / "root", mkdir=True)
+    for attempt in range(3):
+        (xfs / "source").write_bytes(data)
+        time.sleep(SETTLED)
+        writer = subprocess.Popen(  # noqa: ASYNC220 - the change comes from elsewhere
+            ["dd", "if=/dev/zero", f"of={xfs / 'source'}", "bs=1M", "count=30", "conv=notrunc"],
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.001 * attempt)
+        pointer = await storage.import_file(xfs / "source", link="reflink")
+        assert writer.wait() == 0
+        await storage.verify(pointer)
