@@ -4,8 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint lint-rust lint-python test-rust format wheel sdist clean \
-	needs-rust needs-lint
+.PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
+	bench bench-quick bench-plot bench-compare needs-rust needs-lint
 
 # Where rustup installs to; shells that were started before it do not have it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -23,11 +23,13 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 CARGO_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(wildcard rust/*/Cargo.toml) \
 	$(shell find rust -name '*.rs')
+REFERENCE_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(shell find benches/reference -type f)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name 'py.typed')
 METADATA := pyproject.toml README.md LICENSE CHANGELOG.md
 
 DEV := $(VENV)/.dev-installed
 EXTENSION := $(VENV)/.extension-built
+REFERENCE := target/release/laboxide-reference
 WHEEL := dist/.wheel-built
 SDIST := dist/.sdist-built
 DEMO := target/demo-venv/.wheel-installed
@@ -40,12 +42,12 @@ found_python = $(or $(shell sh scripts/find_python.sh $(PYTHONS)),$(error laboxi
 	3.11 or newer with its venv module (tried: $(PYTHONS)); install it, or set PYTHON to the path of one))
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(DEMO) ## build the wheel, store and read a real file (FILE=path), print what it took
 	$(DEMO_PY) benches/demo $(if $(FILE),'$(FILE)')
 
-test: lint test-rust $(EXTENSION) ## all checks, the tests of the engine and of the package
+test: lint test-rust test-bench $(EXTENSION) ## all checks, the tests of the engine and of the package
 	$(PY) -m pytest -n auto
 	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto
 
@@ -53,6 +55,24 @@ test: lint test-rust $(EXTENSION) ## all checks, the tests of the engine and of 
 # link libpython, which many installations of CPython come without.
 test-rust: | $(PY)
 	cargo test --workspace --exclude laboxide-python --locked
+
+# One round of everything, as small as it can be: does it run, and is all content right?
+test-bench: $(EXTENSION) $(REFERENCE)
+	$(PY) -m pytest benches/suite --bench-scale=tiny --benchmark-quiet -q
+
+bench: $(EXTENSION) $(REFERENCE) ## measure everything beside peers and limit, write benches/results
+	$(PY) -m benches.run
+	$(PY) -m benches.report.pictures
+
+bench-quick: $(EXTENSION) $(REFERENCE) ## measure what the floors are about, and print it
+	$(PY) -m benches.run --quick
+
+bench-plot: $(DEV) ## draw the pictures of the last results
+	$(PY) -m benches.report.pictures
+
+bench-compare: $(EXTENSION) $(REFERENCE) ## what changed since a revision (BASE=revision)
+	@:$(call fail_if,$(if $(BASE),,name the revision to compare with: make bench-compare BASE=main))
+	$(PY) -m benches.compare $(BASE)
 
 lint: lint-rust lint-python ## formatting, clippy, ruff, mypy and stubtest; changes nothing
 
@@ -93,11 +113,15 @@ $(PY): | needs-rust
 
 $(DEV): $(PY) pyproject.toml
 	$(PY) -m pip install --upgrade 'pip>=25.1'
-	$(PY) -m pip install --group dev
+	$(PY) -m pip install --group dev --group peers
 	@touch $@
 
 $(EXTENSION): $(DEV) $(CARGO_SOURCES) pyproject.toml
 	$(PY) -m maturin develop --release --locked
+	@touch $@
+
+$(REFERENCE): $(REFERENCE_SOURCES) | needs-rust $(PY)
+	cargo build --release -p laboxide-reference --locked
 	@touch $@
 
 $(WHEEL): $(DEV) $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTLED = 1.1
-"""Seconds after which a file counts as unchanging for long enough to be hashed in its clone's place."""
+"""Seconds after which a file is hashed in place of its clone."""
 
 IMAGE_SIZE = 300 << 20
 
@@ -78,7 +78,7 @@ async def test_a_file_that_changes_while_it_is_imported_is_named_by_what_was_clo
     for attempt in range(3):
         (xfs / "source").write_bytes(data)
         time.sleep(SETTLED)
-        writer = subprocess.Popen(  # noqa: ASYNC220 - the change comes from elsewhere
+        writer = subprocess.Popen(
             ["dd", "if=/dev/zero", f"of={xfs / 'source'}", "bs=1M", "count=30", "conv=notrunc"],
             stderr=subprocess.DEVNULL,
         )

@@ -1,0 +1,1 @@
+"""Those that are compared, each the way its users write it."""

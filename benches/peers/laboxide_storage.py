@@ -1,0 +1,87 @@
+"""laboxide itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from laboxide import FilePointer, FileStorage, digest_data, digest_stream
+
+from benches.peers.contract import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+    from pathlib import Path
+
+CONTENT_TYPE = "application/octet-stream"
+
+
+class Laboxide:
+    """A `FileStorage`.
+
+    Args:
+        directory: Its root.
+        algorithm: What content is named by.
+        verify: What is compared when it is read: ``"hash"``, the default, or ``"size"`` alone.
+        link: How files are imported.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        algorithm: str = "blake3",
+        verify: str = "hash",
+        link: str = "copy",
+    ) -> None:
+        self._directory = directory
+        self._algorithm = algorithm
+        self._verify = verify
+        self._link = link
+        self._storage = FileStorage(directory, verify_reads=verify)
+
+    def make_shards(self) -> None:
+        """Make the directories that a storage has after some use."""
+        for index in range(256):
+            (self._directory / self._algorithm / f"{index:02x}").mkdir(parents=True, exist_ok=True)
+
+    async def write_stream(self, source: AsyncIterable[bytes]) -> Stored:
+        """Store a stream, hashed and written by the engine."""
+        stream, get_digest = digest_stream(
+            source, content_type=CONTENT_TYPE, algorithm=self._algorithm
+        )
+        return self._stored(await self._storage.write_data_stream(stream, get_digest, {}))
+
+    def read_stream(self, stored: Stored, chunk_size: int) -> AsyncIterator[bytes]:
+        """Read an object in chunks."""
+        storage = FileStorage(self._directory, verify_reads=self._verify, chunk_size=chunk_size)
+        return storage.read_data_stream(self._pointer(stored))
+
+    async def write_data(self, data: bytes) -> Stored:
+        """Digest an object and store it."""
+        digest = digest_data(data, content_type=CONTENT_TYPE, algorithm=self._algorithm)
+        return self._stored(await self._storage.write_data(data, digest, {}))
+
+    async def read_data(self, stored: Stored) -> bytes:
+        """Read an object whole."""
+        return await self._storage.read_data(self._pointer(stored))
+
+    async def import_file(self, path: Path) -> Stored:
+        """Store a copy of the file."""
+        return self._stored(
+            await self._storage.import_file(path, algorithm=self._algorithm, link=self._link)
+        )
+
+    def _stored(self, pointer: FilePointer) -> Stored:
+        location = f"{pointer['root']}/{pointer['key']}"
+        return Stored(location, pointer["size"], pointer["algorithm"], pointer["hash"])
+
+    def _pointer(self, stored: Stored) -> FilePointer:
+        assert stored.algorithm is not None
+        assert stored.hash is not None
+        return FilePointer(
+            root=str(self._directory),
+            key=f"{stored.algorithm}/{stored.hash[:2]}/{stored.hash}",
+            algorithm=stored.algorithm,
+            hash=stored.hash,
+            size=stored.size,
+        )

@@ -1,0 +1,129 @@
+"""One thread for each object that hashes and writes, fed by a queue.
+
+Handing over each chunk with ``run_in_executor`` would be simpler, and cost a round trip to a thread
+for each, as aiofiles does. A queue is what those write who care for speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import queue
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from benches.peers.contract import Stored
+from benches.scale import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from pathlib import Path
+    from typing import Protocol
+
+    class Hash(Protocol):
+        """What hashlib and its likes return."""
+
+        def update(self, data: bytes, /) -> object:
+            """Hash more."""
+            ...
+
+        def hexdigest(self) -> str:
+            """Tell the hash so far."""
+            ...
+
+
+QUEUED = 64
+"""Chunks on their way to the thread."""
+
+STREAMS = 32
+"""Threads, and so streams at once."""
+
+_Queue = queue.Queue[bytes | None]
+
+
+class WorkerThread:
+    """Objects in one directory, named by what `_hasher` hashes with."""
+
+    algorithm = "sha256"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        # Its own, because those of the loop's pool wait for room in the queues.
+        self._threads = ThreadPoolExecutor(STREAMS)
+
+    async def write_stream(self, source: AsyncIterable[bytes]) -> Stored:
+        """Queue the chunks for a thread, which writes and hashes them, and renames the file."""
+        chunks: _Queue = queue.Queue(QUEUED)
+        loop = asyncio.get_running_loop()
+        thread = loop.run_in_executor(self._threads, self._store, _taken_from(chunks))
+        async for chunk in source:
+            await _put(chunks, chunk)
+        await _put(chunks, None)
+        return await thread
+
+    async def read_stream(self, stored: Stored, chunk_size: int) -> AsyncIterator[bytes]:
+        """Have a thread read ahead into a queue of the loop's."""
+        chunks: asyncio.Queue[bytes] = asyncio.Queue(QUEUED)
+        loop = asyncio.get_running_loop()
+
+        def read() -> None:
+            with stored.path.open("rb", buffering=0) as file:
+                while True:
+                    chunk = file.read(chunk_size)
+                    asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop).result()
+                    if not chunk:
+                        return
+
+        thread = asyncio.create_task(asyncio.to_thread(read))
+        while chunk := await chunks.get():
+            yield chunk
+        await thread
+
+    async def write_data(self, data: bytes) -> Stored:
+        """Write and hash in a thread."""
+        return await asyncio.to_thread(self._store, (data,))
+
+    async def read_data(self, stored: Stored) -> bytes:
+        """Read in a thread."""
+        return await asyncio.to_thread(stored.path.read_bytes)
+
+    async def import_file(self, path: Path) -> Stored:
+        """Copy and hash in a thread."""
+        return await asyncio.to_thread(self._store, _chunks_of(path))
+
+    def _store(self, chunks: Iterable[bytes]) -> Stored:
+        hasher: Hash | None = None
+        temporary = self._directory / uuid4().hex
+        with temporary.open("wb", buffering=0) as file:
+            for chunk in chunks:
+                if hasher is None:
+                    hasher = self._hasher(len(chunk))
+                hasher.update(chunk)
+                file.write(chunk)
+            size = file.tell()
+        content_hash = (hasher or self._hasher(0)).hexdigest()
+        return Stored(
+            temporary.rename(self._directory / content_hash), size, self.algorithm, content_hash
+        )
+
+    def _hasher(self, _chunk_size: int) -> Hash:
+        return hashlib.sha256()
+
+
+def _taken_from(chunks: _Queue) -> Iterator[bytes]:
+    while (chunk := chunks.get()) is not None:
+        yield chunk
+
+
+async def _put(chunks: _Queue, chunk: bytes | None) -> None:
+    try:
+        chunks.put_nowait(chunk)
+    except queue.Full:
+        await asyncio.to_thread(chunks.put, chunk)
+
+
+def _chunks_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(MIB):
+            yield chunk

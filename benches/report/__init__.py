@@ -1,0 +1,1 @@
+"""What is made of the passes: tables, floors and pictures."""

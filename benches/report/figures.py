@@ -1,0 +1,96 @@
+"""The figures that floors are set for, each found when there are records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benches.report.records import LIMIT, MINE, Key, Records, spread
+
+Figure = Callable[[Records], float | None]
+
+HASHING_PEERS = ("labox", "aiofiles", "anyio", "blocking", "thread", "blake3")
+MIB = 1 << 20
+
+
+def ratio(one: Key, other: Key) -> Figure:
+    """Return how many times as fast one is as the other."""
+
+    def figure(records: Records) -> float | None:
+        ratio = records.ratio(one, other)
+        return None if ratio is None else ratio.middle
+
+    return figure
+
+
+def limit(operation: str, variant: str, algorithm: str | None) -> Figure:
+    """Return the share of what the reference program does."""
+    return ratio(*(Key(operation, variant, name, algorithm) for name in (MINE, LIMIT)))
+
+
+def peer(operation: str, variant: str, algorithm: str | None, name: str) -> Figure:
+    """Return how many times as fast as a peer laboxide is."""
+
+    def figure(records: Records) -> float | None:
+        mine = Key(operation, variant, MINE, algorithm)
+        for other in records.contestants(operation, variant):
+            if other.contestant == name and (found := records.ratio(mine, other)):
+                return found.middle
+        return None
+
+    return figure
+
+
+def best_peer(operation: str, variant: str, algorithm: str) -> Figure:
+    """Return how many times as fast as the fastest peer that hashes laboxide is."""
+
+    def figure(records: Records) -> float | None:
+        each = (peer(operation, variant, algorithm, name)(records) for name in HASHING_PEERS)
+        return min((ratio for ratio in each if ratio is not None), default=None)
+
+    return figure
+
+
+def inverse(of: Figure) -> Figure:
+    """Return the ratio the other way round."""
+
+    def figure(records: Records) -> float | None:
+        found = of(records)
+        return None if found is None else 1 / found
+
+    return figure
+
+
+def for_each_core(one: Key, other: Key) -> Figure:
+    """Return how many times as many bytes one does in a second of processor time as the other."""
+
+    def figure(records: Records) -> float | None:
+        mine, theirs = records.get(one), records.get(other)
+        if mine is None or theirs is None or not (mine.cpu and theirs.cpu):
+            return None
+        return spread(theirs.cpu.values()).middle / spread(mine.cpu.values()).middle
+
+    return figure
+
+
+def stall(variant: str, name: str, *, added: bool) -> Figure:
+    """Return how late the ticker was, in ms, perhaps beyond what it is with no work."""
+
+    def figure(records: Records) -> float | None:
+        found = records.get(Key("stall", variant, MINE))
+        idle = records.get(Key("stall", "idle", MINE))
+        if found is None or idle is None:
+            return None
+        base = spread(idle.figures[name].values()).middle if added else 0.0
+        return spread(found.figures[name].values()).middle - base
+
+    return figure
+
+
+def memory(variant: str) -> Figure:
+    """Return the peak of extra memory of all passes, in MiB."""
+
+    def figure(records: Records) -> float | None:
+        found = records.get(Key("memory", variant, MINE))
+        return None if found is None else max(found.figures["memory"].values()) / MIB
+
+    return figure

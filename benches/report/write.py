@@ -1,0 +1,92 @@
+"""The report: Markdown for people, JSON for what draws and compares."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from benches.contestants import DESCRIPTIONS
+from benches.report.floors import floor_table
+from benches.report.records import Records, spread
+from benches.report.table import (
+    import_table,
+    loop_table,
+    memory_table,
+    speed_tables,
+    stall_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from benches.machine import Machine
+
+
+def write_report(paths: Sequence[Path], machine: Machine, out: Path) -> str:
+    """Write ``table.md`` and ``summary.json`` to `out`, and return the table."""
+    records = Records(paths)
+    out.mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join(_sections(records, machine)) + "\n"
+    (out / "table.md").write_text(text, encoding="utf-8")
+    summary = {"machine": machine, "results": [*_summary(records)]}
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    return text
+
+
+def _sections(records: Records, machine: Machine) -> Iterable[str]:
+    yield "# Benchmarks of laboxide"
+    yield _heading(machine)
+    yield "## What must be reached"
+    yield floor_table(records)
+    yield "## Speeds"
+    yield _legend()
+    yield speed_tables(records)
+    yield loop_table(records)
+    yield "## Beside speed"
+    yield stall_table(records)
+    yield memory_table(records)
+    yield import_table(records)
+
+
+def _heading(machine: Machine) -> str:
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    load = " before, ".join(f"{load:.1f}" for load in machine["load"])
+    memory = f"{machine['memory'] / (1 << 30):.0f} GiB"
+    what = (machine["processor"], f"{machine['cores']} cores", memory, machine["system"])
+    passes = f"{machine['passes']} passes in {machine['minutes']:.1f} minutes"
+    return f"""\
+- {", ".join(what)}, load {load} after
+- {machine["file_system"]}, page cache; reflinks: {machine["reflink"]}
+- {machine["python"]}, {packages}
+- `{machine["scale"]}`: {passes}, each pass in a process of its own"""
+
+
+LEGEND = """\
+Medians over the passes, and the least and the most of them. *of limit* and *x peer* are medians of
+the ratios within each pass: the share of what the reference program does, and how many times as
+fast as the peer laboxide is. *CPU* is what all threads take together, for a GB or for an object.
+"""
+
+
+def _legend() -> str:
+    return "\n".join([LEGEND, *(f"- **{name}**: {text}" for name, text in DESCRIPTIONS.items())])
+
+
+def _summary(records: Records) -> Iterable[dict[str, Any]]:
+    for key in records:
+        record = records.get(key)
+        assert record is not None
+        figures = {
+            "seconds": record.seconds,
+            "bytes_per_second": record.speeds,
+            "objects_per_second": record.rates,
+            "cpu_seconds_per_gb": record.cpu,
+            **record.figures,
+        }
+        spreads = {
+            name: [float(f"{value:.5g}") for value in spread(values.values())]
+            for name, values in figures.items()
+            if values
+        }
+        yield {**key._asdict(), "failures": record.failures, **spreads}

@@ -1,0 +1,146 @@
+"""Run the suite and write the report.
+
+Usage: python -m benches.run [--quick] [--passes N] [--directory D] [--out D], from the project's
+directory. Each pass is a pytest process of its own that measures every row once; the report is of
+all passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benches.images import file_system_of, mounted, why_not
+from benches.limit import BUILD, PROGRAM
+from benches.machine import describe
+from benches.report.write import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+SCRATCH = ROOT / "target" / "bench"
+PASSES = {"full": 7, "quick": 3}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the suite and return its exit status."""
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if not PROGRAM.is_file():
+        print(f"the reference program is missing; build it with: {BUILD}", file=sys.stderr)
+        return 2
+    begun = time.monotonic()
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    raw = SCRATCH / options.scale
+    shutil.rmtree(raw, ignore_errors=True)
+    raw.mkdir()
+    with ExitStack() as stack:
+        directory, reflink, reason = places(options.directory, stack)
+        machine = describe(directory, options.scale, options.passes, reason)
+        paths = [raw / f"pass-{index}.json" for index in range(options.passes)]
+        for index, path in enumerate(paths):
+            run_pass(index, path, options.scale, directory, reflink)
+    machine["load"].append(os.getloadavg()[0])
+    machine["minutes"] = (time.monotonic() - begun) / 60
+    (raw / "machine.json").write_text(json.dumps(machine, indent=1), encoding="utf-8")
+    out = options.out or (HERE / "results" if options.scale == "full" else raw)
+    print(write_report(paths, machine, out))
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description="Run the benchmark suite.")
+    parser.add_argument("--quick", dest="scale", action="store_const", const="quick")
+    parser.add_argument("--passes", type=int, help="how often to measure each row (7; quick: 3)")
+    parser.add_argument("--directory", type=Path, help="where to write, instead of an ext4 image")
+    parser.add_argument("--out", type=Path, help="where the report goes")
+    options = parser.parse_args(arguments)
+    options.scale = options.scale or "full"
+    options.passes = options.passes or PASSES[options.scale]
+    return options
+
+
+def places(asked: Path | None, stack: ExitStack) -> tuple[Path, Path | None, str]:
+    """Return where to write, where blocks can be shared, and what is to be said of the latter."""
+    reason, reflink = why_not("xfs"), None
+    if reason is None:
+        reflink = stack.enter_context(mounted("xfs", SCRATCH))
+        reason = file_system_of(reflink)
+    if asked is None and why_not("ext4") is None:
+        return stack.enter_context(mounted("ext4", SCRATCH)), reflink, reason
+    if asked is None:
+        print(f"{why_not('ext4')}: measuring in {SCRATCH} instead", file=sys.stderr)
+    directory = tempfile.TemporaryDirectory(dir=asked or SCRATCH)
+    return Path(stack.enter_context(directory)).resolve(), reflink, reason
+
+
+def run_pass(
+    index: int,
+    path: Path,
+    scale: str,
+    directory: Path,
+    reflink: Path | None,
+    *,
+    only: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> None:
+    """Measure every row once, in a process of its own.
+
+    Raises:
+        SystemExit: A row failed; what pytest says of it is printed.
+    """
+    begun = time.monotonic()
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pytest",
+        HERE / "suite",
+        "-q",
+        "--benchmark-quiet",
+    ]
+    command += [
+        f"--bench-scale={scale}",
+        f"--bench-pass={index}",
+        f"--benchmark-json={path}",
+        "--durations=40",
+    ]
+    with tempfile.TemporaryDirectory(dir=directory) as within, ExitStack() as stack:
+        command.append(f"--bench-directory={within}")
+        if reflink is not None:
+            shared = stack.enter_context(tempfile.TemporaryDirectory(dir=reflink))
+            command.append(f"--bench-reflink={shared}")
+        if only is not None:
+            command.append(f"--bench-only={only}")
+        result = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+            check=False,
+        )
+    path.with_suffix(".log").write_text(result.stdout, encoding="utf-8")
+    if result.returncode:
+        raise SystemExit(f"{result.stdout}\npass {index + 1} failed")
+    print(f"pass {index + 1}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

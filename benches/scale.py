@@ -1,0 +1,84 @@
+"""How much work a run does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The amounts of one kind of run."""
+
+    name: str
+    stream_size: int
+    """The most bytes that go through in one round."""
+    seconds: float
+    """What a round is sized to take, by rough estimates of what each contestant does."""
+    least_size: int
+    """The fewest bytes of a round, for those that take longer."""
+    most_calls: int
+    least_calls: int
+    whole: bool
+    """Whether all rows are run, or those that the floors are about."""
+    memory_sizes: tuple[int, ...]
+    """Sizes of the streams whose memory is measured."""
+    imports: int
+    """How often each package is imported."""
+    stall_seconds: float
+
+    def bytes_for(self, call_seconds: float, bytes_per_second: float, chunk: int) -> int:
+        """Return how much to stream in chunks of `chunk` bytes, a power of two."""
+        per_byte = call_seconds / chunk + 1 / bytes_per_second
+        wanted = max(self.least_size, min(self.stream_size, self.seconds / per_byte))
+        return 1 << (int(wanted).bit_length() - 1)
+
+    def calls_for(self, call_seconds: float, bytes_per_second: float, size: int) -> int:
+        """Return how many objects of `size` bytes to read or write."""
+        wanted = int(self.seconds / (call_seconds + size / bytes_per_second))
+        # A round of large objects stays as small as a stream.
+        return max(1, min(self.most_calls, max(wanted, self.least_calls), self.stream_size // size))
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale(
+            name="full",
+            stream_size=256 * MIB,
+            seconds=0.1,
+            least_size=2 * MIB,
+            most_calls=4096,
+            least_calls=64,
+            whole=True,
+            memory_sizes=(16 * MIB, 64 * MIB, 256 * MIB, 1 * GIB, 8 * GIB),
+            imports=10,
+            stall_seconds=0.4,
+        ),
+        Scale(
+            name="quick",
+            stream_size=256 * MIB,
+            seconds=0.07,
+            least_size=2 * MIB,
+            most_calls=2048,
+            least_calls=32,
+            whole=False,
+            memory_sizes=(256 * MIB,),
+            imports=5,
+            stall_seconds=0.25,
+        ),
+        Scale(
+            name="tiny",
+            stream_size=2 * MIB,
+            seconds=0.0005,
+            least_size=256 * KIB,
+            most_calls=8,
+            least_calls=2,
+            whole=True,
+            memory_sizes=(4 * MIB,),
+            imports=1,
+            stall_seconds=0.01,
+        ),
+    )
+}

@@ -1,0 +1,94 @@
+"""Hashing alone."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+from laboxide import Hasher
+
+from benches.checks import check_hash
+from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT
+from benches.loops import Cost
+from benches.measuring import Case, Label, Trial, measure
+from benches.scale import KIB, MIB
+from benches.sources import CHUNKINGS, hash_of, numbered
+from benches.suite.limits import hash_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.measuring import Lab
+    from benches.scale import Scale
+
+OPERATION = "hash"
+STREAM = "updates of 1 MiB"
+MESSAGES = {"messages of 1 KiB": KIB, "messages of 64 KiB": 64 * KIB}
+
+HASHERS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("laboxide", "blake3"): partial(Hasher, "blake3"),
+    ("laboxide", "sha256"): partial(Hasher, "sha256"),
+    ("hashlib", "sha256"): hashlib.sha256,
+    ("blake3", "blake3"): blake3,
+}
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the rows."""
+    for (name, algorithm), make in HASHERS.items():
+        size = LABOXIDE[algorithm].write_size(scale, MIB)
+        label = Label(OPERATION, STREAM, name, algorithm)
+        yield Case(label, partial(_stream, make, algorithm, size))
+        for variant, message_size in MESSAGES.items() if scale.whole else ():
+            calls = min(4 * scale.most_calls, size // message_size)
+            label = Label(OPERATION, variant, name, algorithm)
+            yield Case(label, partial(_messages, make, algorithm, message_size, calls))
+    for algorithm in ALGORITHMS:
+        size = LABOXIDE[algorithm].write_size(scale, MIB)
+        label = Label(OPERATION, STREAM, LIMIT, algorithm)
+        yield Case(label, partial(hash_limit, algorithm, size))
+
+
+def _stream(make: Callable[..., Any], algorithm: str, size: int, _lab: Lab) -> Trial[str]:
+    chunks = CHUNKINGS["1 MiB"].chunks(size)
+
+    def work() -> str:
+        hasher = make()
+        for chunk in chunks:
+            hasher.update(chunk)
+        return str(hasher.hexdigest())
+
+    return Trial(
+        partial(_timed, work), partial(check_hash, expected=hash_of(algorithm, size)), size
+    )
+
+
+def _messages(
+    make: Callable[..., Any], algorithm: str, size: int, calls: int, _lab: Lab
+) -> Trial[str]:
+    message = numbered(size, 0)
+    known = hashlib.sha256(message) if algorithm == "sha256" else blake3(message)
+
+    def work() -> str:
+        for _ in range(calls):
+            found = make(message).hexdigest()
+        return str(found)
+
+    check = partial(check_hash, expected=known.hexdigest())
+    return Trial(partial(_timed, work), check, size * calls, calls)
+
+
+def _timed(work: Callable[[], str]) -> tuple[str, Cost]:
+    cpu, begun = time.process_time(), time.perf_counter()
+    found = work()
+    return found, Cost(time.perf_counter() - begun, time.process_time() - cpu)
+
+
+def bench_hash(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Hash."""
+    measure(benchmark, lab, case)

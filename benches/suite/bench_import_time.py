@@ -1,0 +1,55 @@
+"""How long importing the package takes, in fresh interpreters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benches.loops import Cost
+from benches.measuring import Case, Label, Trial, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.measuring import Lab
+    from benches.scale import Scale
+
+CONTESTANTS = {"laboxide": "laboxide", "import anyio": "anyio", "import labox": "labox"}
+
+PROGRAM = """
+import time
+cpu, begun = time.process_time(), time.perf_counter()
+import {package}
+print(time.perf_counter() - begun, time.process_time() - cpu)
+"""
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the row."""
+    for name, package in CONTESTANTS.items():
+        yield Case(Label("import", "time", name, None), partial(_import, package), scale.imports)
+
+
+def _import(package: str, _lab: Lab) -> Trial[None]:
+    return Trial(partial(_timed, package), lambda _: None)
+
+
+def _timed(package: str) -> tuple[None, Cost]:
+    program = PROGRAM.format(package=package)
+    # Modules are imported as users do it: compiled.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    found = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, env=environment
+    )
+    seconds, cpu_seconds = map(float, found.stdout.split())
+    return None, Cost(seconds, cpu_seconds)
+
+
+def bench_import_time(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Import the package."""
+    measure(benchmark, lab, case)

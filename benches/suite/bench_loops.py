@@ -1,0 +1,113 @@
+"""The same work on asyncio, uvloop and trio."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benches.checks import check_size, check_stored
+from benches.contestants import LABOXIDE
+from benches.loops import LOOPS, pause_of, timed
+from benches.measuring import Case, Label, Trial, measure
+from benches.peers.laboxide_storage import Laboxide
+from benches.scale import KIB, MIB
+from benches.sources import CHUNKINGS, SOURCES
+from benches.suite.bench_write_data import contents
+from benches.suite.jobs import check_objects, read_objects, read_stream, write_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from typing import Any, TypeVar
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.loops import Cost
+    from benches.measuring import Lab
+    from benches.peers.contract import Stored
+    from benches.scale import Scale
+
+    T = TypeVar("T")
+
+OPERATION = "loops"
+BLOB = 4 * KIB
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the rows."""
+    for variant, prepare in ROWS.items():
+        for loop in LOOPS:
+            if scale.whole or loop != "uvloop":
+                label = Label(OPERATION, variant, "laboxide", "blake3", loop)
+                yield Case(label, partial(prepare, loop))
+
+
+def _write_stream(source: str, loop: str, lab: Lab) -> Trial[Stored]:
+    peer, chunking = Laboxide(lab.fresh_directory()), CHUNKINGS["64 KiB"]
+    size = LABOXIDE["blake3"].write_size(lab.scale, chunking.size)
+    chunks = chunking.chunks(size)
+
+    async def work() -> Stored:
+        return await peer.write_stream(SOURCES[source](chunks, pause_of(loop)))
+
+    return Trial(_warm(lab, loop, peer, work), partial(check_stored, size=size), size, memory=size)
+
+
+def _read_stream(loop: str, lab: Lab) -> Trial[int]:
+    size = LABOXIDE["blake3"].read_size(lab.scale, MIB)
+    stored = lab.shelf.object("blake3", size)
+    peer = Laboxide(lab.shelf.directory, verify="size")
+
+    async def work() -> int:
+        return await read_stream(peer, stored, MIB)
+
+    return Trial(_warm(lab, loop, peer, work), partial(check_size, expected=size), size)
+
+
+def _read_data(loop: str, lab: Lab) -> Trial[int]:
+    calls = lab.scale.most_calls
+    stored = lab.shelf.objects("blake3", BLOB, min(64, calls))
+    peer = Laboxide(lab.shelf.directory)
+
+    async def work() -> int:
+        return await read_objects(peer, stored, calls, 1)
+
+    check = partial(check_size, expected=BLOB * calls)
+    return Trial(_warm(lab, loop, peer, work), check, BLOB * calls, calls)
+
+
+def _write_data(loop: str, lab: Lab) -> Trial[list[Stored]]:
+    calls = LABOXIDE["blake3"].writes(lab.scale, BLOB)
+    peer, data = Laboxide(lab.fresh_directory()), contents(BLOB, calls)
+    peer.make_shards()
+
+    async def work() -> list[Stored]:
+        return await write_objects(peer, data, 32)
+
+    check = partial(check_objects, size=BLOB, calls=calls)
+    return Trial(_warm(lab, loop, peer, work), check, BLOB * calls, calls)
+
+
+def _warm(
+    lab: Lab, loop: str, peer: Laboxide, work: Callable[[], Awaitable[T]]
+) -> Callable[[], tuple[T, Cost]]:
+    """Let laboxide meet the loop before the clock starts: that of trio is a new one each time."""
+
+    async def warmed() -> tuple[T, Cost]:
+        await peer.write_data(b"ten bytes.")
+        return await timed(work)
+
+    return lambda: lab.loops.run(loop, warmed)
+
+
+ROWS: dict[str, Callable[[str, Lab], Trial[Any]]] = {
+    "stream write, 64 KiB": partial(_write_stream, "never suspends"),
+    "stream write, 64 KiB, source suspends": partial(_write_stream, "suspends"),
+    "stream read, 1 MiB": _read_stream,
+    "read_data 4 KiB, in sequence": _read_data,
+    "write_data 4 KiB, 32 in flight": _write_data,
+}
+
+
+def bench_loops(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Do the work on a loop."""
+    measure(benchmark, lab, case)

@@ -1,0 +1,79 @@
+"""Streams into a store, at all sizes of chunks, and from sources of all kinds."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benches.checks import check_stored
+from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.loops import pause_of
+from benches.measuring import Case, Label, Trial, measure
+from benches.sources import CHUNKINGS, SOURCES
+from benches.suite.limits import write_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.contestants import Contestant
+    from benches.measuring import Lab
+    from benches.peers.contract import Stored
+    from benches.scale import Scale
+    from benches.sources import Chunking
+
+OPERATION = "stream write"
+NEIGHBOURS = ("1 KiB", "8 KiB")
+"""Chunk sizes that odd ones are compared with, of interest for laboxide alone."""
+
+QUICK = ("1 000 B", "1 KiB", "4 KiB", "64 KiB", "1 MiB")
+FROM_OTHER_SOURCES = ("suspends", "fresh bytes")
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the rows."""
+    for chunking in CHUNKINGS.values():
+        if scale.whole or chunking.label in QUICK:
+            peers = () if chunking.label in NEIGHBOURS else PEERS
+            yield from _row(scale, chunking, "never suspends", chunking.label, peers)
+    for source in FROM_OTHER_SOURCES if scale.whole else ():
+        variant = f"64 KiB, {source}" if source == "fresh bytes" else f"64 KiB, source {source}"
+        yield from _row(scale, CHUNKINGS["64 KiB"], source, variant, PEERS)
+
+
+def _row(
+    scale: Scale,
+    chunking: Chunking,
+    source: str,
+    variant: str,
+    peers: tuple[Contestant, ...],
+) -> Iterator[Case]:
+    for contestant in (*LABOXIDE.values(), *peers):
+        label = Label(OPERATION, variant, contestant.name, contestant.algorithm)
+        size = contestant.write_size(scale, chunking.size)
+        yield Case(label, partial(_write, contestant, chunking, source, size))
+    for algorithm in ALGORITHMS:
+        size = LABOXIDE[algorithm].write_size(scale, 1 << 20)
+        yield Case(
+            Label(OPERATION, variant, LIMIT, algorithm), partial(write_limit, algorithm, size)
+        )
+
+
+def _write(
+    contestant: Contestant, chunking: Chunking, source: str, size: int, lab: Lab
+) -> Trial[Stored]:
+    peer = contestant.make(lab.fresh_directory())
+    chunks, open_source = chunking.chunks(size), SOURCES[source]
+
+    async def work() -> Stored:
+        return await peer.write_stream(open_source(chunks, pause_of("asyncio")))
+
+    return Trial(
+        partial(lab.run, work, "asyncio"), partial(check_stored, size=size), size, memory=size
+    )
+
+
+def bench_stream_write(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Write a stream."""
+    measure(benchmark, lab, case)

@@ -1,0 +1,88 @@
+"""One, four and sixteen streams at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benches.checks import WrongContentError, check_stored
+from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.loops import pause_of
+from benches.measuring import Case, Label, Trial, measure
+from benches.sources import CHUNKINGS, SHIFT, hash_of, suspending
+from benches.suite.jobs import write_streams
+from benches.suite.limits import streams_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.contestants import Contestant
+    from benches.measuring import Lab
+    from benches.peers.contract import Stored
+    from benches.scale import Scale
+
+OPERATION = "streams at once"
+CHUNKING = CHUNKINGS["64 KiB"]
+STREAMS = (1, 4, 16)
+
+
+def variant_of(streams: int) -> str:
+    """Return the name of a row."""
+    return "1 stream" if streams == 1 else f"{streams} streams"
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the rows."""
+    for streams in STREAMS:
+        variant = variant_of(streams)
+        for contestant in (*LABOXIDE.values(), *(PEERS if scale.whole else ())):
+            label = Label(OPERATION, variant, contestant.name, contestant.algorithm)
+            yield Case(label, partial(_write, contestant, streams))
+        for algorithm in ALGORITHMS:
+            label = Label(OPERATION, variant, LIMIT, algorithm)
+            yield Case(label, partial(_limit, algorithm, streams))
+
+
+def _size(contestant: Contestant, streams: int, scale: Scale) -> int:
+    """Return the bytes of each stream: all of them are as much as one alone."""
+    return contestant.write_size(scale, CHUNKING.size) // streams
+
+
+def _write(contestant: Contestant, streams: int, lab: Lab) -> Trial[list[Stored]]:
+    peer, size = contestant.make(lab.fresh_directory()), _size(contestant, streams, lab.scale)
+    chunks = [CHUNKING.chunks(size, SHIFT * index) for index in range(streams)]
+
+    async def work() -> list[Stored]:
+        sources = [suspending(each, pause_of("asyncio")) for each in chunks]
+        return await write_streams(peer, sources)
+
+    def check(stored: list[Stored]) -> None:
+        for index, one in enumerate(_in_order(stored, size)):
+            check_stored(one, size, SHIFT * index)
+
+    return Trial(
+        partial(lab.run, work, "asyncio"), check, size * streams, streams, memory=size * streams
+    )
+
+
+def _in_order(stored: list[Stored], size: int) -> list[Stored]:
+    algorithm = stored[0].algorithm
+    if algorithm is None:  # nothing tells which is which
+        return stored if len(stored) == 1 else []
+    by_hash = {one.hash: one for one in stored}
+    expected = [hash_of(algorithm, size, SHIFT * index) for index in range(len(stored))]
+    if set(by_hash) != set(expected):
+        raise WrongContentError("the objects are not named by what was to be stored")
+    return [by_hash[each] for each in expected]
+
+
+def _limit(algorithm: str, streams: int, lab: Lab) -> Trial[dict[str, object]]:
+    size = _size(LABOXIDE[algorithm], streams, lab.scale)
+    return streams_limit(algorithm, streams, size, lab)
+
+
+def bench_streams_at_once(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Write streams."""
+    measure(benchmark, lab, case)

@@ -1,0 +1,79 @@
+"""Objects written in one piece, in sequence and many in flight."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.measuring import Case, Label, Trial, measure
+from benches.peers.laboxide_storage import Laboxide
+from benches.sources import numbered
+from benches.suite.jobs import check_objects, write_objects
+from benches.suite.limits import create_limit, write_limit
+from benches.suite.sizes import objects_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.contestants import Contestant
+    from benches.measuring import Lab
+    from benches.peers.contract import Stored
+    from benches.scale import Scale
+    from benches.suite.limits import Answer
+    from benches.suite.sizes import Objects
+
+OPERATION = "write_data"
+QUICK = ("4 KiB",)
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the rows."""
+    for objects in objects_of(scale, QUICK):
+        for contestant in (*LABOXIDE.values(), *PEERS):
+            name, algorithm = contestant.name, contestant.algorithm
+            label = Label(OPERATION, objects.variant, name, algorithm)
+            calls = _calls(contestant, scale, objects)
+            yield Case(label, partial(_write, contestant, objects, calls))
+        for algorithm in ALGORITHMS:
+            label = Label(OPERATION, objects.variant, LIMIT, algorithm)
+            calls = _calls(LABOXIDE[algorithm], scale, objects)
+            yield Case(label, partial(_limit, algorithm, objects, calls))
+
+
+def _calls(contestant: Contestant, scale: Scale, objects: Objects) -> int:
+    return objects.flying if objects.is_large else contestant.writes(scale, objects.size)
+
+
+@lru_cache(maxsize=2)
+def contents(size: int, calls: int) -> list[bytes]:
+    """Return that many contents, no two of which are equal."""
+    return [numbered(size, index) for index in range(calls)]
+
+
+def _write(contestant: Contestant, objects: Objects, calls: int, lab: Lab) -> Trial[list[Stored]]:
+    peer = contestant.make(lab.fresh_directory())
+    if isinstance(peer, Laboxide):
+        peer.make_shards()
+    data = contents(objects.size, calls)
+
+    async def work() -> list[Stored]:
+        return await write_objects(peer, data, objects.flying)
+
+    check = partial(check_objects, size=objects.size, calls=calls)
+    size = objects.size * calls
+    return Trial(partial(lab.run, work, "asyncio"), check, size, calls, memory=size)
+
+
+def _limit(algorithm: str, objects: Objects, calls: int, lab: Lab) -> Trial[Answer]:
+    if objects.is_large:
+        return write_limit(algorithm, objects.size, lab)
+    threads = 1 if objects.flying == 1 else 2
+    return create_limit(algorithm, threads, objects.size, calls, lab)
+
+
+def bench_write_data(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Write objects."""
+    measure(benchmark, lab, case)

@@ -1,0 +1,101 @@
+"""What contestants are asked to do, by several modules."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+from benches.checks import Comparer, WrongContentError, check_pieces, check_size
+from benches.sources import hash_of_number, numbered, numbered_pieces, whole
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+
+    from benches.peers.contract import Peer, Stored
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+SAMPLE = 16
+"""Small objects of which the bytes are compared; the hashes are of all."""
+
+
+async def in_flight(count: int, jobs: Iterable[T], do: Callable[[T], Awaitable[R]]) -> list[R]:
+    """Do the jobs, `count` of them at a time; the results are in no particular order."""
+    waiting, results = iter(jobs), list[R]()
+
+    async def take_jobs() -> None:
+        for job in waiting:
+            results.append(await do(job))
+
+    if count == 1:
+        await take_jobs()
+        return results
+    async with anyio.create_task_group() as group:
+        for _ in range(count):
+            group.start_soon(take_jobs)
+    return results
+
+
+async def write_streams(peer: Peer, sources: Sequence[AsyncIterable[bytes]]) -> list[Stored]:
+    """Store all of the streams at once."""
+    return await in_flight(len(sources), sources, peer.write_stream)
+
+
+async def read_stream(peer: Peer, stored: Stored, chunk_size: int) -> int:
+    """Read a stream and tell how many bytes came."""
+    size = 0
+    async for chunk in peer.read_stream(stored, chunk_size):
+        size += len(chunk)
+    return size
+
+
+async def compare_stream(peer: Peer, stored: Stored, chunk_size: int) -> None:
+    """Read a stream and compare every byte with the pool's."""
+    comparer = Comparer(whole(stored.size))
+    async for chunk in peer.read_stream(stored, chunk_size):
+        comparer.take(chunk)
+    comparer.end()
+
+
+async def read_objects(peer: Peer, stored: Sequence[Stored], calls: int, flying: int) -> int:
+    """Read objects whole, over and over, and tell how many bytes came."""
+
+    async def read(one: Stored) -> int:
+        return len(await peer.read_data(one))
+
+    return sum(await in_flight(flying, islice(cycle(stored), calls), read))
+
+
+async def compare_objects(peer: Peer, stored: Sequence[Stored]) -> None:
+    """Read each object once and compare every byte."""
+    for index, one in enumerate(stored):
+        if await peer.read_data(one) != numbered(one.size, index):
+            raise WrongContentError(f"{one} is not what was stored")
+
+
+async def write_objects(peer: Peer, contents: Sequence[bytes], flying: int) -> list[Stored]:
+    """Store all of the contents, `flying` at a time."""
+    return await in_flight(flying, contents, peer.write_data)
+
+
+def check_objects(stored: Sequence[Stored], size: int, calls: int) -> None:
+    """Compare the hashes of all objects, and the bytes of some, with what was to be stored."""
+    check_size(sum(one.size for one in stored), size * calls)
+    if stored[0].algorithm is None:
+        return
+    algorithm = stored[0].algorithm
+    paths = {one.hash: one.path for one in stored}
+    expected = [hash_of_number(algorithm, size, index) for index in range(calls)]
+    if set(expected) != set(paths):
+        raise WrongContentError("the objects are not named by what was to be stored")
+    for index in range(0, calls, -(-calls // SAMPLE)):
+        check_pieces(paths[expected[index]], numbered_pieces(size, index))
+
+
+async def compare_whole(peer: Peer, stored: Sequence[Stored]) -> None:
+    """Read an object with content of the pool and compare every byte."""
+    if await peer.read_data(stored[0]) != whole(stored[0].size):
+        raise WrongContentError(f"{stored[0]} is not what was stored")
