@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	bench bench-quick bench-plot bench-compare needs-rust needs-lint
+	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint
 
 # Where rustup installs to; shells that were started before it do not have it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -73,6 +73,9 @@ bench-plot: $(DEV) ## draw the pictures of the last results
 bench-compare: $(EXTENSION) $(REFERENCE) ## what changed since a revision (BASE=revision)
 	@:$(call fail_if,$(if $(BASE),,name the revision to compare with: make bench-compare BASE=main))
 	$(PY) -m benches.compare $(BASE)
+
+bench-scaling: $(EXTENSION) ## what each further core adds
+	$(PY) -m benches.scaling
 
 lint: lint-rust lint-python ## formatting, clippy, ruff, mypy and stubtest; changes nothing
 

@@ -46,27 +46,29 @@ impl Queue {
 
     /// The next job, for a worker that was at a small one or not; waits for it.
     pub(crate) fn next(&self, after_brief: bool) -> Job {
-        self.pay_for_wakes();
-        if after_brief {
-            self.watch();
-        }
-        let mut jobs = lock(&self.jobs);
+        let mut watched = !after_brief;
         loop {
-            match jobs.pop_front() {
-                Some(job) => {
-                    self.len.store(jobs.len(), Ordering::Relaxed);
-                    return job;
-                }
-                None => jobs = self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner),
+            let mut jobs = lock(&self.jobs);
+            // Whatever is owed is paid, unless another small job is taken in the same moment: once
+            // somebody else has it, this worker would sleep and the loop with it.
+            if let Some(may_wait) = wake::is_owed()
+                && !(may_wait && jobs.front().is_some_and(|job| job.brief))
+            {
+                drop(jobs);
+                wake::pay();
+                continue;
             }
-        }
-    }
-
-    /// Loops wait for their wake-up only while small jobs come next.
-    fn pay_for_wakes(&self) {
-        let comes_brief = || lock(&self.jobs).front().is_some_and(|job| job.brief);
-        if wake::is_owed().is_some_and(|may_wait| !(may_wait && comes_brief())) {
-            wake::pay();
+            if let Some(job) = jobs.pop_front() {
+                self.len.store(jobs.len(), Ordering::Relaxed);
+                return job;
+            }
+            if watched {
+                drop(self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner));
+            } else {
+                drop(jobs);
+                self.watch();
+                watched = true;
+            }
         }
     }
 
