@@ -35,12 +35,26 @@ def program_of(body: str) -> str:
     return f"{PRELUDE}{textwrap.indent(textwrap.dedent(body), '    ')}\nmain(Path(sys.argv[1]))\n"
 
 
+def bound_by_permissions() -> list[str]:
+    """Return what to put before a command so that it may not read what it has no right to."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
 def run_script(
-    body: str, root: object, *, timeout: float = 60, options: tuple[str, ...] = ()
+    body: str,
+    root: object,
+    *,
+    timeout: float = 60,
+    options: tuple[str, ...] = (),
+    arguments: tuple[str, ...] = (),
+    may_read_all: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """Run `body`, the body of a function of a store's root, after some helpers of general use."""
+    python = [sys.executable] if may_read_all else [*bound_by_permissions(), sys.executable]
     return subprocess.run(
-        [sys.executable, "-W", "error", *options, "-c", program_of(body), str(root)],
+        [*python, "-W", "error", *options, "-c", program_of(body), str(root), *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -22,6 +22,8 @@ from laboxide import (
 )
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
 
+from scripts import run_script
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
     from pathlib import Path
@@ -405,7 +407,7 @@ async def test_an_object_of_the_right_size_is_not_written_again(
 @SIZES
 @pytest.mark.parametrize("verify_writes", [False, True])
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_directory_in_the_place_of_an_object_is_not_replaced(
+async def test_a_directory_in_the_place_of_an_object_is_moved_aside(
     storage: FileStorage, write: str, verify_writes: bool, size: int
 ) -> None:
     data = content_of(size)
@@ -413,14 +415,58 @@ async def test_a_directory_in_the_place_of_an_object_is_not_replaced(
     path = path_of(storage, pointer)
     replace_by_directory(path)
     writer = FileStorage(storage.path, verify_writes=verify_writes)
-    with pytest.raises(OSError, match=path.name) as caught:
-        await WRITES[write](writer, data, "sha256")
-    assert caught.value.filename == str(path)
-    assert (path / "kept").read_bytes() == b"kept"
-    await until(lambda: files(storage.path) == [path / "kept"])
-    shutil.rmtree(path)
-    await WRITES[write](writer, data, "sha256")
+    assert await WRITES[write](writer, data, "sha256") == pointer
     assert await storage.read_data(pointer) == data
+    [aside] = path.parent.glob(f"{path.name[:40]}.displaced-*")
+    assert (aside / "kept").read_bytes() == b"kept"
+    await until(lambda: sorted(files(storage.path)) == sorted([path, aside / "kept"]))
+
+
+async def test_a_directory_where_a_key_does_not_tell_the_content_stays(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path, router=lambda *_args, temp: {"key": "latest"})
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(FileExistsError) as caught:
+        await put(storage, b"content")
+    assert caught.value.filename == str(tmp_path / "latest")
+    assert (tmp_path / "latest").is_dir()
+    assert list(tmp_path.glob("*displaced*")) == []
+
+
+UNREADABLE = """
+async def work():
+    storage = FileStorage(root)
+    data = b"content" * int(sys.argv[2])
+    digest = digest_data(data, content_type="a/b", algorithm="sha256")
+    pointer = await storage.write_data(data, digest, {})
+    path = root / pointer["key"]
+    for heal in (
+        lambda: storage.write_data(data, digest, {}),
+        lambda: storage.write_data_stream(
+            *digest_stream(parts(data), content_type="a/b", algorithm="sha256"), {}
+        ),
+    ):
+        path.chmod(0)
+        try:
+            await storage.read_data(pointer)
+        except PermissionError as error:
+            assert error.filename == str(path)
+        else:
+            raise AssertionError("was read")
+        assert await heal() == pointer
+        assert await storage.read_data(pointer) == data
+
+async def parts(data):
+    for start in range(0, len(data), 1 << 16):
+        yield data[start:start + (1 << 16)]
+
+asyncio.run(work())
+"""
+
+
+@pytest.mark.parametrize("count", [1, 500_000])
+def test_writing_again_heals_an_unreadable_object(tmp_path: Path, count: int) -> None:
+    process = run_script(UNREADABLE, tmp_path, arguments=(str(count),), may_read_all=False)
+    assert (process.returncode, process.stderr.count("did not hold its content")) == (0, 2)
 
 
 async def test_writers_that_heal_at_once_all_succeed(storage: FileStorage) -> None:

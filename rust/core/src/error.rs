@@ -107,6 +107,11 @@ impl Error {
         }
     }
 
+    /// Whether this says of an object that it does not hold, or does not give, its content.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Error::Corrupt { .. }) || self.io_kind() == Some(io::ErrorKind::PermissionDenied)
+    }
+
     pub(crate) fn corrupt(path: &Path, expected: &impl ToString, actual: &impl ToString) -> Self {
         Error::Corrupt { path: path.to_owned(), expected: expected.to_string(), actual: actual.to_string() }
     }

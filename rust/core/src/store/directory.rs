@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::key::Key;
 use crate::error::{Error, Result};
@@ -30,6 +32,10 @@ pub(crate) trait Directory: Send {
 
     /// Gives a staged file, which has a temporary name, its final name, whatever had it before.
     fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
+
+    /// Gives a directory right below another name, so that its own is free. What is no directory
+    /// (any more) stays.
+    fn move_aside(&self, name: &str) -> Result<()>;
 
     /// Removes a file right below.
     fn remove(&self, name: &str) -> Result<()>;
@@ -64,6 +70,13 @@ pub(crate) fn sync_way(root: &dyn Directory, key: &Key) -> Result<()> {
         way = relative.rsplit_once('/').map(|(parent, _)| parent);
     }
     root.sync()
+}
+
+/// The other name of what [`Directory::move_aside`] moves. Recognisable, unique, and short enough.
+pub(crate) fn aside(name: &str) -> String {
+    let start: String = name.chars().take(40).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    format!("{start}.displaced-{:x}-{now:x}", process::id())
 }
 
 /// What stands in the place of an object without being one.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use rustix::fs::{self, AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::directory::{Directory, not_a_file};
+use super::directory::{Directory, aside, not_a_file};
 use crate::error::{Context as _, Error, Result};
 use crate::write::StagedFile;
 
@@ -152,6 +152,14 @@ impl Directory for OpenDirectory {
         fs::renameat(fs::CWD, temporary, &self.descriptor, name).context("rename", &path)?;
         staged.forget_temporary_name();
         Ok(())
+    }
+
+    fn move_aside(&self, name: &str) -> Result<()> {
+        // The slash demands a directory: a file that another writer has put there is not moved.
+        match fs::renameat(&self.descriptor, format!("{name}/"), &self.descriptor, aside(name)) {
+            Err(Errno::NOTDIR | Errno::NOENT) => Ok(()),
+            result => result.context("move aside", &self.path.join(name)),
+        }
     }
 
     fn remove(&self, name: &str) -> Result<()> {

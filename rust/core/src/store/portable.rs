@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::directory::{Directory, not_a_file};
+use super::directory::{Directory, aside, not_a_file};
 use crate::error::{Context as _, Error, Result};
 use crate::write::StagedFile;
 
@@ -92,6 +92,17 @@ impl Directory for PathDirectory {
 
     fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
         staged.rename(&self.path.join(name))
+    }
+
+    fn move_aside(&self, name: &str) -> Result<()> {
+        // The slash demands a directory: a file that another writer has put there is not moved.
+        let path = self.path.join(format!("{name}/"));
+        match fs::rename(&path, self.path.join(aside(name))) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => {
+                Ok(())
+            }
+            result => result.context("move aside", &path),
+        }
     }
 
     fn remove(&self, name: &str) -> Result<()> {

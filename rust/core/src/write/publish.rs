@@ -114,13 +114,20 @@ fn settle(
                 return Ok(Some(Published::Existed));
             }
             Err(Error::Missing { .. }) => return Ok(None),
-            Err(Error::Corrupt { .. }) if *existing == Existing::Heal => {}
+            Err(error) if *existing == Existing::Heal && error.is_damage() => {}
             Err(Error::Corrupt { .. }) => return Err(taken),
             Err(error) => return Err(error),
         },
     }
     store.name_temporarily(staged)?;
-    parent.replace(staged, key.name())?;
+    match parent.replace(staged, key.name()) {
+        Err(error) if error.io_kind() == Some(io::ErrorKind::IsADirectory) && *existing == Existing::Heal => {
+            // Whatever it holds is somebody's, but it cannot keep the name.
+            parent.move_aside(key.name())?;
+            parent.replace(staged, key.name())?;
+        }
+        result => result?,
+    }
     Ok(Some(Published::Healed))
 }
 
