@@ -15,6 +15,7 @@ import anyio
 import pytest
 from laboxide import (
     CorruptDataError,
+    DigestMismatchError,
     FileStorage,
     NoStorageData,
     content_router,
@@ -562,6 +563,33 @@ async def test_an_import_of_nothing_names_the_file(storage: FileStorage, tmp_pat
         await storage.import_file(tmp_path / "missing")
     assert caught.value.filename == str(tmp_path / "missing")
     assert not isinstance(caught.value, NoStorageData)
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+async def test_an_import_of_a_known_digest_takes_what_it_says(
+    storage: FileStorage, tmp_path: Path, link: str
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"content")
+    digest = digest_data(b"content", content_type="a/b", algorithm="sha256")
+    pointer = await storage.import_file(source, link=link, digest=digest)
+    assert pointer["algorithm"] == "sha256"
+    assert pointer["hash"] == digest["content_hash"]
+    assert await storage.read_data(pointer) == b"content"
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+@pytest.mark.parametrize("found", [b"contenT", b"content and more", b""])
+async def test_an_import_of_another_digest_stores_nothing(
+    storage: FileStorage, tmp_path: Path, link: str, found: bytes
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(found)
+    digest = digest_data(b"content", content_type="a/b", algorithm="sha256")
+    with pytest.raises(DigestMismatchError, match=digest["content_hash"]):
+        await storage.import_file(source, link=link, digest=digest)
+    await until(lambda: files(storage.path) == [])
+    assert source.read_bytes() == found
 
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink", "reflink"])

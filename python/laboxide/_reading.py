@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +15,23 @@ if TYPE_CHECKING:
     from laboxide._native import Reader
 
 
-class ObjectStream(AsyncGenerator[bytes, None]):
-    """Yields the chunks of an object, read ahead by the engine.
+class ChunkStream(AsyncGenerator[bytes, None]):
+    """An async generator of chunks that is no generator function.
 
-    A class and not a generator function: nothing but the native reader is held between two chunks,
-    so it can be left at any point, closed or not, without a task or scope that would notice.
-
-    Args:
-        open_reader: Makes the reader when the first chunk is asked for.
-        elsewhere: Finds another reader if there is no object where the first one looked.
+    So it can be left at any point, closed or not, without a task or scope that would notice.
     """
 
-    def __init__(
-        self, open_reader: Callable[[], Reader], elsewhere: Callable[[], Awaitable[Reader | None]]
-    ) -> None:
-        self._open_reader = open_reader
-        self._elsewhere = elsewhere
-        self._reader: Reader | None = None
+    def __init__(self) -> None:
         self._closed = False
         self._running = False
+
+    @abstractmethod
+    async def _next(self) -> bytes:
+        """Return the next chunk, or raise `StopAsyncIteration`."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Let go of what the stream reads from."""
 
     async def __anext__(self) -> bytes:
         if self._closed:
@@ -48,22 +47,9 @@ class ObjectStream(AsyncGenerator[bytes, None]):
         finally:
             self._running = False
 
-    async def _next(self) -> bytes:
-        if self._reader is None:
-            self._reader = self._open_reader()
-            try:
-                return await _next_of(self._reader)
-            except NoStorageData:
-                reader = await self._elsewhere()
-                if reader is None:
-                    raise
-                self._reader = reader
-        return await _next_of(self._reader)
-
     def _close(self) -> None:
         self._closed = True
-        if self._reader is not None:
-            self._reader.close()
+        self._release()
 
     async def aclose(self) -> None:
         """Stop reading. The stream has ended then, wherever it was."""
@@ -79,6 +65,41 @@ class ObjectStream(AsyncGenerator[bytes, None]):
         """Close the stream and raise the exception in its place."""
         self._close()
         return await super().athrow(typ, val, tb)
+
+
+class ObjectStream(ChunkStream):
+    """Yields the chunks of an object, read ahead by the engine.
+
+    Nothing but the native reader is held between two chunks.
+
+    Args:
+        open_reader: Makes the reader when the first chunk is asked for.
+        elsewhere: Finds another reader if there is no object where the first one looked.
+    """
+
+    def __init__(
+        self, open_reader: Callable[[], Reader], elsewhere: Callable[[], Awaitable[Reader | None]]
+    ) -> None:
+        super().__init__()
+        self._open_reader = open_reader
+        self._elsewhere = elsewhere
+        self._reader: Reader | None = None
+
+    async def _next(self) -> bytes:
+        if self._reader is None:
+            self._reader = self._open_reader()
+            try:
+                return await _next_of(self._reader)
+            except NoStorageData:
+                reader = await self._elsewhere()
+                if reader is None:
+                    raise
+                self._reader = reader
+        return await _next_of(self._reader)
+
+    def _release(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
 
 
 async def _next_of(reader: Reader) -> bytes:

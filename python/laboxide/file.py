@@ -15,7 +15,7 @@ from laboxide._paths import check_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
 from laboxide.digest import algorithm_names, claim, feed_all, hash_file
-from laboxide.errors import CorruptDataError, NoStorageData
+from laboxide.errors import CorruptDataError, DigestMismatchError, NoStorageData
 from laboxide.pointer import FilePointer, check_digest, foreign_root, parse_pointer
 from laboxide.router import FileRouter, content_of, content_router, route
 
@@ -285,6 +285,7 @@ class FileStorage(Storage[FilePointer]):
         content_encoding: str | None = None,
         algorithm: str = "blake3",
         link: str = "auto",
+        digest: Digest | None = None,
     ) -> FilePointer:
         """Store a file and return a pointer to it. The file stays.
 
@@ -298,8 +299,11 @@ class FileStorage(Storage[FilePointer]):
                 copies otherwise; ``"reflink"`` and ``"copy"`` do only one of the two; with
                 ``"hardlink"`` the object is the file itself, so that changing the file in place
                 corrupts the object.
+            digest: What the file must be, where that is known. It stands for the content type,
+                encoding and algorithm, too.
 
         Raises:
+            DigestMismatchError: The file is not what `digest` describes; nothing is stored.
             FileExistsError: The router's key does not contain the hash and has other content.
             NotImplementedError: The storage is read-only.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
@@ -309,17 +313,22 @@ class FileStorage(Storage[FilePointer]):
         """
         self._require_router()
         check_choice("link", link, _LINKS)
+        if digest is not None:
+            check_digest(digest)
+            algorithm = digest["content_hash_algorithm"]
         source, names = text_path(path), algorithm_names(algorithm)
         staged = await _bridge.run(self._store().import_file, source, link, names)
+        if digest is not None:
+            _check_staged(staged, digest)
         size, [(_, content_hash)] = staged.digest
-        digest: Digest = {
+        found: Digest = {
             "content_encoding": content_encoding,
             "content_type": content_type,
             "content_hash_algorithm": algorithm,
             "content_hash": content_hash,
             "content_size": size,
         }
-        return await self._publish(staged, digest, tags or {})
+        return await self._publish(staged, digest or found, tags or {})
 
     async def export_file(
         self,
@@ -473,6 +482,17 @@ async def _read_whole(store: Store, key: str, expected: _Expected) -> bytes:
             raise CorruptDataError(f"{size} bytes", f"{actual} bytes", path)
     data: bytes = await _bridge.run(store.read_blob, key, expected)
     return data
+
+
+def _check_staged(staged: Staged, digest: Digest) -> None:
+    size, [(algorithm, content_hash)] = staged.digest
+    expected = digest["content_size"], digest["content_hash"]
+    if (size, content_hash) != expected:
+        staged.discard()
+        raise DigestMismatchError(
+            f"{expected[0]} bytes of {algorithm} {expected[1]}",
+            f"{size} bytes of {algorithm} {content_hash}",
+        )
 
 
 def _full(pointer: FilePointer) -> _Expected:
