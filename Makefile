@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint
+	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -47,7 +47,7 @@ help: ## list these commands
 demo: $(DEMO) ## build the wheel, store and read a real file (FILE=path), print what it took
 	$(DEMO_PY) benches/demo $(if $(FILE),'$(FILE)')
 
-test: lint test-rust test-bench $(EXTENSION) ## all checks, the tests of the engine and of the package
+test: needs-postgres lint test-rust test-bench $(EXTENSION) ## all checks, the tests of the engine and of the package
 	$(PY) -m pytest -n auto
 	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto
 
@@ -107,6 +107,9 @@ clean: ## remove everything that these commands made
 
 needs-rust:
 	@:$(call require,rust c)
+
+needs-postgres:
+	@sh scripts/need_postgres.sh
 
 needs-lint: needs-rust
 	@:$(call require,lint)

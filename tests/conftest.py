@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from laboxide.testing._sources import backend_name, backends
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "labox_databases"]
 
 settings.register_profile(
     "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -423,7 +423,8 @@ async def test_a_directory_in_the_place_of_an_object_is_moved_aside(
 
 
 async def test_a_directory_where_a_key_does_not_tell_the_content_stays(tmp_path: Path) -> None:
-    storage = FileStorage(tmp_path, router=lambda *_args, temp: {"key": "latest"})
+    router: Any = lambda *_args, temp: {"key": "latest"}  # noqa: E731
+    storage = FileStorage(tmp_path, router=router)
     (tmp_path / "latest").mkdir()
     with pytest.raises(FileExistsError) as caught:
         await put(storage, b"content")

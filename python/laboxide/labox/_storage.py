@@ -1,0 +1,252 @@
+"""Labox's file storage, done over: the same files, the same records."""
+
+from __future__ import annotations
+
+import mimetypes
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from labox.common.exceptions import NoStorageData as _LaboxNoStorageData
+
+from laboxide import errors, file
+from laboxide._reading import ChunkStream
+from laboxide.contract import Storage
+from laboxide.errors import CorruptDataError
+from laboxide.labox._location import file_name_router, location_of, pointer_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+    from pathlib import Path
+
+    from laboxide.contract import Digest, GetStreamDigest, TagMap
+    from laboxide.pointer import FilePointer
+
+# Labox's saver names everything by SHA-256. A name of BLAKE3 looks the same.
+_ALGORITHM, _OTHER_ALGORITHM = "sha256", "blake3"
+
+
+class NoStorageData(errors.NoStorageData, _LaboxNoStorageData):
+    """There is no object where the location says.
+
+    It is Labox's exception of this name, laboxide's, and a ``FileNotFoundError``.
+    """
+
+
+class FileStorage(Storage[str]):
+    """Takes the place of Labox's ``FileStorage``: same name, same constructor, same files.
+
+    It reads every record that Labox's wrote, on whatever Python, and writes records that Labox's
+    reads on the Python that is running. What differs is how: an object is visible whole or not at
+    all, reads are verified, a torn object is replaced, and the event loop is never kept waiting.
+
+    An object is looked for by its name below `path` first, wherever the record says it is; below
+    another directory it is served only after all of it was verified.
+
+    Args:
+        path: The root. A relative path is resolved once, here.
+        mkdir: Whether to make the root, and what leads to it, if it is missing.
+        chunk_size: Bytes in the chunks that `read_data_stream` yields; 5 MiB by default.
+        durable: Whether a write returns only when object and directory are on the device.
+        verify_reads: ``"hash"`` compares all that is read with the hash in its name; ``"size"``
+            only sees to it that all of the file is read. Labox's records do not tell the storage
+            how large an object was.
+        verify_writes: Whether data is hashed to check the digest that comes with it, and an object
+            that is there already to check that it is what is written. Sizes are always checked.
+
+    Raises:
+        FileNotFoundError: There is no directory at `path`, and `mkdir` is False.
+        NotADirectoryError: `path` is something else.
+        PermissionError: The directory cannot be entered.
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is none of the values it can have.
+    """
+
+    name = "labox.file@v1"
+    version = 1
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mkdir: bool = False,
+        chunk_size: int = 5 << 20,
+        durable: bool = False,
+        verify_reads: str = "hash",
+        verify_writes: bool = False,
+    ) -> None:
+        if not mimetypes.inited:
+            mimetypes.init()  # reads files of the system's: not later, on an event loop
+        self.files = file.FileStorage(
+            path,
+            router=file_name_router,
+            mkdir=mkdir,
+            chunk_size=chunk_size,
+            durable=durable,
+            verify_reads=verify_reads,
+            verify_writes=verify_writes,
+        )
+
+    @property
+    def path(self) -> Path:
+        """The root, absolute."""
+        return self.files.path
+
+    @property
+    def chunk_size(self) -> int:
+        """Bytes in the chunks that `read_data_stream` yields."""
+        return self.files.chunk_size
+
+    async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> str:
+        """Write `data` and return its location. Data that is there already is not written again.
+
+        Raises:
+            BufferError: The data is not contiguous.
+            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
+                not of its hash.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `data` is not bytes-like.
+            ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3.
+        """
+        return self.location_of(await self.files.write_data(data, digest, tags))
+
+    async def write_data_stream(
+        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+    ) -> str:
+        """Write a stream and return its location.
+
+        A pair made by `laboxide.digest_stream`, which is what Labox's saver hands over while
+        `accelerate` is active, is hashed while it is written. Any other is only written.
+
+        Raises:
+            DigestMismatchError: The stream was not of the size in its digest or, with
+                `verify_writes`, not of its hash.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: A chunk is not bytes-like.
+            ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3.
+        """
+        pointer = await self.files.write_data_stream(data_stream, get_digest, tags)
+        return self.location_of(pointer)
+
+    async def read_data(self, config: str, /) -> bytes:
+        """Return the data at a location, verified.
+
+        Raises:
+            CorruptDataError: What is there is not what its name says.
+            NoStorageData: There is nothing, neither below this root nor at the location itself.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `config` is not a string.
+            ValueError: `config` is not a location of Labox's.
+        """
+        with _errors_of_labox():
+            pointer = await self.find(config)
+            try:
+                return await self.files.read_data(pointer)
+            except CorruptDataError as error:
+                other = await self.find(config, _OTHER_ALGORITHM)
+                try:
+                    return await self.files.read_data(other)
+                except CorruptDataError:
+                    raise error from None
+
+    def read_data_stream(self, config: str, /) -> AsyncGenerator[bytes]:
+        """Return a stream of the data at a location, in chunks of `chunk_size`.
+
+        With ``verify_reads="hash"`` the last chunk is yielded only after all of the content has
+        matched the hash in its name.
+
+        Raises:
+            CorruptDataError: What is there is not what its name says (while reading).
+            NoStorageData: There is nothing (while reading).
+            OSError: The file system refuses (while reading).
+            TypeError: `config` is not a string.
+            ValueError: `config` is not a location of Labox's.
+        """
+        pointer_of(config, _ALGORITHM)  # what is wrong with it is said at once
+        return _LocationStream(self, config)
+
+    async def find(self, location: str, algorithm: str = _ALGORITHM) -> FilePointer:
+        """Return a pointer to what is at a location, of the size that it has.
+
+        Args:
+            location: What a write returned, of this storage or of Labox's.
+            algorithm: What the object is named by.
+
+        Raises:
+            CorruptDataError: Something that is not a file is in the object's place.
+            NoStorageData: There is nothing, neither below this root nor at the location itself.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `location` is not a string.
+            ValueError: `location` is not a location of Labox's.
+        """
+        with _errors_of_labox():
+            pointer = pointer_of(location, algorithm)
+            pointer["size"] = (await self.files.stat(pointer)).size
+            return pointer
+
+    def location_of(self, pointer: FilePointer) -> str:
+        """Return the location that stands in a record for an object below this root."""
+        return location_of(self.path / pointer["key"])
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, FileStorage)  # noqa: S101 - for the type checker
+        return self.files == other.files
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.files))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+
+class _LocationStream(ChunkStream):
+    """Yields the chunks of the object at a location, whichever algorithm it is named by."""
+
+    def __init__(self, storage: FileStorage, location: str) -> None:
+        super().__init__()
+        self._storage = storage
+        self._location = location
+        self._stream: AsyncGenerator[bytes] | None = None
+        self._yielded = 0
+
+    async def _next(self) -> bytes:
+        with _errors_of_labox():
+            stream = self._stream or await self._open(_ALGORITHM)
+            try:
+                chunk = await anext(stream)
+            except CorruptDataError as error:
+                chunk = await self._go_on(error)
+        self._yielded += 1
+        return chunk
+
+    async def _open(self, algorithm: str) -> AsyncGenerator[bytes]:
+        pointer = await self._storage.find(self._location, algorithm)
+        self._stream = self._storage.files.read_data_stream(pointer)
+        return self._stream
+
+    async def _go_on(self, error: CorruptDataError) -> bytes:
+        """Return the chunk in whose place the error came, if the other algorithm knows better."""
+        stream = await self._open(_OTHER_ALGORITHM)
+        try:
+            for _ in range(self._yielded):
+                await anext(stream)
+            return await anext(stream)
+        except CorruptDataError:
+            raise error from None
+
+    def _release(self) -> None:
+        # Nobody but this stream has seen it; dropped, it lets go of its reader.
+        self._stream = None
+
+
+@contextmanager
+def _errors_of_labox() -> Iterator[None]:
+    """Raise what Labox's users expect for missing data."""
+    try:
+        yield
+    except NoStorageData:
+        raise
+    except errors.NoStorageData as error:
+        raise NoStorageData(error.errno, error.strerror, error.filename) from error

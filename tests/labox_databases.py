@@ -1,0 +1,129 @@
+"""Databases for Labox's records: a file of SQLite, and a PostgreSQL server of the tests' own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REQUIRED = os.environ.get("LABOXIDE_REQUIRE_POSTGRES", "0") not in ("", "0")
+MISSING = "no PostgreSQL server was found on the PATH or below /usr/lib/postgresql"
+NOBODY = ("--reuid", "nobody", "--regid", "nogroup", "--clear-groups")
+
+
+def find_postgres() -> Path | None:
+    """Return the directory of the server's programs; Debian keeps them off the PATH."""
+    found = shutil.which("initdb")
+    candidates = [Path(found).resolve().parent] if found else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for directory in candidates:
+        if all((directory / name).exists() for name in ("initdb", "postgres", "psql")):
+            return directory
+    return None
+
+
+def unprivileged(*options: str) -> list[str]:
+    """Return what to put before a command of the server's, which refuses to run as root."""
+    if sys.platform != "linux":
+        return []
+    return ["setpriv", *(NOBODY if os.geteuid() == 0 else ()), *options, "--"]
+
+
+class Postgres:
+    """A server that listens on a socket of its own and ends with this process."""
+
+    def __init__(self, programs: Path, directory: Path) -> None:
+        self._programs = programs
+        self._directory = directory
+        if os.geteuid() == 0:
+            shutil.chown(directory, "nobody", "nogroup")
+        self._run("initdb", "-D", f"{directory}/data", "-U", "postgres", "-A", "trust", "-N")
+        settings = ["listen_addresses=", f"unix_socket_directories={directory}", "fsync=off"]
+        command = [
+            *unprivileged("--pdeathsig", "QUIT"),
+            *(str(programs / "postgres"), "-D", f"{directory}/data"),
+            *[argument for setting in settings for argument in ("-c", setting)],
+        ]
+        with (directory / "log").open("wb") as log:
+            self._server = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/"
+            )
+        self._wait()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [*unprivileged(), str(self._programs / program), *arguments],
+            check=True,
+            capture_output=True,
+            cwd="/",
+            env={**os.environ, "LC_ALL": "C"},
+        )
+
+    def _psql(self, command: str) -> None:
+        self._run("psql", "-qX", "-h", str(self._directory), "-U", "postgres", "-c", command)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self._psql("select 1")
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline or self._server.poll() is not None:
+                    log = (self._directory / "log").read_text(encoding="utf-8")
+                    raise RuntimeError(f"PostgreSQL did not start: {log}") from None
+                time.sleep(0.05)
+
+    def new_database(self) -> str:
+        """Make a database and return its URL."""
+        name = f"labox_{uuid4().hex}"
+        self._psql(f"create database {name} template template0")
+        return f"postgresql+asyncpg://postgres@/{name}?host={self._directory}"
+
+    def stop(self) -> None:
+        self._server.terminate()
+        self._server.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server for the session, or a loud complaint that there is none."""
+    programs = find_postgres()
+    if programs is None:
+        (pytest.fail if REQUIRED else pytest.skip)(MISSING)
+    # Not below pytest's own directory, which nobody else may enter.
+    with tempfile.TemporaryDirectory(prefix="laboxide-pg-") as directory:
+        server = Postgres(programs, Path(directory))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'records.sqlite'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end of a run, where it cannot be overlooked, what was not tested."""
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    if any(MISSING in reason for reason in reasons):
+        terminalreporter.section("NOT TESTED: Labox's records in PostgreSQL", red=True, bold=True)
+        terminalreporter.line(
+            f"{MISSING}; LABOXIDE_REQUIRE_POSTGRES=1 makes this an error", red=True
+        )
