@@ -1,4 +1,4 @@
-"""For users of the Labox framework: its file storage replaced.
+"""For users of the Labox framework: its file storage replaced, its saver off the event loop.
 
 Needs ``pip install laboxide[labox]``. Importing this module makes every `laboxide.Storage` a
 storage for Labox as well, and changes nothing else. Like Labox's own modules it can be given to a
@@ -20,14 +20,17 @@ except ImportError as error:
     ) from error
 
 from laboxide.contract import Storage as _Storage
+from laboxide.labox._accelerate import Acceleration, accelerate
 from laboxide.labox._storage import FileStorage, NoStorageData
 
 if TYPE_CHECKING:
     file_storage: FileStorage
 
 __all__ = (
+    "Acceleration",
     "FileStorage",
     "NoStorageData",
+    "accelerate",
     "file_storage",
 )
 
