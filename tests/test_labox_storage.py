@@ -15,6 +15,7 @@ import laboxide
 import pytest
 from labox.builtin import FileStorage as LaboxFileStorage
 from labox.common.exceptions import NoStorageData as LaboxNoStorageData
+from labox_world import until
 from laboxide import CorruptDataError, DigestMismatchError, digest_data, digest_stream
 from laboxide.labox import FileStorage, NoStorageData
 from laboxide.testing import StorageConformance
@@ -198,9 +199,7 @@ async def test_a_stream_can_be_left_early(storage: FileStorage) -> None:
                 await anext(chunks)
         del chunks
         gc.collect()
-    with anyio.fail_after(5):
-        while open_files() > before:
-            await anyio.sleep(0.01)
+    await until(lambda: open_files() <= before)
 
 
 @pytest.mark.parametrize("write", [put, put_stream])
@@ -227,7 +226,7 @@ async def test_nothing_stays_of_a_stream_that_fails(storage: FileStorage) -> Non
 
     with pytest.raises(ConnectionError, match="lost"):
         await storage.write_data_stream(*plain_pair(broken()), {})
-    assert objects(storage.path) == []
+    await until(lambda: objects(storage.path) == [])
 
 
 async def test_no_directory_for_temporary_files_is_made(storage: FileStorage) -> None:

@@ -21,6 +21,7 @@ except ImportError as error:
 
 from laboxide.contract import Storage as _Storage
 from laboxide.labox._accelerate import Acceleration, accelerate
+from laboxide.labox._adopt import Adoption, AdoptionFailure, adopt
 from laboxide.labox._storage import FileStorage, NoStorageData
 
 if TYPE_CHECKING:
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Acceleration",
+    "Adoption",
+    "AdoptionFailure",
     "FileStorage",
     "NoStorageData",
     "accelerate",
+    "adopt",
     "file_storage",
 )
 

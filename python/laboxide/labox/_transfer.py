@@ -1,0 +1,210 @@
+"""The content of one record on its way to another storage, compared with what the record says."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from labox.builtin.storages.file import FileStorage as LaboxFileStorage
+from labox.core.database import SerializerTypeEnum
+
+from laboxide import file
+from laboxide._arguments import check_choice
+from laboxide.digest import algorithm_names, digest_stream, hash_file
+from laboxide.errors import DigestMismatchError
+from laboxide.labox._saving import digest_off_loop
+from laboxide.labox._storage import FileStorage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+    from pathlib import Path
+
+    from laboxide.contract import Digest, StreamDigest, TagMap
+    from laboxide.pointer import FilePointer
+
+_LINKS = {
+    "auto": ("reflink", "hardlink", "copy"),
+    "reflink": ("reflink",),
+    "hardlink": ("hardlink",),
+    "copy": ("copy",),
+}
+_CANNOT_LINK = {
+    errno.EXDEV,
+    errno.EPERM,
+    errno.EMLINK,
+    errno.EOPNOTSUPP,
+    errno.EINVAL,
+    errno.ENOTTY,
+    errno.ENOSYS,
+}
+"""What file systems say when they do not share blocks or names, or not between these two files."""
+
+
+class UnmovableError(Exception):
+    """The content of one record cannot be moved, for a reason that is not the target's."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class Transfer:
+    """Moves content from one storage to another.
+
+    Args:
+        source: Where it is.
+        target: Where it goes.
+        link: How a file becomes one of the target.
+        dry_run: Whether to read and compare only.
+    """
+
+    def __init__(self, source: Any, target: Any, link: str, *, dry_run: bool) -> None:
+        check_choice("link", link, tuple(_LINKS))
+        if isinstance(source, LaboxFileStorage):
+            source = FileStorage(source.path, chunk_size=source.chunk_size)
+        self._source = source
+        self._target = target
+        self._links = _LINKS[link]
+        self._dry_run = dry_run
+
+    async def move(self, row: Any) -> str:
+        """Move the content of a record; return the serialized config that leads to it.
+
+        Raises:
+            UnmovableError: The record cannot be understood, or the source does not give what it
+                says.
+            Exception: Whatever the target raises.
+        """
+        digest, tags = _digest_of(row), row.tags or {}
+        with _unmovable():
+            algorithm_names(digest["content_hash_algorithm"])
+            config = self._source.deserialize_config(row.storage_config)
+            path = await self._path_of(config)
+        files = _files_of(self._target)
+        if path is not None and files is not None:
+            moved = await self._move_file(path, files, digest, tags)
+        elif row.serializer_type == SerializerTypeEnum.StreamSerializer:
+            moved = await self._move_stream(config, digest, tags)
+        else:
+            moved = await self._move_value(config, digest, tags)
+        return "" if self._dry_run else self._target.serialize_config(moved)
+
+    async def _path_of(self, config: Any) -> Path | None:
+        """Return the path of the content, if the source keeps it in a file."""
+        if isinstance(self._source, FileStorage):
+            config = await self._source.find(config)
+        elif not isinstance(self._source, file.FileStorage):
+            return None
+        files = _files_of(self._source)
+        return None if files is None else (await files.stat(config)).path
+
+    async def _move_file(
+        self, path: Path, files: file.FileStorage, digest: Digest, tags: TagMap
+    ) -> Any:
+        if self._dry_run:
+            with _unmovable():
+                _check_same(digest, await hash_file(path, algorithm=_algorithm_of(digest)))
+            return None
+        try:
+            pointer = await self._import(path, files, digest, tags)
+        except OSError as error:
+            if error.filename != str(path) or error.errno in _CANNOT_LINK:
+                raise
+            raise UnmovableError(error) from error
+        except ValueError as error:  # not what the record says, or changed while it was read
+            raise UnmovableError(error) from None
+        return pointer if files is self._target else self._target.location_of(pointer)
+
+    async def _import(
+        self, path: Path, files: file.FileStorage, digest: Digest, tags: TagMap
+    ) -> FilePointer:
+        *others, last = self._links
+        for link in others:
+            try:
+                return await files.import_file(path, tags, digest=digest, link=link)
+            except OSError as error:
+                if error.errno not in _CANNOT_LINK:
+                    raise
+                # It will not do so for the next file either.
+                self._links = tuple(name for name in self._links if name != link)
+        return await files.import_file(path, tags, digest=digest, link=last)
+
+    async def _move_value(self, config: Any, digest: Digest, tags: TagMap) -> Any:
+        with _unmovable():
+            data = await self._source.read_data(config)
+            kind = digest["content_type"], digest["content_encoding"]
+            _check_same(digest, await digest_off_loop(data, *kind, _algorithm_of(digest)))
+        return None if self._dry_run else await self._target.write_data(data, digest, tags)
+
+    async def _move_stream(self, config: Any, digest: Digest, tags: TagMap) -> Any:
+        stream, get_digest = digest_stream(
+            self._chunks_of(config),
+            content_type=digest["content_type"],
+            content_encoding=digest["content_encoding"],
+            algorithm=_algorithm_of(digest),
+        )
+
+        def get_checked_digest(*, allow_incomplete: bool = False) -> StreamDigest:
+            found = get_digest(allow_incomplete=allow_incomplete)
+            if found["is_complete"]:
+                with _unmovable():
+                    _check_same(digest, found)
+            return found
+
+        async with aclosing(stream):
+            if not self._dry_run:
+                return await self._target.write_data_stream(stream, get_checked_digest, tags)
+            async for _ in stream:
+                pass
+            get_checked_digest()
+        return None
+
+    async def _chunks_of(self, config: Any) -> AsyncGenerator[bytes]:
+        with _unmovable():
+            async with aclosing(self._source.read_data_stream(config)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+
+@contextmanager
+def _unmovable() -> Iterator[None]:
+    """Take what goes wrong here for a fault of the record or of the source."""
+    try:
+        yield
+    except UnmovableError:
+        raise
+    except Exception as error:
+        raise UnmovableError(error) from error
+
+
+def _files_of(storage: Any) -> file.FileStorage | None:
+    if isinstance(storage, FileStorage):
+        return storage.files
+    return storage if isinstance(storage, file.FileStorage) else None
+
+
+def _algorithm_of(digest: Digest) -> str:
+    return digest["content_hash_algorithm"]
+
+
+def _digest_of(row: Any) -> Digest:
+    return {
+        "content_encoding": row.content_encoding,
+        "content_type": row.content_type,
+        "content_hash_algorithm": row.content_hash_algorithm,
+        "content_hash": row.content_hash,
+        "content_size": row.content_size,
+    }
+
+
+def _check_same(expected: Digest, found: Digest | StreamDigest) -> None:
+    """Refuse content that is not what its record says."""
+    texts = _text_of(expected), _text_of(found)
+    if texts[0] != texts[1]:
+        raise DigestMismatchError(*texts)
+
+
+def _text_of(digest: Digest | StreamDigest) -> str:
+    algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
+    return f"{digest['content_size']} bytes of {algorithm} {content_hash}"
