@@ -54,6 +54,9 @@ class FileStorage(Storage[str]):
         verify_writes: Whether data is hashed to check the digest that comes with it, and an object
             that is there already to check that it is what is written. Sizes are always checked.
 
+    Attributes:
+        files: The `laboxide.FileStorage` that does the work, by pointers instead of locations.
+
     Raises:
         FileNotFoundError: There is no directory at `path`, and `mkdir` is False.
         NotADirectoryError: `path` is something else.
