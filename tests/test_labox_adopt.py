@@ -32,7 +32,7 @@ from labox_world import (
 )
 from laboxide import CorruptDataError, DigestMismatchError, NoStorageData
 from laboxide.labox import adopt
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +157,59 @@ async def test_labox_reads_what_the_drop_in_has_adopted(tmp_path: Path, origin: 
         await adopt(session, source=source, target=target)
         theirs = LaboxFileStorage(target.path)
         assert await check_all(registry_of(theirs), session) == VALUES
+
+
+class Reversing(laboxide.FileStorage):
+    """Files that are not the content."""
+
+    name = "tests.reversing@v1"
+
+    async def write_data(self, data: bytes, digest: Any, tags: Any, /) -> Any:
+        stored = laboxide.digest_data(data[::-1], content_type="a/b", algorithm="sha256")
+        return await super().write_data(data[::-1], stored, tags)
+
+    async def read_data(self, config: Any, /) -> bytes:
+        return (await super().read_data(config))[::-1]
+
+
+@pytest.mark.parametrize("reverse", ["source", "target"])
+async def test_files_that_are_not_the_content_are_not_taken_for_it(
+    tmp_path: Path, reverse: str
+) -> None:
+    storages: list[Any] = [
+        Reversing(tmp_path / "reversing", mkdir=True),
+        laboxide.labox.FileStorage(tmp_path / "plain", mkdir=True),
+    ]
+    source, target = storages if reverse == "source" else reversed(storages)
+    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
+        await fill(session, source, streams=0)
+        adoption = await adopt(session, source=source, target=target)
+        assert (adoption.adopted, adoption.failures) == (VALUES, ())
+        assert await check_all(registry_of(target), session) == VALUES
+
+
+@pytest.mark.parametrize("origin", ["labox", "labox in memory"])
+@pytest.mark.parametrize("to", ["laboxide", "drop-in"])
+async def test_damage_that_the_target_has_already_is_not_taken_for_content(
+    tmp_path: Path, origin: str, to: str
+) -> None:
+    if (origin, to) == ("labox", "drop-in"):
+        origin = "laboxide"  # the names must differ
+    source, target = STORAGES[origin](tmp_path / "source"), STORAGES[to](tmp_path / "target")
+    async with opened(sqlite_url(tmp_path / "db")) as sessions:
+        async with sessions() as session:
+            await fill(session, target)  # the same content, which is damaged then
+        for path in objects(target.path):
+            path.chmod(0o644)
+            path.write_bytes(bytes(path.stat().st_size))
+        async with sessions() as session:
+            await session.execute(delete(ContentRecord))
+            await session.commit()
+            await fill(session, source)
+            adoption = await adopt(session, source=source, target=target)
+            assert (adoption.adopted, adoption.failures) == (VALUES + STREAMS, ())
+            assert await check_all(registry_of(target), session) == VALUES + STREAMS
+    assert not target.files.verify_writes if to == "drop-in" else not target.verify_writes
 
 
 # How files get there
@@ -390,6 +443,7 @@ async def test_an_error_of_the_target_is_raised_and_what_was_done_is_kept(
             await adopt(session, source=source, target=target, **options)
         assert caught.value.errno == errno.ENOSPC
         assert await moved(session, target) == 4
+        target.left = 0  # all goes well from here on
         assert (await adopt(session, source=source, target=target, **options)).adopted == 8
         assert await check_all(registry_of(target), session) == VALUES + STREAMS
 
@@ -443,8 +497,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("left", [1, 6, 12])
-@pytest.mark.parametrize("link", ["auto", "copy"])
+@pytest.mark.parametrize(("left", "link"), [(1, "copy"), (6, "auto"), (12, "copy")])
 async def test_it_can_be_killed_and_resumed(
     tmp_path: Path, source: Any, target: Any, left: int, link: str
 ) -> None:

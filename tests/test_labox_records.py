@@ -262,6 +262,8 @@ async def main():
     digest = laboxide.digest_data(data, content_type="a/b", algorithm="sha256")
     written.append(await drop_in.write_data(data, digest, {{}}))
     assert await theirs.read_data(written[1]) == data
+    with laboxide.labox.accelerate() as acceleration:
+        assert acceleration.active
     print(json.dumps([len(rows), *written]))
 
 asyncio.run(main())

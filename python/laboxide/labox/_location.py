@@ -51,7 +51,8 @@ def path_of(location: str) -> str:
     path = _path_of_uri(location) if location.startswith(_URI) else location
     if "\0" in path:
         raise ValueError(f"a location has no NUL character: {location!r}")
-    return os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - ".." stays: it may follow a link
+    # Not normalised: ".." may follow a link.
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
 
 
 def _path_of_uri(uri: str) -> str:

@@ -61,10 +61,11 @@ class Transfer:
 
     def __init__(self, source: Any, target: Any, link: str, *, dry_run: bool) -> None:
         check_choice("link", link, tuple(_LINKS))
-        if isinstance(source, LaboxFileStorage):
+        if _reads_and_writes_as(LaboxFileStorage, source):
             source = FileStorage(source.path, chunk_size=source.chunk_size)
         self._source = source
-        self._target = target
+        self._target = _strict(target)
+        self._files = _files_of(self._target)
         self._links = _LINKS[link]
         self._dry_run = dry_run
 
@@ -81,9 +82,8 @@ class Transfer:
             algorithm_names(digest["content_hash_algorithm"])
             config = self._source.deserialize_config(row.storage_config)
             path = await self._path_of(config)
-        files = _files_of(self._target)
-        if path is not None and files is not None:
-            moved = await self._move_file(path, files, digest, tags)
+        if path is not None and self._files is not None:
+            moved = await self._move_file(path, self._files, digest, tags)
         elif row.serializer_type == SerializerTypeEnum.StreamSerializer:
             moved = await self._move_stream(config, digest, tags)
         else:
@@ -91,13 +91,11 @@ class Transfer:
         return "" if self._dry_run else self._target.serialize_config(moved)
 
     async def _path_of(self, config: Any) -> Path | None:
-        """Return the path of the content, if the source keeps it in a file."""
-        if isinstance(self._source, FileStorage):
-            config = await self._source.find(config)
-        elif not isinstance(self._source, file.FileStorage):
+        """Return the path of the content, if the source keeps it in a file as it is."""
+        if (files := _files_of(self._source)) is None:
             return None
-        files = _files_of(self._source)
-        return None if files is None else (await files.stat(config)).path
+        pointer = config if files is self._source else await self._source.find(config)
+        return (await files.stat(pointer)).path
 
     async def _move_file(
         self, path: Path, files: file.FileStorage, digest: Digest, tags: TagMap
@@ -178,10 +176,36 @@ def _unmovable() -> Iterator[None]:
         raise UnmovableError(error) from error
 
 
+def _reads_and_writes_as(kind: type, storage: Any) -> bool:
+    """Tell whether `storage` is a `kind` that keeps content as that does.
+
+    A subclass that compresses, for one, has files that are not the content.
+    """
+    methods = ("write_data", "write_data_stream", "read_data", "read_data_stream")
+    return isinstance(storage, kind) and all(
+        getattr(type(storage), name) is getattr(kind, name) for name in methods
+    )
+
+
 def _files_of(storage: Any) -> file.FileStorage | None:
-    if isinstance(storage, FileStorage):
-        return storage.files
-    return storage if isinstance(storage, file.FileStorage) else None
+    """Return what keeps the content of `storage` in files, if they are nothing but the content."""
+    if _reads_and_writes_as(FileStorage, storage):
+        storage = storage.files
+    return storage if _reads_and_writes_as(file.FileStorage, storage) else None
+
+
+def _strict(target: Any) -> Any:
+    """Return `target`, but hashing what it has already before it takes that for the content."""
+    if isinstance(target, FileStorage):
+        return _twin(target, files=_strict(target.files))
+    return _twin(target, verify_writes=True) if isinstance(target, file.FileStorage) else target
+
+
+def _twin(storage: Any, **attributes: Any) -> Any:
+    """Return a copy of `storage` that differs in `attributes`."""
+    twin = object.__new__(type(storage))
+    twin.__dict__.update(storage.__dict__, **attributes)
+    return twin
 
 
 def _algorithm_of(digest: Digest) -> str:
