@@ -448,6 +448,16 @@ async def test_an_error_of_the_target_is_raised_and_what_was_done_is_kept(
         assert await check_all(registry_of(target), session) == VALUES + STREAMS
 
 
+async def test_no_transaction_is_open_while_content_is_moved(tmp_path: Path, source: Any) -> None:
+    target: Any = Failing(tmp_path / "target", mkdir=True)
+    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
+        await fill(session, source)
+        seen = []
+        target.fail = lambda: seen.append(session.in_transaction())
+        await adopt(session, source=source, target=target)
+        assert seen == [False]
+
+
 async def moved(session: Any, target: Any) -> int:
     return sum(record.storage_name == target.name for record in await contents(session))
 
