@@ -45,7 +45,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(DEMO) ## build the wheel, store and read a real file (FILE=path), print what it took
-	$(DEMO_PY) benches/demo $(if $(FILE),'$(FILE)')
+	$(DEMO_PY) -m benches.demo $(if $(FILE),'$(FILE)')
 
 test: needs-postgres lint test-rust test-bench $(EXTENSION) ## all checks, the tests of the engine and of the package
 	$(PY) -m pytest -n auto

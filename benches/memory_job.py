@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ from laboxide import Hasher
 
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import timed
+from benches.memory import peak, start_peak
 from benches.peers.contract import Stored
 from benches.scale import KIB, MIB
 from benches.suite.jobs import read_stream, write_streams
@@ -73,30 +72,6 @@ def sparse(directory: Path, size: int) -> Stored:
     with path.open("wb") as file:
         file.truncate(size)
     return Stored(path, size, "blake3", content_hash)
-
-
-def start_peak() -> int:
-    """Forget the peak so far, where the system can, and return the resident bytes of now."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        return _status("VmRSS")
-    return peak()
-
-
-def peak() -> int:
-    """Return the most bytes that were resident at once."""
-    with suppress(OSError):
-        return _status("VmHWM")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _status(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return int(value.split()[0]) * 1024
-    raise OSError(f"no {field} in /proc/self/status")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Store a real file and read it back, beside the same work done without laboxide.
 
-Usage: python benches/demo [FILE]. Run it with the wheel installed, as ``make demo`` does. Its exit
-status says whether all content was right, and nothing of speed.
+Usage: python -m benches.demo [FILE], from the project's directory, with the
+wheel installed, as ``make demo`` does it. Its exit status says whether all content was right, and
+nothing of speed.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from jobs import keep_pointer
 from laboxide import FileStorage, Hasher, hash_file
-from report import ROWS, checks, heading, row, table
-from rounds import Bench, Series, WrongContentError, fresh, run_job
-from sample import MIB, make_sample, make_sparse, sha256_of
+
+from benches.demo.jobs import keep_pointer
+from benches.demo.report import ROWS, checks, heading, row, table
+from benches.demo.rounds import Bench, Series, WrongContentError, fresh, run_job
+from benches.demo.sample import MIB, make_sample, make_sparse, sha256_of
 
 ROUNDS = 7
 SAMPLE_SIZE = 512 * MIB
@@ -27,7 +29,7 @@ SCRATCH = Path(__file__).parents[2] / "demo-data"
 def main() -> int:
     """Run the demo and return its exit status."""
     if len(sys.argv) > 2:  # noqa: PLR2004
-        print("usage: python benches/demo [FILE]", file=sys.stderr)
+        print("usage: python -m benches.demo [FILE]", file=sys.stderr)
         return 2
     try:
         fresh(SCRATCH)

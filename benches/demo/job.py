@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs import JOBS, warm_up
-from measure import measure
+from benches.demo.jobs import JOBS, warm_up
+from benches.demo.measure import measure
 
 
 async def main(name: str, source: Path, directory: Path, warm: Path) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from laboxide import FileStorage, Hasher, digest_data, digest_stream
-from sample import READ_SIZE
+
+from benches.demo.sample import READ_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

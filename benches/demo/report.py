@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sample import MIB
+from benches.demo.sample import MIB
 
 if TYPE_CHECKING:
-    from rounds import Series
+    from benches.demo.rounds import Series
 
 GIB = 1 << 30
 ROWS = {

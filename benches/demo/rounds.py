@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from measure import Cost
-from sample import MIB, sha256_of
+from benches.demo.measure import Cost
+from benches.demo.sample import MIB, sha256_of
 
 if TYPE_CHECKING:
-    from jobs import Outcome
+    from benches.demo.jobs import Outcome
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 WRITING = ("stream_", "import_")
 WARM_AT_MOST = 1024 * MIB
 
@@ -91,10 +91,19 @@ class Bench:
 def run_job(name: str, source: Path, directory: Path, scratch: Path) -> tuple[Outcome, Cost]:
     """Run a job in a process of its own, whose memory nothing else has touched."""
     process = subprocess.run(
-        [sys.executable, HERE / "job.py", name, source, directory, fresh(scratch / "warm")],
+        [
+            sys.executable,
+            "-m",
+            "benches.demo.job",
+            name,
+            source,
+            directory,
+            fresh(scratch / "warm"),
+        ],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
+        cwd=ROOT,
     )
     result = json.loads(process.stdout)
     return result["outcome"], Cost(**result["cost"])

@@ -1,7 +1,7 @@
-"""Run the comparison: python benches/labox [MiB] [rounds]."""
+"""Run the comparison: python -m benches.labox [MiB] [rounds]."""
 
 import sys
 
-from compare import main
+from benches.labox.compare import main
 
 sys.exit(main())

@@ -1,6 +1,6 @@
 """Save a large stream through Labox alone and with laboxide, in turn; print speed and stalls.
 
-Usage: python benches/labox [MiB] [rounds]. It needs the extra ``laboxide[labox]`` and aiosqlite.
+Usage: python -m benches.labox [MiB] [rounds]. It needs the extra ``laboxide[labox]`` and aiosqlite.
 Its exit status says whether all that was saved was right, and nothing of speed.
 """
 
@@ -17,7 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-JOB = Path(__file__).parent / "save_job.py"
+JOB = ("-m", "benches.labox.save_job")
+ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
 LABELS = {
     "labox": "Labox alone",
@@ -61,10 +62,11 @@ def run(name: str, size: int, scratch: Path) -> dict[str, float]:
     warm_page_cache(scratch, size)
     try:
         process = subprocess.run(
-            [sys.executable, JOB, name, str(size), directory],
+            [sys.executable, *JOB, name, str(size), directory],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
+            cwd=ROOT,
         )
     finally:
         shutil.rmtree(directory)

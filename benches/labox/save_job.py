@@ -1,6 +1,6 @@
 """Save one stream through Labox, once, in this process; print what it took as JSON.
 
-Usage: python save_job.py NAME MiB DIRECTORY.
+Usage: python -m benches.labox.save_job NAME MiB DIRECTORY.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,13 @@ from labox.builtin import StorableStream
 from labox.core import BaseRecord, Registry, StreamSerializer, save_one
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
+from benches.ticker import lateness_beside
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 MIB = 1 << 20
 CHUNK_SIZE = 64 << 10
-TICK = 0.001
 STORAGES: dict[str, Any] = {
     "labox": LaboxFileStorage,
     "drop_in": laboxide.labox.FileStorage,
@@ -49,20 +51,6 @@ class ChunkSerializer(StreamSerializer[bytes]):
     def deserialize_data_stream(self, content: Any, /) -> Any:
         """Return the stream itself."""
         return content["data_stream"]
-
-
-class Ticker:
-    """Wakes every millisecond and notes how late it was at worst."""
-
-    def __init__(self) -> None:
-        self.worst = 0.0
-
-    async def run(self) -> None:
-        """Tick until cancelled."""
-        while True:
-            due = time.perf_counter() + TICK
-            await asyncio.sleep(TICK)
-            self.worst = max(self.worst, time.perf_counter() - due)
 
 
 def make_chunks() -> list[bytes]:
@@ -101,27 +89,24 @@ async def main(name: str, size: int, directory: Path) -> None:
         async with sessions() as session:
             arguments: dict[str, Any] = {"registry": registry, "session": session}
             await save_one(StorableStream(upload(2 * MIB, suspends=True)), **arguments)
-            ticker = Ticker()
-            task = asyncio.create_task(ticker.run())
-            await asyncio.sleep(10 * TICK)
-            ticker.worst = 0.0
-            begun = time.perf_counter()
-            saved = await save_one(StorableStream(upload(size, suspends=suspends)), **arguments)
-            seconds = time.perf_counter() - begun
-            await asyncio.sleep(2 * TICK)
-            task.cancel()
+            done: list[tuple[Any, float]] = []
+
+            async def save() -> None:
+                begun = time.perf_counter()
+                saved = await save_one(StorableStream(upload(size, suspends=suspends)), **arguments)
+                done.append((saved, time.perf_counter() - begun))
+
+            late = await lateness_beside(save)
     await engine.dispose()
+    [(saved, seconds)] = done
     check(saved.contents[0], directory / "root", size)
-    print(json.dumps({"bytes": size, "seconds": seconds, "worst_stall": ticker.worst}))
+    print(json.dumps({"bytes": size, "seconds": seconds, "worst_stall": max(late)}))
 
 
 async def idle() -> dict[str, float]:
     """Do nothing: what the ticker itself shows."""
-    ticker = Ticker()
-    task = asyncio.create_task(ticker.run())
-    await asyncio.sleep(0.3)
-    task.cancel()
-    return {"bytes": 0, "seconds": 0.3, "worst_stall": ticker.worst}
+    late = await lateness_beside(partial(asyncio.sleep, 0.3))
+    return {"bytes": 0, "seconds": 0.3, "worst_stall": max(late)}
 
 
 def check(record: Any, root: Path, size: int) -> None:

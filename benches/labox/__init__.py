@@ -1,0 +1,1 @@
+"""Whole saves through the Labox framework, with and without laboxide."""
