@@ -5,6 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
+	test-faults test-faults-long needs-faults \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
@@ -60,6 +61,12 @@ test-rust: | $(PY)
 test-bench: $(EXTENSION) $(REFERENCE)
 	$(PY) -m pytest benches/suite --bench-scale=tiny --benchmark-quiet -q
 
+test-faults: needs-faults $(EXTENSION) ## kill, break and fill everything under it (6 minutes, root)
+	$(PY) -m faults
+
+test-faults-long: needs-faults $(EXTENSION) ## the same with the numbers of a night (90 minutes)
+	$(PY) -m faults --long
+
 bench: $(EXTENSION) $(REFERENCE) ## measure everything beside peers and limit, write benches/results
 	$(PY) -m benches.run
 	$(PY) -m benches.report.pictures
@@ -110,6 +117,9 @@ needs-rust:
 
 needs-postgres:
 	@sh scripts/need_postgres.sh
+
+needs-faults:
+	@sh scripts/need_fault_tools.sh
 
 needs-lint: needs-rust
 	@:$(call require,lint)

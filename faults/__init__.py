@@ -1,0 +1,1 @@
+"""What laboxide promises under faults, tried: `make test-faults`, `make test-faults-long`."""

@@ -1,0 +1,110 @@
+"""Runs the drivers, as many at once as there are cores for, and prints the table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import pkgutil
+import random
+import sys
+import time
+from pathlib import Path
+
+import faults.drivers
+from faults.needs import missing
+from faults.one import load
+from faults.table import Row, markdown
+
+RESULTS = Path("target/faults")
+LIMIT = {False: 300, True: 5400}
+"""Seconds after which a driver counts as hung, in the two tiers."""
+
+
+async def main() -> int:
+    """Run what the command line asks for; 1 if anything was found or could not be tried."""
+    options = _options()
+    names = options.names or [
+        module.name for module in pkgutil.iter_modules(faults.drivers.__path__)
+    ]
+    free = Cores(os.cpu_count() or 1)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    rows = await asyncio.gather(*(_row(name, options, free) for name in names))
+    table = markdown(rows)
+    (RESULTS / "table.md").write_text(f"{table}\n", encoding="utf-8")
+    for row in rows:
+        for finding in row.found:
+            print(f"\n{row.name} (--seed {row.seed}) found:\n{finding}")
+    print(f"\n{table}\n\n{time.monotonic() - begun:.0f} seconds")
+    required = os.environ.get("LABOXIDE_REQUIRE_FAULTS", "0") not in ("", "0")
+    return int(any(row.found or (required and row.skipped is not None) for row in rows))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("names", nargs="*", help="drivers; all of them by default")
+    parser.add_argument("--long", action="store_true", help="the nightly numbers")
+    parser.add_argument("--seed", type=int, help="what to start from; random by default")
+    return parser.parse_args()
+
+
+class Cores:
+    """The processors that are left for drivers."""
+
+    def __init__(self, count: int) -> None:
+        self._free = self._count = count
+        self._changed = asyncio.Condition()
+
+    async def take(self, count: int) -> int:
+        """Wait for `count` of them, or for all if there are not as many."""
+        count = min(count, self._count)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._free >= count)
+            self._free -= count
+        return count
+
+    async def give_back(self, count: int) -> None:
+        """Let the next driver have them."""
+        async with self._changed:
+            self._free += count
+            self._changed.notify_all()
+
+
+async def _row(name: str, options: argparse.Namespace, free: Cores) -> Row:
+    driver = load(name)
+    seed = random.SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
+    row = Row(name, driver.title, seed)
+    row.skipped = missing(driver)
+    if row.skipped is None:
+        taken = await free.take(driver.cores)
+        await _run(row, long=options.long)
+        await free.give_back(taken)
+    seconds = f"{row.seconds:.0f} s, seed {row.seed}"
+    print(f"{row.name}: {row.verdict}, {row.what} ({seconds})", flush=True)
+    return row
+
+
+async def _run(row: Row, *, long: bool) -> None:
+    output = (RESULTS / f"{row.name}.json").absolute()
+    output.unlink(missing_ok=True)
+    command = ["-m", "faults.one", row.name, "--seed", str(row.seed), "--output", str(output)]
+    begun = time.monotonic()
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, *["--long"] * long)
+    try:
+        status = await asyncio.wait_for(process.wait(), LIMIT[long])
+    except TimeoutError:
+        process.kill()
+        status = await process.wait()
+        row.found.append(f"not done after {LIMIT[long]} seconds")
+    row.seconds = time.monotonic() - begun
+    if output.exists():
+        result = json.loads(output.read_text(encoding="utf-8"))
+        row.tried, row.found = result["tried"], row.found + result["found"]
+    else:
+        row.found.append(f"the driver ended with status {status} and told nothing")
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,51 @@
+"""What a driver is, and what it tells."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass
+class Trial:
+    """One run of a driver: what it may use, and what came out."""
+
+    seed: int
+    """Where `random` starts; the same seed tries the same."""
+    long: bool
+    """Whether this is the nightly run, with the larger numbers."""
+    directory: Path
+    """An empty directory of its own, on the file system that the project is on."""
+    tried: Counter[str] = field(default_factory=Counter)
+    """How often what was tried, by file system, operation or whatever tells trials apart."""
+    found: list[str] = field(default_factory=list)
+    """What should not have happened, a line each, with all it takes to see it again."""
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+
+    def count(self, short: int, nightly: int) -> int:
+        """Choose between the numbers of the two tiers."""
+        return nightly if self.long else short
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A kind of fault, and what tries it."""
+
+    title: str
+    """What the row of the table says, in a few words."""
+    run: Callable[[Trial], None]
+    """Tries everything once, or as often as the tier says. An exception is a finding."""
+    tools: tuple[str, ...] = ()
+    """The programs that it calls."""
+    root: bool = True
+    """Whether it takes root: to mount, to trace, to freeze."""
+    cores: int = 1
+    """How many processors it keeps busy."""

@@ -1,0 +1,61 @@
+"""File systems to break: images, mounted through a loop device."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAKE = {
+    # What ext4 would do in the background after mounting is done at once.
+    "ext4": ("-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
+    "xfs": ("-q", "-f"),
+    "btrfs": ("-q", "-f"),
+}
+SIZE = 320 << 20
+"""The least that XFS takes. The files are sparse."""
+
+
+class Image:
+    """A file with a file system in it.
+
+    Args:
+        kind: ``"ext4"``, ``"xfs"`` or ``"btrfs"``.
+        path: The file, which is made.
+        size: Its size in bytes.
+    """
+
+    def __init__(self, kind: str, path: Path, size: int = SIZE) -> None:
+        self.kind = kind
+        self.path = path
+        self.mount_point = path.with_suffix(".mount")
+        self.mount_point.mkdir()
+        with path.open("wb") as file:
+            file.truncate(size)
+        command(f"mkfs.{kind}", *MAKE[kind], path)
+
+    @contextmanager
+    def mounted(self, *options: str) -> Iterator[Path]:
+        """Mount it, as after a start of the machine: what the journal has is replayed."""
+        mount = ",".join(("loop", *options))
+        command("mount", "-o", mount, self.path, self.mount_point)
+        try:
+            yield self.mount_point
+        finally:
+            command("umount", self.mount_point)
+
+
+def command(*words: str | Path) -> str:
+    """Run a program and return what it printed.
+
+    Raises:
+        OSError: It failed, and what it said.
+    """
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise OSError(f"{' '.join(map(str, words))}: {result.stderr.strip()}")
+    return result.stdout.strip()
