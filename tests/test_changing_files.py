@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from pathlib import Path
@@ -12,8 +11,6 @@ import anyio
 import pytest
 from laboxide import CorruptDataError, FileStorage, digest_data, hash_file
 from laboxide.testing._sources import content_of
-
-from scripts import assert_clean, run_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
@@ -173,33 +170,3 @@ async def test_a_file_of_another_size_than_it_says_is_imported_or_refused(
         assert files(storage.path) == []
         return
     assert await storage.read_data(pointer) == path.read_bytes()
-
-
-# More streams than there are descriptors
-
-
-def test_streams_without_a_descriptor_fail_alone(tmp_path: Path) -> None:
-    script = f"""
-    import resource
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-
-    async def work():
-        storage = FileStorage(root)
-        await storage.write_data(b"x", digest_data(b"x", content_type="a/b"), {{}})
-        before = len(os.listdir("/proc/self/fd"))
-        streams = [store(storage, 30, pause=0.005) for _ in range(150)]
-        outcomes = await asyncio.gather(*streams, return_exceptions=True)
-        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        assert len(errors) < len(outcomes)
-        for error in errors:
-            assert type(error) is OSError and error.errno == {errno.EMFILE}, repr(error)
-            assert error.filename.startswith(str(root)), error.filename
-        pointer = await store(storage, 30)
-        assert len(await load(storage, pointer)) == 30 << 16
-        while len(os.listdir("/proc/self/fd")) > before:
-            await asyncio.sleep(0.01)
-        print(len([path for path in root.rglob("*") if path.is_file()]))
-
-    asyncio.run(work())
-    """
-    assert_clean(run_script(script, tmp_path), "2")

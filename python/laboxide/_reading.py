@@ -91,6 +91,8 @@ class ObjectStream(ChunkStream):
             try:
                 return await _next_of(self._reader)
             except NoStorageData:
+                # What looks elsewhere may need the descriptor that this one has a right to.
+                self._reader.close()
                 reader = await self._elsewhere()
                 if reader is None:
                     raise

@@ -54,7 +54,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     cancel: CancelToken,
     done: impl FnOnce(Result<Staged<P>>) + Send + 'static,
 ) {
-    engine.spawn(move || {
+    engine.spawn_writing(move |permit| {
         let prepared = guarded(|| {
             let original = Original::open(path)?;
             let staged = if link == Link::Hardlink {
@@ -62,6 +62,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
             } else {
                 stage_for(&store, original.size)?
             };
+            let staged = staged.permitted(permit);
             let pass = transfer(&original, staged, original.size, algorithms, link, cancel)?;
             Ok((original, pass))
         });
@@ -99,7 +100,7 @@ pub fn export_file(
     cancel: CancelToken,
     done: impl FnOnce(Result<()>) + Send + 'static,
 ) {
-    engine.spawn(move || {
+    engine.spawn_writing(move |permit| {
         let prepared = guarded(|| {
             if export.link == Link::Hardlink {
                 let message =
@@ -110,7 +111,7 @@ pub fn export_file(
             object.check_size(&expected)?;
             let (target, key) = target_of(&export.path, export.portable)?;
             let original = Original { file: object.file, path: object.path, size: expected.size };
-            let staged = stage_for(&target, expected.size)?;
+            let staged = stage_for(&target, expected.size)?.permitted(permit);
             let pass =
                 transfer(&original, staged, expected.size, expected.algorithms(), export.link, cancel)?;
             Ok((original, target, key, pass))

@@ -37,6 +37,20 @@ pub(crate) fn reserve(_file: &File, _offset: u64, _len: u64) -> bool {
     false
 }
 
+/// Asks the device to begin with what was written there. What it does not begin with now, a flush
+/// will; so nothing that goes wrong here is lost.
+#[cfg(target_os = "linux")]
+pub(crate) fn start_write_out(file: &File, offset: u64, len: u64) {
+    use std::os::fd::AsRawFd as _;
+
+    let (Ok(offset), Ok(len)) = (offset.try_into(), len.try_into()) else { return };
+    // SAFETY: the descriptor is open for as long as `file` is borrowed, and no memory is handed over.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn start_write_out(_file: &File, _offset: u64, _len: u64) {}
+
 /// Lets `to` share the blocks of `from` (XFS, btrfs), which takes microseconds at any size.
 #[cfg(target_os = "linux")]
 pub(crate) fn reflink(from: &File, to: &File) -> std::io::Result<()> {

@@ -12,13 +12,14 @@ use crate::error::{Context as _, Error, Result};
 const SLICES_MAX: usize = 1024;
 
 /// Writes all parts, one after the other from `offset`: a short write goes on where the system
-/// stopped. One call for all of them: with one for each 64 KiB a stream is a fifth slower.
+/// stopped. Returns where they end. One call for all of them: with one for each 64 KiB a stream is a
+/// fifth slower.
 pub(crate) fn write_all_at<'a>(
     file: &File,
     path: &Path,
     parts: impl Iterator<Item = &'a [u8]>,
     mut offset: u64,
-) -> Result<()> {
+) -> Result<u64> {
     let mut slices: Vec<_> = parts.map(IoSlice::new).collect();
     let mut rest = slices.as_mut_slice();
     IoSlice::advance_slices(&mut rest, 0);
@@ -32,7 +33,7 @@ pub(crate) fn write_all_at<'a>(
             }
         }
     }
-    Ok(())
+    Ok(offset)
 }
 
 /// Fills `buffer` from `offset`, or says how far the file went.

@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::budget::Budget;
+use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
+use crate::flusher::Flushers;
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
 use crate::wake;
@@ -20,6 +22,9 @@ pub struct Engine {
     queue: Queue,
     pub(crate) slabs: Slabs,
     pub(crate) budget: Budget,
+    pub(crate) reading: Descriptors,
+    pub(crate) writing: Descriptors,
+    flushers: Flushers,
 }
 
 /// Null until first used, and again in a forked child, which has none of its parent's threads.
@@ -37,6 +42,9 @@ impl Engine {
             queue: Queue::default(),
             slabs: Slabs::default(),
             budget: Budget::default(),
+            reading: Descriptors::default(),
+            writing: Descriptors::default(),
+            flushers: Flushers::default(),
         }));
         let raw = ptr::from_ref(fresh).cast_mut();
         match CURRENT.compare_exchange(ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire) {
@@ -86,6 +94,11 @@ impl Engine {
     /// Runs a job of some 10 us on a worker thread. Of several, the loop may be told at once.
     pub(crate) fn spawn_brief(&self, job: impl FnOnce() + Send + 'static) {
         self.queue.push(Job { run: Box::new(job), brief: true });
+    }
+
+    /// Runs the job that publishes: here, or where it waits for the device if it does.
+    pub(crate) fn publish(&'static self, durable: bool, job: impl FnOnce() + Send + 'static) {
+        if durable { self.flushers.spawn(job) } else { job() }
     }
 
     /// Runs `work` on a worker thread and hands its result, or its panic as an error, to `done`.

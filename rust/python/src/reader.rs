@@ -36,8 +36,7 @@ impl Reader {
     #[pyo3(signature = (object, expected, chunk_size, /))]
     fn of(object: &PyObject, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
         let object = object.inner.clone();
-        let inner = StreamReader::new(Engine::current(), move || Ok(object), expected.parse()?, chunk_size);
-        Ok(Self { inner })
+        Ok(Self { inner: StreamReader::of(Engine::current(), object, expected.parse()?, chunk_size) })
     }
 
     /// The next chunk, or None if it is not there yet; raises `StopAsyncIteration` at the end.

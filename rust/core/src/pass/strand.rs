@@ -193,7 +193,7 @@ impl Running {
         let offset = index * BLOCK as u64;
         // Writing first leaves the data in the cache for the hash: 3-5 % more.
         if let Sink::Staged(staged) = sink {
-            io::write_all_at(staged.file(), staged.path(), std::iter::once(data), offset)?;
+            staged.write(offset, std::iter::once(data))?;
         }
         if let Some(tree) = &self.tree {
             let value = subtree(offset, std::iter::once(data));

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::check_read;
 use crate::cancel::CancelToken;
+use crate::descriptors::Permit;
 use crate::digest::Expected;
 use crate::error::{Error, Result};
 use crate::pass::{Pass, Region, Sink, Source};
 use crate::pool::{Engine, guarded};
+use crate::slab::BLOCK;
 use crate::store::{Key, Object, Store};
 
 /// Memory that the caller gives and that nobody else touches before it is handed back.
@@ -31,7 +33,8 @@ pub fn read_blob<B: Buffer>(
     cancel: CancelToken,
     done: impl FnOnce(Result<B>) + Send + 'static,
 ) {
-    engine.spawn(move || {
+    let len = buffer.memory().len();
+    let read = move |permit: Option<Permit>| {
         let object = match guarded(|| open_for(&store, &key, &expected, &mut buffer)) {
             Ok(object) => object,
             Err(error) => return done(Err(error)),
@@ -48,12 +51,14 @@ pub fn read_blob<B: Buffer>(
             cancel,
         };
         pass.start(engine, move |passed| {
+            drop(permit);
             done(passed.and_then(|passed| {
                 check_read(&object.path, &expected, &passed.digest)?;
                 Ok(buffer)
             }));
         });
-    });
+    };
+    if len > BLOCK { engine.spawn_reading(|permit| read(Some(permit))) } else { engine.spawn(|| read(None)) }
 }
 
 fn open_for<B: Buffer>(store: &Store, key: &Key, expected: &Expected, buffer: &mut B) -> Result<Object> {

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use super::{Buffer, check_read};
 use crate::budget::Seat;
+use crate::descriptors::Permit;
 use crate::digest::{Algorithm, Expected, StreamHash, subtree};
+use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
 use crate::io;
 use crate::lane::Lane;
@@ -70,7 +72,10 @@ struct Shared<B> {
     /// Whether chunks have to be hashed one after the other, on `lane`.
     in_order: bool,
     lane: Lane<Result<B>>,
+    /// Buffers wait here for the right to open the object.
+    entrance: Entrance<(u64, B)>,
     object: Mutex<Opened>,
+    permit: Mutex<Option<Permit>>,
     ready: Mutex<Ready<B>>,
     stopped: AtomicBool,
 }
@@ -95,6 +100,22 @@ impl<B: Buffer> StreamReader<B> {
         expected: Expected,
         chunk_size: usize,
     ) -> Self {
+        Self::through(Entrance::new(false), engine, Box::new(open), expected, chunk_size)
+    }
+
+    /// A reader of an object that is open, and may be.
+    #[must_use]
+    pub fn of(engine: &'static Engine, object: Object, expected: Expected, chunk_size: usize) -> Self {
+        Self::through(Entrance::new(true), engine, Box::new(|| Ok(object)), expected, chunk_size)
+    }
+
+    fn through(
+        entrance: Entrance<(u64, B)>,
+        engine: &'static Engine,
+        open: Open,
+        expected: Expected,
+        chunk_size: usize,
+    ) -> Self {
         let chunk_size = chunk_size.max(1) as u64;
         let chunks = expected.size.div_ceil(chunk_size).max(1);
         let unit = unit_of(chunk_size, chunks, &expected);
@@ -111,7 +132,9 @@ impl<B: Buffer> StreamReader<B> {
             unit,
             hash: Mutex::new(hash),
             lane: Lane::default(),
-            object: Mutex::new(Opened::NotYet(Box::new(open))),
+            entrance,
+            permit: Mutex::default(),
+            object: Mutex::new(Opened::NotYet(open)),
             ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
             stopped: AtomicBool::new(false),
         };
@@ -140,8 +163,7 @@ impl<B: Buffer> StreamReader<B> {
         let index = front.supplied;
         front.supplied += 1;
         front.seat.get_or_insert_with(|| self.shared.engine.budget.join());
-        let shared = Arc::clone(&self.shared);
-        self.shared.engine.spawn(move || shared.fill(index, buffer));
+        self.shared.enter(index, buffer);
     }
 
     /// The next chunk, if it is ready.
@@ -199,11 +221,11 @@ impl<B: Buffer> StreamReader<B> {
         }
         self.shared.stopped.store(true, Ordering::Relaxed);
         let unread = std::mem::take(&mut lock(&self.shared.ready).chunks);
-        drop(unread);
+        drop((unread, self.shared.entrance.take_waiting()));
         let shared = Arc::clone(&self.shared);
         // The file may have been deleted meanwhile; closing the last descriptor then frees its
         // blocks, which takes milliseconds: not on the loop's thread.
-        self.shared.engine.spawn(move || *lock(&shared.object) = Opened::Closed);
+        self.shared.engine.spawn(move || shared.close());
     }
 }
 
@@ -225,6 +247,43 @@ impl<B: Buffer> Shared<B> {
     fn chunk_len(&self, index: u64) -> usize {
         let rest = self.expected.size.saturating_sub(index * self.chunk_size);
         usize::try_from(rest.min(self.chunk_size)).unwrap_or(usize::MAX)
+    }
+
+    fn enter(self: &Arc<Self>, index: u64, buffer: B) {
+        match self.entrance.enter((index, buffer)) {
+            Entry::Passed((index, buffer)) => self.spawn(index, buffer),
+            Entry::First => {
+                let shared = Arc::clone(self);
+                self.engine.reading.admit(self.engine, move |permit| shared.admitted(permit));
+            }
+            Entry::Kept => {}
+        }
+    }
+
+    /// The object may be opened: the buffers that have waited for it are filled.
+    fn admitted(self: &Arc<Self>, permit: Permit) {
+        *lock(&self.permit) = Some(permit);
+        if self.stopped.load(Ordering::Relaxed) {
+            return self.give_permit_back();
+        }
+        for (index, buffer) in self.entrance.open() {
+            self.spawn(index, buffer);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, index: u64, buffer: B) {
+        let shared = Arc::clone(self);
+        self.engine.spawn(move || shared.fill(index, buffer));
+    }
+
+    fn close(&self) {
+        *lock(&self.object) = Opened::Closed;
+        self.give_permit_back();
+    }
+
+    fn give_permit_back(&self) {
+        let permit = lock(&self.permit).take();
+        drop(permit);
     }
 
     fn fill(&self, index: u64, mut buffer: B) {

@@ -23,9 +23,9 @@ pub fn verify(
     cancel: CancelToken,
     done: impl FnOnce(Result<Object>) + Send + 'static,
 ) {
-    engine.spawn(move || {
+    engine.spawn_reading(move |permit| {
         let checked = guarded(|| {
-            let object = open()?;
+            let object = open()?.permitted(permit);
             object.check_size(&expected)?;
             Ok(object)
         });
@@ -61,7 +61,7 @@ pub fn hash_file(
     cancel: CancelToken,
     done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
 ) {
-    engine.spawn(move || {
+    engine.spawn_reading(move |permit| {
         let original = match guarded(|| Original::open(path)) {
             Ok(original) => original,
             Err(error) => return done(Err(error)),
@@ -69,7 +69,9 @@ pub fn hash_file(
         let source = Source::File(Arc::clone(&original.file), original.path.clone());
         let pass = Pass { source, sink: Sink::Nowhere, size: original.size, algorithms, cancel };
         pass.start(engine, move |passed| {
-            done(guarded(|| original.unchanged(passed.map(|passed| passed.digest))));
+            let digest = guarded(|| original.unchanged(passed.map(|passed| passed.digest)));
+            drop((original, permit));
+            done(digest);
         });
     });
 }

@@ -146,6 +146,10 @@ impl Store {
 
     /// A new file that nobody sees, in `directory` or in the root.
     pub(crate) fn stage_in(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
+        Ok(self.new_file(directory)?.with_early_write_out(self.durable))
+    }
+
+    fn new_file(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
         self.sweep_once();
         if !self.names_needed.load(Ordering::Relaxed) {
             let mode = self.contents.mode();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Key, Store};
+use crate::descriptors::Permit;
 use crate::digest::{Expected, size_text};
 use crate::error::{Context as _, Error, Result};
 
@@ -14,6 +15,9 @@ use crate::error::{Context as _, Error, Result};
 pub struct Object {
     pub(crate) file: Arc<File>,
     pub(crate) path: PathBuf,
+    /// Only held, by what stays open for long.
+    #[allow(dead_code)]
+    permit: Option<Arc<Permit>>,
 }
 
 /// What the file system says of an object.
@@ -28,6 +32,11 @@ pub struct Status {
 }
 
 impl Object {
+    /// The same, with the right to stay open.
+    pub(crate) fn permitted(self, permit: Permit) -> Self {
+        Self { permit: Some(Arc::new(permit)), ..self }
+    }
+
     /// Refuses an object of another size than `expected`.
     pub(crate) fn check_size(&self, expected: &Expected) -> Result<()> {
         let size = self.file.metadata().context("stat", &self.path)?.len();
@@ -51,7 +60,7 @@ impl Store {
         let path = self.root().join(key.as_str());
         let file = root.open_file(key.as_str()).map_err(|error| error.missing_at(&path))?;
         self.learn_file_system(&file);
-        Ok(Object { file: Arc::new(file), path })
+        Ok(Object { file: Arc::new(file), path, permit: None })
     }
 
     /// Opens the object under `key` and checks its size.
@@ -63,7 +72,7 @@ impl Store {
 
     /// What the file system says of the object under `key`.
     pub fn status(&self, key: &Key) -> Result<Status> {
-        let Object { file, path } = self.open(key)?;
+        let Object { file, path, .. } = self.open(key)?;
         let metadata = file.metadata().context("stat", &path)?;
         Ok(Status { path, size: metadata.len(), modified: metadata.modified().ok() })
     }

@@ -2,13 +2,17 @@
 
 mod blob;
 mod block;
+mod content;
 mod publish;
 mod sink;
+mod small;
 mod staged;
 mod stream;
 
-pub(crate) use blob::{Content, stage_for};
-pub use blob::{Staged, write_blob};
+pub(crate) use blob::stage_for;
+pub use blob::write_blob;
+pub(crate) use content::Content;
+pub use content::Staged;
 pub use publish::{Existing, Publication, Published};
 pub(crate) use publish::{publish, publish_in};
 pub(crate) use staged::{StagedFile, sweep};

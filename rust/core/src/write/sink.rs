@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::StagedFile;
+use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::reserve;
-use crate::io;
 use crate::pool::lock;
 use crate::store::Store;
 
@@ -23,7 +23,7 @@ pub(crate) struct FileSink {
 }
 
 enum State {
-    Unopened,
+    Unopened(Option<Permit>),
     Open(StagedFile),
     Taken,
 }
@@ -32,7 +32,7 @@ impl FileSink {
     pub(crate) fn new(store: Arc<Store>) -> Self {
         Self {
             store,
-            file: RwLock::new(State::Unopened),
+            file: RwLock::new(State::Unopened(None)),
             taken: AtomicBool::new(false),
             reserved: Mutex::new(Some(0)),
         }
@@ -40,6 +40,14 @@ impl FileSink {
 
     pub(crate) fn store(&self) -> Arc<Store> {
         Arc::clone(&self.store)
+    }
+
+    /// Lets it open its file.
+    pub(crate) fn permit(&self, permit: Permit) {
+        let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Unopened(slot) = &mut *state {
+            *slot = Some(permit);
+        }
     }
 
     /// Writes the parts of a block, one after the other from `offset`.
@@ -53,16 +61,20 @@ impl FileSink {
         let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
         let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         self.reserve(staged, offset + len as u64);
-        io::write_all_at(staged.file(), staged.path(), parts, offset)
+        staged.write(offset, parts)
     }
 
     fn open(&self) -> Result<()> {
-        if !matches!(*self.file.read().unwrap_or_else(PoisonError::into_inner), State::Unopened) {
+        if !matches!(*self.file.read().unwrap_or_else(PoisonError::into_inner), State::Unopened(_)) {
             return Ok(());
         }
         let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Unopened) {
-            *state = State::Open(self.store.stage()?);
+        if let State::Unopened(permit) = &mut *state {
+            let staged = self.store.stage()?;
+            *state = State::Open(match permit.take() {
+                Some(permit) => staged.permitted(permit),
+                None => staged,
+            });
         }
         Ok(())
     }
@@ -106,7 +118,7 @@ impl FileSink {
         let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *state, State::Taken) {
             State::Open(staged) => Some(staged),
-            State::Unopened | State::Taken => None,
+            State::Unopened(_) | State::Taken => None,
         }
     }
 }

@@ -7,7 +7,9 @@ use super::block::{Block, LENT_MIN};
 use super::sink::FileSink;
 use super::{Content, Staged};
 use crate::budget::Seat;
+use crate::descriptors::Permit;
 use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
+use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
 use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
@@ -66,6 +68,8 @@ struct Shared<P> {
     engine: &'static Engine,
     algorithms: Vec<Algorithm>,
     sink: Option<FileSink>,
+    /// Blocks wait here for the right to open the file.
+    entrance: Entrance<(u64, Block<P>)>,
     tree: Option<Mutex<Tree>>,
     /// Hashers that need the bytes in order, at work on `lane`. Locked for as long as a block takes.
     serial: Mutex<StreamHash>,
@@ -98,6 +102,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let shared = Shared {
             engine,
             algorithms,
+            entrance: Entrance::new(store.is_none()),
             sink: store.map(FileSink::new),
             tree: hash.tree.clone().map(Mutex::new),
             in_order: !hash.hashers.is_empty(),
@@ -188,8 +193,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             gate.blocks += 1;
             gate.bytes >= self.shared.in_flight()
         };
-        let shared = Arc::clone(&self.shared);
-        self.shared.engine.spawn(move || shared.process(index, block));
+        self.shared.enter(index, block);
         full
     }
 
@@ -233,6 +237,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return Err(Error::Forked);
         }
         let front = lock(&self.front);
+        if let Some(digest) = self.shared.digest_of_waiting(&front.block) {
+            return Ok(digest);
+        }
         self.shared.wait_idle();
         // Blocks that came after the stop were not hashed.
         self.shared.check()?;
@@ -270,6 +277,10 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return;
         }
         self.shared.stopped.store(true, Ordering::Relaxed);
+        let waiting = self.shared.entrance.take_waiting();
+        for (_, block) in waiting {
+            self.shared.retire(block);
+        }
         self.shared.let_go_of_used();
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
@@ -296,6 +307,41 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for StreamWriter<P> {
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
+    fn enter(self: &Arc<Self>, index: u64, block: Block<P>) {
+        match self.entrance.enter((index, block)) {
+            Entry::Passed((index, block)) => self.spawn(index, block),
+            Entry::First => {
+                let shared = Arc::clone(self);
+                self.engine.writing.admit(self.engine, move |permit| shared.open(permit));
+            }
+            Entry::Kept => {}
+        }
+    }
+
+    /// The file may be opened: what has waited for it is worked on.
+    fn open(self: &Arc<Self>, permit: Permit) {
+        if let Some(sink) = &self.sink {
+            sink.permit(permit);
+        }
+        for (index, block) in self.entrance.open() {
+            self.spawn(index, block);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, index: u64, block: Block<P>) {
+        let shared = Arc::clone(self);
+        self.engine.spawn(move || shared.process(index, block));
+    }
+
+    /// While no block was let in, waiting for them could take forever: whoever asks may be the one
+    /// for whom the descriptors wait.
+    fn digest_of_waiting(&self, last: &Block<P>) -> Option<ContentDigest> {
+        self.entrance.look(|waiting| {
+            let blocks = waiting.iter().map(|(_, block)| block).chain([last]);
+            ContentDigest::of(&self.algorithms, blocks.flat_map(Block::parts))
+        })
+    }
+
     fn process(&self, index: u64, block: Block<P>) {
         if !self.stopped.load(Ordering::Relaxed)
             && let Err(error) = guarded(|| self.hash_and_write(index, &block))

@@ -1,0 +1,128 @@
+//! Threads that wait for the device.
+//!
+//! A flush is waiting, not work: on a worker it would keep a core from everyone else's work. And the
+//! kernel makes one commit of its journal for all flushes that wait at once, so the more of them wait
+//! together, the less each costs: of 4 KiB objects, 100 in flight, 1 000 a second are flushed by
+//! two threads, 6 000 by 32 (ext4; `syncfs` for a hundred at a time makes it 11 000, but it
+//! flushes what everybody else has written, too, and fails for their errors).
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::descriptors::open_files_limit;
+use crate::pool::lock;
+
+/// More than this made it slower again. Each opens a directory or two for a moment: a process that may
+/// have few files open gets fewer.
+const MOST: u64 = 32;
+const FILES_FOR_ONE: u64 = 32;
+
+/// How long a thread stays when there is nothing to flush.
+const LINGER: Duration = Duration::from_secs(5);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+pub(crate) struct Flushers {
+    most: usize,
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Default for Flushers {
+    fn default() -> Self {
+        let most = (open_files_limit() / FILES_FOR_ONE).clamp(1, MOST);
+        let most = usize::try_from(most).unwrap_or(1);
+        Self { most, state: Mutex::default(), arrived: Condvar::new() }
+    }
+}
+
+impl Flushers {
+    /// Runs `job` on one of the threads, which are started as they are needed.
+    pub(crate) fn spawn(&'static self, job: impl FnOnce() + Send + 'static) {
+        let mut state = lock(&self.state);
+        state.jobs.push_back(Box::new(job));
+        if state.idle >= state.jobs.len() || state.threads >= self.most {
+            drop(state);
+            return self.arrived.notify_one();
+        }
+        state.threads += 1;
+        drop(state);
+        let named = thread::Builder::new().name("laboxide-flush".into());
+        if named.spawn(|| self.work()).is_err() {
+            self.do_without();
+        }
+    }
+
+    /// No thread is to be had: those that there are do it, or else this one.
+    fn do_without(&self) {
+        let mut state = lock(&self.state);
+        state.threads -= 1;
+        while state.threads == 0
+            && let Some(job) = state.jobs.pop_front()
+        {
+            drop(state);
+            run(job);
+            state = lock(&self.state);
+        }
+    }
+
+    fn work(&self) {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                drop(state);
+                run(job);
+                state = lock(&self.state);
+                continue;
+            }
+            state.idle += 1;
+            let (woken, wait) =
+                self.arrived.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if wait.timed_out() && state.jobs.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}
+
+fn run(job: Job) {
+    // Jobs guard themselves; this keeps the thread when even that fails.
+    let _ = catch_unwind(AssertUnwindSafe(job));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn every_job_is_done_by_no_more_threads_than_there_may_be() {
+        let flushers: &'static Flushers = Box::leak(Box::default());
+        let (sender, receiver) = mpsc::channel();
+        for index in 0..10 * flushers.most {
+            let sender = sender.clone();
+            flushers.spawn(move || {
+                assert!(index % 7 > 0, "a job that panics takes no other with it");
+                sender.send(index).expect("open");
+            });
+        }
+        drop(sender);
+        let mut done: Vec<_> = receiver.iter().collect();
+        done.sort_unstable();
+        assert_eq!(done, (0..10 * flushers.most).filter(|index| index % 7 > 0).collect::<Vec<_>>());
+        assert!(lock(&flushers.state).threads <= flushers.most);
+    }
+}

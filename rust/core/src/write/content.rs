@@ -1,0 +1,98 @@
+//! Content that is complete and has its digest, but no name yet.
+
+use std::sync::Arc;
+
+use super::block::Block;
+use super::small::{Small, write_small};
+use super::{Publication, Published, StagedFile, publish};
+use crate::digest::ContentDigest;
+use crate::error::{Error, Result};
+use crate::pool::{Engine, guarded};
+use crate::store::Store;
+
+/// Where complete content is.
+pub(crate) enum Content<P> {
+    File(StagedFile),
+    /// Small enough to be written by the job that publishes it.
+    Block(Block<P>),
+}
+
+/// Complete content with its digest, waiting for its name. Dropped, it leaves nothing.
+pub struct Staged<P: AsRef<[u8]> + Send + Sync + 'static> {
+    engine: &'static Engine,
+    store: Arc<Store>,
+    content: Option<Content<P>>,
+    digest: ContentDigest,
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
+    pub(crate) fn new(
+        engine: &'static Engine,
+        store: Arc<Store>,
+        content: Content<P>,
+        digest: ContentDigest,
+    ) -> Self {
+        Self { engine, store, content: Some(content), digest }
+    }
+
+    /// The size and the hashes.
+    #[must_use]
+    pub fn digest(&self) -> &ContentDigest {
+        &self.digest
+    }
+
+    /// Publishes the content, after checking that it is what is expected. The chunks that it held
+    /// come back with the result, to be dropped where they belong.
+    pub fn publish<D>(mut self, publication: Publication, done: D)
+    where
+        D: FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
+    {
+        let (engine, store) = (self.engine, Arc::clone(&self.store));
+        let checked = publication.expected.check_given(&self.digest);
+        match self.content.take() {
+            Some(Content::File(file)) => publish_file(engine, store, file, checked, publication, done),
+            Some(Content::Block(block)) => {
+                let stage = move |store: &Store, block: &Block<P>, publication: &Publication| {
+                    checked?;
+                    Small::stage(store, block.parts(), publication)
+                };
+                write_small(engine, store, block, stage, publication, |result, block| {
+                    let mut chunks = Vec::new();
+                    block.recycle(&engine.slabs, |used| chunks = used);
+                    done(result, Some(chunks));
+                });
+            }
+            None => engine.spawn(|| done(Err(Error::Closed("the content is published")), None)),
+        }
+    }
+}
+
+fn publish_file<P>(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    mut file: StagedFile,
+    checked: Result<()>,
+    publication: Publication,
+    done: impl FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
+) {
+    engine.spawn(move || {
+        engine.publish(store.durable(), move || {
+            let result = guarded(|| {
+                checked?;
+                publish(&store, &mut file, &publication)
+            });
+            // Closed before anyone is told: what was not published gives its space back.
+            drop(file);
+            done(result, None);
+        });
+    });
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {
+    fn drop(&mut self) {
+        if let Some(Content::File(file)) = self.content.take().filter(|_| self.engine.is_current()) {
+            // Closing a large file takes milliseconds: not on the loop's thread.
+            self.engine.spawn(move || drop(file));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Content of one block at the most: one job writes and publishes it.
+
+use std::sync::Arc;
+
+use super::{Publication, Published, StagedFile, publish_in};
+use crate::descriptors::Permit;
+use crate::error::Result;
+use crate::pool::{Engine, guarded};
+use crate::store::{Directory, Store};
+
+/// Writing this much takes no longer than making the file does.
+const BRIEF: u64 = 64 << 10;
+
+/// A small file, written right in the directory where it is published, if that is there already.
+pub(crate) struct Small {
+    parent: Option<Box<dyn Directory>>,
+    file: StagedFile,
+}
+
+impl Small {
+    pub(crate) fn stage<'a>(
+        store: &Store,
+        parts: impl Iterator<Item = &'a [u8]>,
+        publication: &Publication,
+    ) -> Result<Self> {
+        let parent = store.open_parent(&publication.key)?;
+        let file = store.stage_in(parent.as_deref())?;
+        file.write(0, parts)?;
+        Ok(Self { parent, file })
+    }
+
+    fn publish(mut self, store: &Store, publication: &Publication) -> Result<Published> {
+        publish_in(store, self.parent, &mut self.file, publication)
+    }
+}
+
+/// Writes what `stage` makes of `content` and publishes it. The content comes back with the result.
+pub(crate) fn write_small<C: Send + 'static>(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    content: C,
+    stage: impl FnOnce(&Store, &C, &Publication) -> Result<Small> + Send + 'static,
+    publication: Publication,
+    done: impl FnOnce(Result<Published>, C) + Send + 'static,
+) {
+    let (durable, brief) = (store.durable(), publication.expected.size <= BRIEF);
+    let write = move |permit: Option<Permit>| {
+        let small = match guarded(|| stage(&store, &content, &publication)) {
+            Ok(small) => small,
+            Err(error) => return done(Err(error), content),
+        };
+        engine.publish(durable, move || {
+            let result = guarded(|| small.publish(&store, &publication));
+            drop(permit);
+            done(result, content);
+        });
+    };
+    match (durable, brief) {
+        // It stays open until the device has it, and any number of others meanwhile.
+        (true, _) => engine.spawn_writing(|permit| write(Some(permit))),
+        (false, true) => engine.spawn_brief(|| write(None)),
+        (false, false) => engine.spawn(|| write(None)),
+    }
+}
