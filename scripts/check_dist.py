@@ -29,6 +29,8 @@ REQUIRED = {
         "/python/laboxide/_native.pyi",
     ),
 }
+MUTANTS = b"LABOXIDE_MUTANT"
+"""Only the build that tests the tests has it; see rust/core/src/mutant.rs."""
 FORBIDDEN = {
     # laboxide/testing is no test code of ours: it is what users run against their storages.
     ".whl": (".rs", "Cargo.", "tests/", "benches/", "scripts/", "__pycache__", "conftest"),
@@ -63,7 +65,15 @@ def check_contents(path: Path) -> None:
             raise CheckFailedError(f"{path.name} must not have {unwanted[0]}")
     if path.suffix == ".whl" and "-cp311-abi3-" not in path.name:
         raise CheckFailedError(f"{path.name} is not a wheel for every CPython from 3.11 on")
+    if path.suffix == ".whl" and any(MUTANTS in data for data in extensions_in(path)):
+        raise CheckFailedError(f"{path.name} was built with defects on purpose: {MUTANTS.decode()}")
     print(f"{path.name}: {path.stat().st_size / 1024:,.0f} KiB, {len(names)} files, complete")
+
+
+def extensions_in(path: Path) -> list[bytes]:
+    """Return the extension modules in a wheel."""
+    with zipfile.ZipFile(path) as wheel:
+        return [wheel.read(name) for name in wheel.namelist() if "_native.abi3." in name]
 
 
 def names_in(path: Path) -> list[str]:

@@ -8,8 +8,9 @@ pub(crate) struct FileSystem {
     /// Reserving space ahead of a stream pays: on ext4 7.1 against 4.6 GB/s. XFS does it by itself,
     /// btrfs and tmpfs lose by it.
     pub preallocates: bool,
-    /// Local and able to say "not in memory" instead of waiting for the device.
-    pub answers_at_once: bool,
+    /// Local: it says "not in memory" instead of waiting for the device when it is asked to, and refuses
+    /// what it cannot keep when that is written, not when the file is closed.
+    pub is_local: bool,
 }
 
 impl FileSystem {
@@ -21,7 +22,7 @@ impl FileSystem {
         const TMPFS: i64 = 0x0102_1994;
 
         let kind = rustix::fs::fstatfs(file).map_or(0, |stat| stat.f_type);
-        Self { preallocates: kind == EXT4, answers_at_once: matches!(kind, EXT4 | XFS | BTRFS | TMPFS) }
+        Self { preallocates: kind == EXT4, is_local: matches!(kind, EXT4 | XFS | BTRFS | TMPFS) }
     }
 }
 

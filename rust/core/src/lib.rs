@@ -18,6 +18,7 @@ mod flusher;
 mod fs;
 mod io;
 mod lane;
+mod mutant;
 mod pass;
 mod queue;
 mod slab;

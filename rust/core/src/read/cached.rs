@@ -20,7 +20,7 @@ pub struct Cached {
 /// way finds out.
 #[must_use]
 pub fn open_cached(store: &Store, key: &Key, expected: Expected) -> Option<Cached> {
-    if expected.size > SIZE_MAX || !store.file_system().answers_at_once {
+    if expected.size > SIZE_MAX || !store.file_system().is_local {
         return None;
     }
     let file = crate::store::open_cached(store.root(), key.as_str()).ok()?;

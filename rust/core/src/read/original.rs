@@ -43,7 +43,7 @@ impl Original {
         let nanoseconds = u32::try_from(status.st_ctime_nsec).ok()?;
         let changed = UNIX_EPOCH + Duration::new(u64::try_from(status.st_ctime).ok()?, nanoseconds);
         let settled = SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED);
-        (settled && crate::fs::FileSystem::of(&self.file).answers_at_once).then_some(changed)
+        (settled && crate::fs::FileSystem::of(&self.file).is_local).then_some(changed)
     }
 
     /// Nothing is known about times elsewhere.

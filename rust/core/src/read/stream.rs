@@ -13,6 +13,7 @@ use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
 use crate::io;
 use crate::lane::Lane;
+use crate::mutant;
 use crate::pool::{Engine, guarded, lock};
 use crate::slab::BLOCK;
 use crate::store::Object;
@@ -106,7 +107,9 @@ impl<B: Buffer> StreamReader<B> {
     /// A reader of an object that is open, and may be.
     #[must_use]
     pub fn of(engine: &'static Engine, object: Object, expected: Expected, chunk_size: usize) -> Self {
-        Self::through(Entrance::new(true), engine, Box::new(|| Ok(object)), expected, chunk_size)
+        let open =
+            move || if mutant::is_on("verified-path-reopened") { object.reopened() } else { Ok(object) };
+        Self::through(Entrance::new(true), engine, Box::new(open), expected, chunk_size)
     }
 
     fn through(

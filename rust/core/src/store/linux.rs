@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, aside, not_a_file};
 use crate::error::{Context as _, Error, Result};
+use crate::mutant;
 use crate::write::StagedFile;
 
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
@@ -36,6 +37,9 @@ impl OpenDirectory {
     }
 
     fn resolve(&self, relative: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        if mutant::is_on("links-followed") {
+            return fs::openat(&self.descriptor, relative, flags - OFlags::NOFOLLOW, Mode::empty());
+        }
         match fs::openat2(&self.descriptor, relative, flags, Mode::empty(), BENEATH) {
             // Old kernels, and seccomp filters that answer for a call that they do not know.
             Err(Errno::NOSYS | Errno::PERM) => self.walk(relative, flags),

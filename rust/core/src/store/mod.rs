@@ -23,6 +23,7 @@ pub use objects::{Object, Status};
 
 use crate::error::{Context as _, Error, Result};
 use crate::fs::FileSystem;
+use crate::mutant;
 use crate::pool::lock;
 use crate::write::{StagedFile, sweep};
 use key::STAGING;
@@ -43,6 +44,7 @@ impl Contents {
     /// Of new files, before the umask.
     fn mode(self) -> u32 {
         match self {
+            Contents::Objects if mutant::is_on("objects-are-private") => 0o400,
             Contents::Objects => 0o444,
             Contents::Exports => 0o666,
         }

@@ -6,6 +6,7 @@ use std::io;
 use super::StagedFile;
 use crate::digest::{ContentDigest, Expected};
 use crate::error::{Context as _, Error, Result};
+use crate::mutant;
 use crate::read::hash_open_file;
 use crate::store::{Directory, Key, Store, make_parent};
 
@@ -69,29 +70,65 @@ pub(crate) fn publish_in(
 ) -> Result<Published> {
     let Publication { key, expected, .. } = publication;
     staged.check_size(expected.size)?;
-    if store.durable() {
-        staged.file().sync_all().context("fsync", staged.path())?;
+    if store.durable() && !mutant::is_on("fsync-after-publish") {
+        staged.flush()?;
+    } else if !store.file_system().is_local {
+        staged.hand_in()?;
     }
     let found = parent.map_or_else(|| store.open_parent(key), |parent| Ok(Some(parent)))?;
     let made = found.is_none();
     let parent = found.map_or_else(|| make_parent(store.open_root()?, key), Ok)?;
+    let published = take_name(store, staged, &*parent, publication)?;
+    if store.durable() {
+        if mutant::is_on("fsync-after-publish") {
+            staged.flush()?;
+        }
+        settle_names(store, &*parent, key, made, published)?;
+    }
+    Ok(published)
+}
+
+/// Links the file under its name, or decides about what has that.
+fn take_name(
+    store: &Store,
+    staged: &mut StagedFile,
+    parent: &dyn Directory,
+    publication: &Publication,
+) -> Result<Published> {
+    let name = publication.key.name();
     for _ in 0..ATTEMPTS {
-        let published = match parent.link(staged, key.name()) {
-            Ok(()) => Some(Published::Created),
+        let linked = if mutant::is_on("rename-over-good-object") {
+            store.name_temporarily(staged).and_then(|()| parent.replace(staged, name))
+        } else {
+            parent.link(staged, name)
+        };
+        match linked {
+            Ok(()) => return Ok(Published::Created),
             Err(error) if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => {
-                settle(store, staged, &*parent, publication, error)?
+                if let Some(published) = settle(store, staged, parent, publication, error)? {
+                    return Ok(published);
+                }
             }
             Err(error) => return Err(error),
-        };
-        if let Some(published) = published {
-            if store.durable() {
-                parent.sync()?;
-                store.sync_way(key, made)?;
-            }
-            return Ok(published);
         }
     }
-    Err(io::ErrorKind::ResourceBusy).context("publish", &parent.path().join(key.name()))
+    Err(io::ErrorKind::ResourceBusy).context("publish", &parent.path().join(name))
+}
+
+/// Makes the name durable, and those of the directories that lead to it. Also of an object that was
+/// there already: who wrote it may still wait for that, or not have asked for it.
+fn settle_names(
+    store: &Store,
+    parent: &dyn Directory,
+    key: &Key,
+    made: bool,
+    published: Published,
+) -> Result<()> {
+    let known = mutant::is_on("dedup-without-directory-fsync") && published == Published::Existed;
+    if !known && !mutant::is_on("no-directory-fsync") {
+        parent.sync()?;
+    }
+    if mutant::is_on("no-parent-fsync") { Ok(()) } else { store.sync_way(key, made) }
 }
 
 /// Decides about a name that is taken; None if it is free again.
@@ -137,6 +174,9 @@ fn sound(parent: &dyn Directory, key: &Key, expected: &Expected) -> Result<File>
     let file = parent.open_file(key.name()).map_err(Error::or_missing)?;
     let size = file.metadata().context("stat", &path)?.len();
     let mut found = ContentDigest { size, hashes: Vec::new() };
+    if mutant::is_on("dedup-trusts-name") {
+        return Ok(file);
+    }
     if size == expected.size && expected.hash.is_some() {
         found = hash_open_file(&file, &path, size, &expected.algorithms())?;
     }

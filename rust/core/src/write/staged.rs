@@ -13,6 +13,7 @@ use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::start_write_out;
 use crate::io;
+use crate::mutant;
 
 const SUFFIX: &str = ".laboxide-tmp";
 
@@ -116,6 +117,47 @@ impl StagedFile {
         Ok(())
     }
 
+    /// Makes the content durable. If that fails, the file is not to be trusted any more: the next
+    /// fsync of the same data would succeed, although the data is lost.
+    pub(crate) fn flush(&self) -> Result<()> {
+        if mutant::is_on("no-file-fsync") {
+            return Ok(());
+        }
+        let mut flushed = self.file.sync_all();
+        if mutant::is_on("fsync-retried") && flushed.is_err() {
+            flushed = self.file.sync_all();
+        }
+        if mutant::is_on("fsync-error-ignored") {
+            return Ok(());
+        }
+        flushed.context("fsync", &self.path)
+    }
+
+    /// Hands the content in to a file system that may refuse it when a file is closed (NFS, FUSE).
+    #[cfg(unix)]
+    pub(crate) fn hand_in(&self) -> Result<()> {
+        use std::os::fd::IntoRawFd as _;
+
+        // Each close of a descriptor asks, so a second one is closed, and this one stays.
+        let second = self.file.try_clone().context("close", &self.path)?.into_raw_fd();
+        // SAFETY: the descriptor was given up by its owner in the line before.
+        let closed = unsafe { libc::close(second) };
+        if closed == 0 || mutant::is_on("close-error-ignored") {
+            return Ok(());
+        }
+        match std::io::Error::last_os_error() {
+            // It is closed then, too.
+            error if error.kind() == ErrorKind::Interrupted => Ok(()),
+            error => Err(error).context("close", &self.path),
+        }
+    }
+
+    /// Elsewhere a write that was accepted is not refused later.
+    #[cfg(not(unix))]
+    pub(crate) fn hand_in(&self) -> Result<()> {
+        Ok(())
+    }
+
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
@@ -189,12 +231,16 @@ pub(crate) fn sweep(directory: &Path) -> Result<usize> {
 
 /// The writer's lock goes with its process, whatever ended that.
 fn lock_if_abandoned(path: &Path) -> Option<File> {
-    File::open(path).ok().filter(|file| FileExt::try_lock(file).is_ok())
+    let ignored = mutant::is_on("sweep-ignores-writers");
+    File::open(path).ok().filter(|file| FileExt::try_lock(file).is_ok() || ignored)
 }
 
 fn create(path: &Path, mode: u32) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
+    if mutant::is_on("temporary-name-not-exclusive") {
+        options.create_new(false).create(true).truncate(true);
+    }
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let _ = mode;

@@ -12,6 +12,7 @@ use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
 use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
 use crate::lane::Lane;
+use crate::mutant;
 use crate::pool::{Engine, guarded, lock};
 use crate::slab::BLOCK;
 use crate::store::Store;
@@ -290,7 +291,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if let Ok(mut only) = self.shared.only.try_lock() {
             *only = None;
         }
-        if self.shared.sink.as_ref().is_none_or(FileSink::is_taken) {
+        if self.shared.sink.as_ref().is_none_or(FileSink::is_taken) || mutant::is_on("abort-keeps-file") {
             return;
         }
         let shared = Arc::clone(&self.shared);

@@ -1,0 +1,36 @@
+"""What was verified is what is served, whatever happens to its path in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import FileStorage, _bridge, digest_data
+from laboxide._native import Reader, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("size", [1, 5000, 3 << 20])
+async def test_a_verified_object_is_not_opened_again(tmp_path: Path, size: int) -> None:
+    data = b"a" * size
+    storage = FileStorage(tmp_path)
+    pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+    expected = (size, (pointer["algorithm"], pointer["hash"]))
+    store = Store(str(tmp_path), portable=_bridge.PORTABLE)
+    verified = await _bridge.run(store.verify, pointer["key"], expected)
+    path = tmp_path / pointer["key"]
+    path.unlink()
+    path.write_bytes(b"b" * size)
+    reader = Reader.of(verified, (size, None), 1 << 20)
+    chunks = []
+    with pytest.raises(StopAsyncIteration):
+        while True:
+            if (chunk := reader.next()) is None:
+                await _bridge.run(reader.wait)
+            else:
+                chunks.append(chunk)
+    assert b"".join(chunks) == data
