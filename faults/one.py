@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import shutil
+import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -22,8 +23,8 @@ def load(name: str) -> Driver:
     return cast("Driver", importlib.import_module(f"faults.drivers.{name}").DRIVER)
 
 
-def main() -> None:
-    """Run the driver that the command line names."""
+def main() -> int:
+    """Run the driver that the command line names; 1 if it found anything."""
     parser = argparse.ArgumentParser(prog="python -m faults.one")
     parser.add_argument("name")
     parser.add_argument("--seed", type=int, required=True)
@@ -43,6 +44,7 @@ def main() -> None:
         print(text)
     else:
         options.output.write_text(text, encoding="utf-8")
+    return int(bool(trial.found))
 
 
 def _scratch() -> Path:
@@ -52,4 +54,4 @@ def _scratch() -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

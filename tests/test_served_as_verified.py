@@ -26,11 +26,17 @@ async def test_a_verified_object_is_not_opened_again(tmp_path: Path, size: int) 
     path.unlink()
     path.write_bytes(b"b" * size)
     reader = Reader.of(verified, (size, None), 1 << 20)
-    chunks = []
-    with pytest.raises(StopAsyncIteration):
-        while True:
-            if (chunk := reader.next()) is None:
-                await _bridge.run(reader.wait)
-            else:
-                chunks.append(chunk)
-    assert b"".join(chunks) == data
+    assert await all_of(reader) == data
+
+
+async def all_of(reader: Reader) -> bytes:
+    content = b""
+    while True:
+        try:
+            chunk = reader.next()
+        except StopAsyncIteration:
+            return content
+        if chunk is None:
+            await _bridge.run(reader.wait)
+        else:
+            content += chunk

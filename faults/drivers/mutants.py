@@ -1,0 +1,76 @@
+"""The tests themselves: with one step of the protocol left out, a named one of them must be red."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver
+from faults.mutant import Build, Mutant
+
+if TYPE_CHECKING:
+    from faults.driver import Trial
+
+DAMAGE = "test_file_damage.py::test_"
+
+MUTANTS = (
+    Mutant("no-file-fsync", "order_of_publish"),
+    Mutant("fsync-after-publish", "order_of_publish"),
+    Mutant("no-directory-fsync", "order_of_publish"),
+    Mutant("no-parent-fsync", "order_of_publish"),
+    Mutant("dedup-without-directory-fsync", "order_of_publish"),
+    Mutant("temporary-name-not-exclusive", "order_of_publish", portable=True),
+    Mutant("fsync-retried", "fsync_below"),
+    Mutant("fsync-error-ignored", "fsync_below"),
+    Mutant("close-error-ignored", "errno_at_syscalls"),
+    Mutant("short-write-ignored", "short_io"),
+    Mutant("rename-over-good-object", f"{DAMAGE}an_object_of_the_right_size_is_not_written_again"),
+    Mutant("dedup-trusts-name", f"{DAMAGE}writing_again_heals_a_torn_object"),
+    Mutant("size-check-off", f"{DAMAGE}by_size_alone_sizes_and_kinds_are_checked"),
+    Mutant(
+        "verified-path-reopened",
+        "test_served_as_verified.py::test_a_verified_object_is_not_opened_again",
+    ),
+    Mutant(
+        "abort-keeps-file",
+        "test_cancel.py::test_a_cancelled_operation_returns_at_once_and_leaves_nothing"
+        "[asyncio-write_data_stream, waiting]",
+    ),
+    Mutant(
+        "sweep-ignores-writers",
+        "test_processes.py::test_a_writer_at_work_keeps_its_temporary_file[asyncio-portable]",
+    ),
+    Mutant("links-followed", f"{DAMAGE}a_linked_directory_is_not_followed_to_write"),
+    Mutant(
+        "objects-are-private",
+        "test_file.py::test_objects_are_read_only_and_directories_as_the_umask_has_them[0o022]",
+    ),
+)
+
+
+def run(trial: Trial) -> None:
+    """Wake each mutant in turn."""
+    _check_list(trial)
+    build = Build(trial.directory)
+    sound: set[str] = set()
+    for mutant in MUTANTS:
+        if mutant.found_by not in sound and not build.is_sound(mutant):
+            trial.found.append(f"{mutant.found_by} fails without a mutant")
+        sound.add(mutant.found_by)
+        trial.tried["mutants"] += 1
+        if not build.finds(mutant):
+            trial.found.append(f"LABOXIDE_MUTANT={mutant.name} is not found by {mutant.found_by}")
+
+
+def _check_list(trial: Trial) -> None:
+    """See to it that each mutant in the engine is in the list."""
+    sources = Path("rust/core/src").rglob("*.rs")
+    text = "".join(source.read_text(encoding="utf-8") for source in sources)
+    built_in = set(re.findall(r'mutant::is_on\("([^"]+)"\)', text))
+    listed = {mutant.name for mutant in MUTANTS}
+    trial.found.extend(f"mutant not listed: {name}" for name in sorted(built_in - listed))
+    trial.found.extend(f"mutant not built in: {name}" for name in sorted(listed - built_in))
+
+
+DRIVER = Driver("mutants: steps left out, each seen by a test", run, tools=("strace",))
