@@ -11,6 +11,7 @@ import anyio
 import pytest
 from laboxide import CorruptDataError, FileStorage, digest_data, hash_file
 from laboxide.testing._sources import content_of
+from storing import files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
@@ -26,10 +27,6 @@ SIZE = 40 * MIB
 @pytest.fixture
 def storage(tmp_path: Path) -> FileStorage:
     return FileStorage(tmp_path / "root", mkdir=True)
-
-
-def files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if not path.is_dir()]
 
 
 async def put(storage: FileStorage, data: bytes) -> tuple[FilePointer, Path]:

@@ -21,6 +21,7 @@ from laboxide import (
     digest_stream,
 )
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+from storing import files, path_of, until
 
 from scripts import run_script
 
@@ -181,20 +182,6 @@ WRITES: dict[str, Callable[[FileStorage, bytes, str], Awaitable[FilePointer]]] =
     "import_file": put_file,
     "import_file as hardlink": put_hardlink,
 }
-
-
-def path_of(storage: FileStorage, pointer: FilePointer) -> Path:
-    return storage.path / pointer["key"]
-
-
-def files(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if not path.is_dir())
-
-
-async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
-    with anyio.fail_after(timeout):
-        while not condition():
-            await anyio.sleep(0.01)
 
 
 # Reading

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from laboxide import FileStorage, digest_data
+from storing import files
 
 from scripts import assert_clean, program_of
 
@@ -100,10 +101,6 @@ def halted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subproces
         assert process.stdout is not None
         assert process.stdout.readline() == "halted\n"
         yield process
-
-
-def files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file()]
 
 
 async def write(root: Path) -> tuple[FileStorage, Any]:

@@ -44,7 +44,7 @@ MUTANTS = (
     Mutant("links-followed", f"{DAMAGE}a_linked_directory_is_not_followed_to_write"),
     Mutant(
         "objects-are-private",
-        "test_file.py::test_objects_are_read_only_and_directories_as_the_umask_has_them[0o022]",
+        "test_file_layout.py::test_objects_are_read_only_and_directories_as_the_umask_has_them[0o022]",
     ),
 )
 
