@@ -88,4 +88,5 @@ DESCRIPTIONS = {
     "obstore": "obstore's LocalStore, which does not hash at all",
     "shutil": "shutil.copy in a thread, without a hash",
     "hashlib": "hashlib's SHA-256",
+    "fsync each": "the reference program, which flushes each object and its name on their own",
 }

@@ -23,6 +23,7 @@ class Laboxide:
         algorithm: What content is named by.
         verify: What is compared when it is read: ``"hash"``, the default, or ``"size"`` alone.
         link: How files are imported.
+        durable: Whether a write waits for the device.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class Laboxide:
         algorithm: str = "blake3",
         verify: str = "hash",
         link: str = "copy",
+        durable: bool = False,
     ) -> None:
         self._directory = directory
         self._algorithm = algorithm
         self._verify = verify
         self._link = link
-        self._storage = FileStorage(directory, verify_reads=verify)
+        self._storage = FileStorage(directory, verify_reads=verify, durable=durable)
 
     def make_shards(self) -> None:
         """Make the directories that a storage has after some use."""

@@ -132,6 +132,9 @@ def _small_objects() -> Iterator[Floor]:
     figure = figures.inverse(figures.peer("write_data", variant, "blake3", "labox"))
     yield Floor(row, "labox's time", figure, 1.3, 1.0, at_most=True)
     yield Floor(row, "anyio", figures.peer("write_data", variant, "blake3", "anyio"), 2.5)
+    operation, durable = "durable write_data", "4 KiB, 100 in flight"
+    figure = figures.peer(operation, durable, "blake3", "fsync each")
+    yield Floor(f"{operation} {durable}", "fsync each", figure, 4)
 
 
 def _files() -> Iterator[Floor]:

@@ -90,8 +90,10 @@ def open_limit(
     return Trial(work, lambda answer: check_size(answer["bytes"], size), size, calls)
 
 
-def create_limit(algorithm: str, threads: int, size: int, calls: int, lab: Lab) -> Trial[Answer]:
-    """Make small objects."""
+def create_limit(
+    algorithm: str, threads: int, size: int, calls: int, lab: Lab, *, flush: str = "none"
+) -> Trial[Answer]:
+    """Make small objects, flushed one by one (``"each"``) or by the hundred (``"grouped"``)."""
     directory = lab.fresh_directory()
     work = partial(
         lab.reference.ask,
@@ -101,7 +103,7 @@ def create_limit(algorithm: str, threads: int, size: int, calls: int, lab: Lab) 
         count=calls,
         size=size,
         directory=directory,
-        flush="none",
+        flush=flush,
     )
 
     def check(answer: Answer) -> None:

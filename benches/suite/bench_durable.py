@@ -1,0 +1,62 @@
+"""Small objects that are on the device when their write returns."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benches.contestants import LIMIT
+from benches.measuring import Case, Label, Trial, measure
+from benches.peers.laboxide_storage import Laboxide
+from benches.scale import KIB
+from benches.sources import numbered
+from benches.suite.jobs import check_objects, write_objects
+from benches.suite.limits import create_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from benches.measuring import Lab
+    from benches.peers.contract import Stored
+    from benches.scale import Scale
+    from benches.suite.limits import Answer
+
+OPERATION = "durable write_data"
+SIZE = 4 * KIB
+FLYING = {"4 KiB, in sequence": 1, "4 KiB, 100 in flight": 100}
+EACH = "fsync each"
+CALL_SECONDS = 250e-6
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Return the rows."""
+    for variant, flying in FLYING.items():
+        calls = scale.calls_for(CALL_SECONDS if flying > 1 else 4 * CALL_SECONDS, 1e9, SIZE)
+        flushes = {LIMIT: "grouped", EACH: "each"} if flying > 1 else {LIMIT: "each"}
+        yield Case(Label(OPERATION, variant, "laboxide", "blake3"), partial(_write, flying, calls))
+        for name, flush in flushes.items():
+            label = Label(OPERATION, variant, name, "blake3")
+            yield Case(label, partial(_reference, flush, min(flying, 2), calls))
+
+
+def _write(flying: int, calls: int, lab: Lab) -> Trial[list[Stored]]:
+    peer = Laboxide(lab.fresh_directory(), durable=True)
+    peer.make_shards()
+    data = [numbered(SIZE, index) for index in range(calls)]
+
+    async def work() -> list[Stored]:
+        return await write_objects(peer, data, flying)
+
+    check = partial(check_objects, size=SIZE, calls=calls)
+    return Trial(partial(lab.run, work, "asyncio"), check, SIZE * calls, calls)
+
+
+def _reference(flush: str, threads: int, calls: int, lab: Lab) -> Trial[Answer]:
+    return create_limit("blake3", threads, SIZE, calls, lab, flush=flush)
+
+
+def bench_durable(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Write durable objects."""
+    measure(benchmark, lab, case)
