@@ -65,5 +65,5 @@ def run_script(
 
 def assert_clean(process: subprocess.CompletedProcess[str], output: str = "") -> None:
     """Assert that a program ended well and printed nothing but `output`."""
-    assert (process.returncode, process.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, ""), process.stderr
     assert process.stdout.strip() == output

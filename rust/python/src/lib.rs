@@ -8,10 +8,13 @@ mod reader;
 mod store;
 mod writer;
 
-use pyo3::prelude::*;
+use pyo3::exceptions::PyImportError;
+use pyo3::{ffi, prelude::*};
 
 /// The engine of laboxide. Private: its interface changes with the package that it belongs to.
-#[pymodule]
+///
+/// Every class is frozen and guards what it changes by itself, so the module does not need the GIL.
+#[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use super::completions::{Completions, Ticket, pause_due};
@@ -31,9 +34,21 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::refuse_subinterpreters(module.py())?;
         let algorithms = laboxide_core::digest::Algorithm::ALL.map(laboxide_core::digest::Algorithm::name);
         module.add("ALGORITHMS", PyTuple::new(module.py(), algorithms)?)?;
         module.add("BLOCK", laboxide_core::BLOCK)?;
         module.add("DEBUG", cfg!(debug_assertions))
     }
+}
+
+/// The threads, and the loops that wait for them, are those of one interpreter. CPython 3.12 and newer
+/// refuse by themselves.
+fn refuse_subinterpreters(_attached: Python<'_>) -> PyResult<()> {
+    // SAFETY: this thread is attached to an interpreter, which the first call returns.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if id == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("module laboxide._native does not support loading in subinterpreters"))
 }
