@@ -42,8 +42,8 @@ mod _native {
     }
 }
 
-/// The threads, and the loops that wait for them, are those of one interpreter. CPython 3.12 and newer
-/// refuse by themselves.
+/// The threads, and the loops that wait for them, are those of one interpreter. From 3.12 on
+/// Python itself refuses.
 fn refuse_subinterpreters(_attached: Python<'_>) -> PyResult<()> {
     // SAFETY: this thread is attached to an interpreter, which the first call returns.
     let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
