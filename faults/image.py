@@ -49,6 +49,17 @@ class Image:
             command("umount", self.mount_point)
 
 
+@contextmanager
+def mounted_tmpfs(mount: Path, options: str) -> Iterator[Path]:
+    """Mount a file system in memory at `mount`, which is made."""
+    mount.mkdir()
+    command("mount", "-t", "tmpfs", "-o", options, "none", mount)
+    try:
+        yield mount
+    finally:
+        command("umount", mount)
+
+
 def command(*words: str | Path) -> str:
     """Run a program and return what it printed.
 

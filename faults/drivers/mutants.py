@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
-from faults.mutant import Build, Mutant
+from faults.mutant import Mutant, passes
+from faults.special_build import special_build
 
 if TYPE_CHECKING:
     from faults.driver import Trial
@@ -52,14 +53,13 @@ MUTANTS = (
 def run(trial: Trial) -> None:
     """Wake each mutant in turn."""
     _check_list(trial)
-    build = Build(trial.directory)
-    sound: set[str] = set()
+    package, scratch = special_build(), trial.directory / "scratch"
+    for test in dict.fromkeys(mutant.found_by for mutant in MUTANTS):
+        if not passes(test, None, package, scratch):
+            trial.found.append(f"{test} fails without a mutant")
     for mutant in MUTANTS:
-        if mutant.found_by not in sound and not build.is_sound(mutant):
-            trial.found.append(f"{mutant.found_by} fails without a mutant")
-        sound.add(mutant.found_by)
         trial.tried["mutants"] += 1
-        if not build.finds(mutant):
+        if passes(mutant.found_by, mutant, package, scratch):
             trial.found.append(f"LABOXIDE_MUTANT={mutant.name} is not found by {mutant.found_by}")
 
 

@@ -1,0 +1,128 @@
+"""A full disk, to the last pages: nothing is left of what did not fit, and the storage goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from laboxide import FileStorage
+
+from faults.driver import Driver
+from faults.image import Image, mounted_tmpfs
+from faults.poor.operations import writes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from faults.driver import Trial
+    from faults.poor.operations import Write
+
+PAGE, LAST = 4096, 64 << 10
+SMALL, LARGE = 5_000, (1 << 20) + 7
+RESTS = {
+    SMALL: range(0, LAST + 1, PAGE),
+    LARGE: range(LARGE - LAST, LARGE + LAST + 1, PAGE),
+}
+"""Bytes that are left when content of a size is written: every page around where it just fits."""
+
+
+def run(trial: Trial) -> None:
+    """Fill each file system, page by page."""
+    for kind in ("ext4", "xfs", "btrfs"):
+        with Image(kind, trial.directory / f"{kind}.image").mounted() as mount:
+            asyncio.run(_fill(trial, kind, mount))
+    with mounted_tmpfs(trial.directory / "tmpfs", "size=8m") as mount:
+        asyncio.run(_fill(trial, "tmpfs", mount))
+    with mounted_tmpfs(trial.directory / "inodes", "size=8m,nr_inodes=24") as mount:
+        asyncio.run(_use_up_inodes(trial, mount))
+
+
+async def _fill(trial: Trial, kind: str, mount: Path) -> None:
+    for durable in (False, True):
+        storage = FileStorage(mount / "store", mkdir=True, durable=durable)
+        for name, write in writes("blake3").items():
+            for size, rests in RESTS.items():
+                for rest in rests[:: trial.count(2, 1)]:
+                    trial.tried[kind] += 1
+                    what = f"{kind}: {name} of {size} bytes, {rest} left, durable={durable}"
+                    content = trial.random.randbytes(size)
+                    with _full_but(mount, rest):
+                        failure = await _try(storage, write, content, trial.directory)
+                    # The space is back, whatever became of the write.
+                    failure = failure or await _try(
+                        storage, write, content, trial.directory, fits=True
+                    )
+                    if failure is not None:
+                        trial.found.append(f"{what}: {failure}")
+
+
+async def _try(
+    storage: FileStorage, write: Write, content: bytes, directory: Path, *, fits: bool = False
+) -> str | None:
+    """Write, read back and delete; tell what is wrong with what came of it."""
+    before = _files(storage.path)
+    try:
+        pointer = await write(storage, content, directory)
+    except OSError as error:
+        if fits or error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is None:
+            return repr(error)
+    else:
+        if await storage.read_data(pointer) != content:
+            return "other bytes were stored"
+        await storage.delete(pointer)
+    left = _files(storage.path) - before
+    return f"left behind: {sorted(map(str, left))}" if left else None
+
+
+def _files(root: Path) -> set[Path]:
+    return {path for path in root.rglob("*") if not path.is_dir()}
+
+
+@contextmanager
+def _full_but(mount: Path, rest: int) -> Iterator[None]:
+    """Leave `rest` bytes of the file system, or as little more as it allows."""
+    status = os.statvfs(mount)
+    size = status.f_bavail * status.f_frsize - rest
+    filler = mount / "filler"
+    with filler.open("wb", buffering=0) as file:
+        while size > 0:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError:
+                size -= LAST
+            else:
+                break
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+async def _use_up_inodes(trial: Trial, mount: Path) -> None:
+    for name, write in writes("blake3").items():
+        storage = FileStorage(mount / name, mkdir=True)
+        stored, refused = 0, None
+        while refused is None:
+            trial.tried["inodes"] += 1
+            content = trial.random.randbytes(SMALL)
+            try:
+                await write(storage, content, trial.directory)
+                stored += 1
+            except OSError as error:
+                refused = error
+        if refused.errno != errno.ENOSPC or len(_files(storage.path)) != stored:
+            trial.found.append(f"no inodes: {name}: {refused!r}, {_files(storage.path)}")
+        for path in _files(storage.path):
+            path.unlink()
+        failure = await _try(storage, write, content, trial.directory, fits=True)
+        if failure is not None:
+            trial.found.append(f"inodes again: {name}: {failure}")
+        shutil.rmtree(storage.path)
+
+
+DRIVER = Driver("full disk, to the last page; no inodes", run, tools=("mkfs.xfs", "mkfs.btrfs"))

@@ -1,0 +1,1 @@
+"""What happens where the system gives less than it was asked for."""
