@@ -18,7 +18,7 @@ from faults.image import Image, command
 from faults.poor.operations import READS, writes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from faults.driver import Trial
@@ -143,7 +143,7 @@ async def _make_read_only(trial: Trial, kind: str, mount: Path) -> None:
     for name, write in writes("blake3").items():
         pointer = await write(storage, content, trial.directory)
         command("mount", "-o", "remount,ro", mount)
-        changes = {
+        changes: dict[str, Callable[[], Awaitable[object]]] = {
             "write": partial(write, storage, other, trial.directory),
             "delete": partial(storage.delete, pointer),
         }

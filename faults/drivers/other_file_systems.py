@@ -1,0 +1,92 @@
+"""The conformance suite on file systems that lack something: links, nameless files, case."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver
+from faults.image import Image, command, mounted_tmpfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from faults.driver import Trial
+
+SIZE = 512 << 20
+STORAGES = ("TestFileStorage", "TestFileStorageWithOtherOptions")
+
+
+def run(trial: Trial) -> None:
+    """Run it on each: two storages on asyncio, every one on every loop in the long tier."""
+    with _exfat(trial.directory) as mount:
+        _conform(trial, "exfat", mount)
+    with mounted_tmpfs(trial.directory / "tmpfs", "size=512m") as mount:
+        with _overlay(mount) as merged:
+            _conform(trial, "overlay", merged)
+        if trial.long:
+            _conform(trial, "tmpfs", mount)
+    for kind in ("xfs", "btrfs") if trial.long else ():
+        with Image(kind, trial.directory / f"{kind}.image", SIZE).mounted() as mount:
+            _conform(trial, kind, mount)
+
+
+@contextmanager
+def _exfat(directory: Path) -> Iterator[Path]:
+    """Mount a file system without links, modes, nameless files, and names that differ in case."""
+    image, mount = directory / "exfat.image", directory / "exfat"
+    mount.mkdir()
+    with image.open("wb") as file:
+        file.truncate(SIZE)
+    command("mkfs.exfat", image)
+    device = command("losetup", "--find", "--show", image)
+    try:
+        command("mount.exfat-fuse", device, mount)
+        try:
+            yield mount
+        finally:
+            command("umount", mount)
+    finally:
+        command("losetup", "--detach", device)
+
+
+@contextmanager
+def _overlay(directory: Path) -> Iterator[Path]:
+    lower, upper, work, merged = (directory / name for name in ("lower", "upper", "work", "merged"))
+    for each in (lower, upper, work, merged):
+        each.mkdir()
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    command("mount", "-t", "overlay", "-o", layers, "none", merged)
+    try:
+        yield merged
+    finally:
+        command("umount", merged)
+
+
+def _conform(trial: Trial, kind: str, mount: Path) -> None:
+    nodes = [f"tests/test_conformance.py::{storage}" for storage in STORAGES]
+    chosen = ("tests/test_conformance.py",) if trial.long else (*nodes, "-k", "asyncio")
+    options = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider")
+    process = subprocess.run(
+        (sys.executable, "-m", "pytest", *options, f"--basetemp={mount / 'tests'}", *chosen),
+        env={**os.environ, "CI": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    passed = re.search(r"(\d+) passed", process.stdout)
+    trial.tried[kind] += int(passed[1]) if passed else 0
+    if process.returncode:
+        trial.found.append(f"{kind}: {process.stdout}")
+
+
+DRIVER = Driver(
+    "file systems without links, nameless files, case",
+    run,
+    tools=("mkfs.exfat", "mount.exfat-fuse", "mkfs.xfs", "mkfs.btrfs"),
+)
