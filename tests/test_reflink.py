@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from images import NEEDS_XFS, mounted_xfs
 from laboxide import FileStorage, digest_data
 
 if TYPE_CHECKING:
@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 SETTLED = 1.1
 """Seconds after which a file is hashed in place of its clone."""
 
-IMAGE_SIZE = 300 << 20
-
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        os.name != "posix" or os.geteuid() != 0 or shutil.which("mkfs.xfs") is None,
-        reason="making a file system that shares blocks takes root and mkfs.xfs",
-    ),
-]
+pytestmark = [pytest.mark.anyio, NEEDS_XFS]
 
 
 @pytest.fixture
@@ -36,16 +28,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def xfs(tmp_path: Path) -> Iterator[Path]:
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
-    with image.open("wb") as file:
-        file.truncate(IMAGE_SIZE)
-    mounted.mkdir()
-    subprocess.run(["mkfs.xfs", "-q", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
-    try:
+    with mounted_xfs(tmp_path) as mounted:
         yield mounted
-    finally:
-        subprocess.run(["umount", mounted], check=True)
 
 
 @pytest.mark.parametrize("wait", [0.0, SETTLED], ids=["just written", "settled"])

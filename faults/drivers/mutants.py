@@ -28,6 +28,10 @@ MUTANTS = (
     Mutant("short-write-ignored", "short_io"),
     Mutant("rename-over-good-object", f"{DAMAGE}an_object_of_the_right_size_is_not_written_again"),
     Mutant("dedup-trusts-name", f"{DAMAGE}writing_again_heals_a_torn_object"),
+    Mutant(
+        "dedup-trusts-size",
+        "test_power_loss.py::test_writing_again_heals_an_object_of_which_only_space_is_left[0-durable]",
+    ),
     Mutant("size-check-off", f"{DAMAGE}by_size_alone_sizes_and_kinds_are_checked"),
     Mutant(
         "verified-path-reopened",

@@ -14,6 +14,7 @@ mod completion;
 mod descriptors;
 mod entrance;
 mod error;
+mod extents;
 mod flusher;
 mod fs;
 mod io;

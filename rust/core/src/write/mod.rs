@@ -3,6 +3,7 @@
 mod blob;
 mod block;
 mod content;
+mod existing;
 mod publish;
 mod sink;
 mod small;

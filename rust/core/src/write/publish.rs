@@ -1,13 +1,12 @@
 //! The moment in which a staged file becomes visible under its final name.
 
-use std::fs::File;
 use std::io;
 
 use super::StagedFile;
-use crate::digest::{ContentDigest, Expected};
+use super::existing::check_existing;
+use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
-use crate::read::hash_open_file;
 use crate::store::{Directory, Key, Store, make_parent};
 
 /// What a publication found under the name.
@@ -139,17 +138,12 @@ fn settle(
     publication: &Publication,
     taken: Error,
 ) -> Result<Option<Published>> {
-    let Publication { key, expected, existing } = publication;
+    let Publication { key, existing, .. } = publication;
     match existing {
         Existing::Refuse => return Err(taken),
         Existing::Replace => {}
-        Existing::Heal | Existing::Keep => match sound(parent, key, expected) {
-            Ok(file) => {
-                if store.durable() {
-                    file.sync_all().context("fsync", &parent.path().join(key.name()))?;
-                }
-                return Ok(Some(Published::Existed));
-            }
+        Existing::Heal | Existing::Keep => match check_existing(store, parent, publication, staged) {
+            Ok(()) => return Ok(Some(Published::Existed)),
             Err(Error::Missing { .. }) => return Ok(None),
             Err(error) if *existing == Existing::Heal && error.is_damage() => {}
             Err(Error::Corrupt { .. }) => return Err(taken),
@@ -166,22 +160,4 @@ fn settle(
         result => result?,
     }
     Ok(Some(Published::Healed))
-}
-
-/// The object in place, opened, if it is what it should be.
-fn sound(parent: &dyn Directory, key: &Key, expected: &Expected) -> Result<File> {
-    let path = parent.path().join(key.name());
-    let file = parent.open_file(key.name()).map_err(Error::or_missing)?;
-    let size = file.metadata().context("stat", &path)?.len();
-    let mut found = ContentDigest { size, hashes: Vec::new() };
-    if mutant::is_on("dedup-trusts-name") {
-        return Ok(file);
-    }
-    if size == expected.size && expected.hash.is_some() {
-        found = hash_open_file(&file, &path, size, &expected.algorithms())?;
-    }
-    match expected.difference(&found) {
-        None => Ok(file),
-        Some((expected, actual)) => Err(Error::Corrupt { path, expected, actual }),
-    }
 }

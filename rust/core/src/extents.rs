@@ -1,0 +1,93 @@
+//! Which parts of a file have blocks that were written.
+
+use std::fs::File;
+use std::ops::Range;
+
+/// Parts of the first `size` bytes for which nothing was written to the device: holes, and space that
+/// is only reserved. Nothing where the file system does not tell (tmpfs, FUSE, NFS, other systems).
+///
+/// `SEEK_HOLE` would not do: reserved space of which zeros were once read counts as data.
+pub(crate) fn unwritten(file: &File, size: u64) -> Vec<Range<u64>> {
+    #[cfg(target_os = "linux")]
+    return fiemap::unwritten(file, size).unwrap_or_default();
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, size);
+        Vec::new()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod fiemap {
+    use std::fs::File;
+    use std::ops::Range;
+
+    use rustix::ioctl::{Updater, ioctl, opcode};
+
+    /// `struct fiemap_extent` of <linux/fiemap.h>.
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Extent {
+        logical: u64,
+        physical: u64,
+        length: u64,
+        reserved: [u64; 2],
+        flags: u32,
+        more_reserved: [u32; 3],
+    }
+
+    /// `struct fiemap`, but for the extents that follow it.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Header {
+        start: u64,
+        length: u64,
+        flags: u32,
+        mapped: u32,
+        capacity: u32,
+        reserved: u32,
+    }
+
+    /// Extents asked for at once. Few files have more.
+    const CAPACITY: u32 = 32;
+
+    #[repr(C)]
+    #[derive(Default)]
+    struct Request {
+        header: Header,
+        extents: [Extent; CAPACITY as usize],
+    }
+
+    const FIEMAP: rustix::ioctl::Opcode = opcode::read_write::<Header>(b'f', 11);
+    const LAST: u32 = 0x1;
+    /// Reserved. What is still to be written from memory (`DELALLOC`) is not.
+    const UNWRITTEN: u32 = 0x800;
+
+    pub(super) fn unwritten(file: &File, size: u64) -> rustix::io::Result<Vec<Range<u64>>> {
+        let mut found = Vec::new();
+        let mut position = 0;
+        while position < size {
+            let extents = extents(file, position..size)?;
+            for extent in &extents {
+                let end = size.min(extent.logical + extent.length);
+                let written = if extent.flags & UNWRITTEN == 0 { extent.logical } else { end };
+                found.extend(Some(position..written.min(size)).filter(|range| !range.is_empty()));
+                position = position.max(end);
+            }
+            if extents.last().is_none_or(|extent| extent.flags & LAST != 0) {
+                found.extend(Some(position..size).filter(|range| !range.is_empty()));
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn extents(file: &File, range: Range<u64>) -> rustix::io::Result<Vec<Extent>> {
+        let (start, length) = (range.start, range.end - range.start);
+        let header = Header { start, length, capacity: CAPACITY, ..Header::default() };
+        let mut request = Request { header, ..Request::default() };
+        // SAFETY: the kernel writes the header and at most `capacity` extents, which is their layout.
+        unsafe { ioctl(file, Updater::<FIEMAP, Request>::new(&mut request)) }?;
+        Ok(request.extents[..request.header.mapped.min(CAPACITY) as usize].to_vec())
+    }
+}

@@ -1,0 +1,81 @@
+//! Whether what has a name already is the content, and will be after a power cut.
+
+use std::fs::File;
+use std::ops::Range;
+
+use super::{Publication, StagedFile};
+use crate::digest::ContentDigest;
+use crate::error::{Context as _, Error, Result};
+use crate::extents::unwritten;
+use crate::io::read_into_slab;
+use crate::mutant;
+use crate::read::hash_open_file;
+use crate::store::{Directory, Store};
+
+/// Bytes looked at at once.
+const PIECE: usize = 64 << 10;
+
+/// Whether the object in place is what it should be; with `durable`, it is on the device after this.
+///
+/// After a power cut, or after the device has failed once, a file may have its size and none of its
+/// bytes. So size is trusted only where the device has the bytes that `staged` has, which is the content.
+pub(super) fn check_existing(
+    store: &Store,
+    parent: &dyn Directory,
+    publication: &Publication,
+    staged: &StagedFile,
+) -> Result<()> {
+    let file = sound(parent, publication)?;
+    let path = parent.path().join(publication.key.name());
+    let flush = || file.sync_all().context("fsync", &path);
+    if store.durable() {
+        // Who wrote it may still wait for that, or not have asked for it.
+        flush()?;
+    }
+    let size = publication.expected.size;
+    if mutant::is_on("dedup-trusts-size") {
+        return Ok(());
+    }
+    let mut missing = unwritten(&file, size);
+    if !missing.is_empty() && !store.durable() && flush().is_ok() {
+        // It was only on its way to the device.
+        missing = unwritten(&file, size);
+    }
+    match missing.into_iter().find_map(|range| first_lost(staged, range).transpose()) {
+        None => Ok(()),
+        Some(lost) => Err(Error::corrupt(&path, &"content", &format!("nothing written at byte {}", lost?))),
+    }
+}
+
+/// The object in place, opened, if its size is right and, where that is asked for, its hash.
+fn sound(parent: &dyn Directory, publication: &Publication) -> Result<File> {
+    let Publication { key, expected, .. } = publication;
+    let path = parent.path().join(key.name());
+    let file = parent.open_file(key.name()).map_err(Error::or_missing)?;
+    let size = file.metadata().context("stat", &path)?.len();
+    let mut found = ContentDigest { size, hashes: Vec::new() };
+    if mutant::is_on("dedup-trusts-name") {
+        return Ok(file);
+    }
+    if size == expected.size && expected.hash.is_some() {
+        found = hash_open_file(&file, &path, size, &expected.algorithms())?;
+    }
+    match expected.difference(&found) {
+        None => Ok(file),
+        Some((expected, actual)) => Err(Error::Corrupt { path, expected, actual }),
+    }
+}
+
+/// Where the content is not zero within `range`, of which the device has nothing: it gives zeros.
+fn first_lost(staged: &StagedFile, range: Range<u64>) -> Result<Option<u64>> {
+    let mut piece = Vec::with_capacity(PIECE);
+    for start in range.clone().step_by(PIECE) {
+        let len = PIECE.min(usize::try_from(range.end - start).unwrap_or(PIECE));
+        piece.clear();
+        read_into_slab(staged.file(), staged.path(), &mut piece, len, start)?;
+        if let Some(index) = piece.iter().position(|byte| *byte != 0) {
+            return Ok(Some(start + index as u64));
+        }
+    }
+    Ok(None)
+}
