@@ -1,0 +1,105 @@
+"""The power is cut while a process writes: file systems that are shut down at once, by ioctl."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver, Trial
+from faults.image import Image
+from faults.power.child import check, forked, write
+from faults.power.memory import in_memory
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from faults.power.items import Promise
+
+FS_IOC_SHUTDOWN = 0x8004587D
+FLAGS = {"log flushed": 1, "log lost": 2}
+"""With its log flushed, a file system has every name, and not the bytes that nobody flushed. With
+its log lost, it has no name that nobody flushed. Each finds what the other cannot."""
+OBJECTS, WAIT = 30, 0.003
+"""A cut comes when so many objects were begun, and so many seconds later, at the most."""
+
+
+class Cuts:
+    """One file system, and the cuts that it goes through."""
+
+    def __init__(self, trial: Trial, image: Image, name: str) -> None:
+        self._trial = trial
+        self._image = image
+        self._name = name
+        self._seed = 0
+        self._promises: dict[int, Promise] = {}
+        self.torn = 0
+
+    def run(self, count: int) -> None:
+        """Mount, check what the last cut left, write, cut; and once more to check."""
+        for index in range(count + 1):
+            with self._image.mounted() as mount_point:
+                if index:
+                    self._check(mount_point / f"store-{self._seed}")
+                for path in mount_point.glob("store-*"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                if index < count:
+                    self._cut(mount_point)
+
+    def _cut(self, mount_point: Path) -> None:
+        self._seed = self._trial.random.randrange(1 << 31)
+        self._promises = {}
+        with forked(write, mount_point / f"store-{self._seed}", self._seed) as pipe:
+            self._listen(pipe, self._trial.random.randrange(OBJECTS))
+            time.sleep(self._trial.random.random() * WAIT)
+            shut_down(mount_point, FLAGS[self._name])
+        with suppress(EOFError):
+            while True:
+                self._take(pipe.recv())
+
+    def _listen(self, pipe: Connection, count: int) -> None:
+        """Take in what is promised of the next `count` objects. Nothing may fail meanwhile."""
+        while len(self._promises) < count:
+            if (error := self._take(pipe.recv())) is not None:
+                raise OSError(f"before the cut (seed {self._seed}): {error}")
+
+    def _take(self, message: tuple[int, Promise] | str) -> str | None:
+        if isinstance(message, str):
+            return message
+        self._promises.update([message])
+        return None
+
+    def _check(self, root: Path) -> None:
+        outcome = check(root, self._seed, self._promises)
+        self.torn += outcome.torn
+        where = f"{self._image.kind}, {self._name}"
+        self._trial.tried[where] += 1
+        self._trial.found += [f"{where}: {what}" for what in outcome.found]
+
+
+def shut_down(mount_point: Path, flag: int) -> None:
+    """Cut the power of the file system that is mounted there."""
+    descriptor = os.open(mount_point, os.O_RDONLY)
+    try:
+        fcntl.ioctl(descriptor, FS_IOC_SHUTDOWN, flag.to_bytes(4, "little"))
+    finally:
+        os.close(descriptor)
+
+
+def run(trial: Trial) -> None:
+    """Cut the power of each file system in each way."""
+    with in_memory(trial.directory) as memory:
+        for kind in ("ext4", "xfs"):
+            image = Image(kind, memory / kind)
+            for name in FLAGS:
+                cuts = Cuts(trial, image, name)
+                cuts.run(trial.count(100, 5000))
+                if not cuts.torn:
+                    trial.found.append(f"{kind}, {name}: no object was torn, so nothing was cut")
+
+
+DRIVER = Driver("power cut while writing", run, tools=("mkfs.ext4", "mkfs.xfs"))

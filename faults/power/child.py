@@ -1,0 +1,85 @@
+"""Processes that can be stopped at any moment, and what they say until then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from faults.power.checking import Check, Outcome
+from faults.power.writing import Tell, Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from faults.power.items import Item, Promise
+
+FORK = multiprocessing.get_context("fork")
+"""A fork takes 3 ms, a new interpreter 200. Safe, as the parent itself never starts the engine."""
+
+
+@contextmanager
+def forked(target: Callable[..., None], *args: object) -> Iterator[Connection]:
+    """Run `target` with `args` and a pipe in another process, which is killed at the end."""
+    ours, theirs = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=target, args=(theirs, *args))
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.kill()
+        process.join()
+
+
+def _sender(pipe: Connection) -> Tell:
+    return lambda number, promise: pipe.send((number, promise))
+
+
+def write(pipe: Connection, root: Path, seed: int) -> None:
+    """Write until killed, and send each promise; at last the error, if there is one."""
+    logging.disable()  # that torn objects are replaced is what is wanted here
+    try:
+        asyncio.run(Writing(root, seed, _sender(pipe)).run())
+    except* Exception as errors:  # noqa: BLE001 - what it was, the parent tells
+        pipe.send(repr(errors.exceptions[0]))
+
+
+def make(pipe: Connection, root: Path, item: Item) -> None:
+    """Make one object, send each promise, and at last the error or None."""
+    logging.disable()
+    error: str | None = None
+    try:
+        asyncio.run(Writing(root, item.seed, _sender(pipe)).make(item))
+    except OSError as caught:
+        error = repr(caught)
+    pipe.send(error)
+
+
+def write_marked(
+    pipe: Connection, root: Path, seed: int, count: int, mark: Callable[[bytes], None]
+) -> None:
+    """Write `count` objects, put each promise down as a mark, and send None at the end."""
+    logging.disable()
+
+    def tell(number: int, promise: Promise) -> None:
+        mark(f"{number} {promise.value}".encode())
+
+    asyncio.run(Writing(root, seed, tell).run(count))
+    pipe.send(None)
+
+
+def check(root: Path, seed: int, promises: dict[int, Promise]) -> Outcome:
+    """Check a store in a process of its own, so that nothing keeps it from being unmounted."""
+    with forked(_check, root, seed, promises) as pipe:
+        outcome: Outcome = pipe.recv()
+    return outcome
+
+
+def _check(pipe: Connection, root: Path, seed: int, promises: dict[int, Promise]) -> None:
+    logging.disable()
+    pipe.send(asyncio.run(Check(root, seed, promises).run()))
