@@ -27,22 +27,30 @@ class Image:
         kind: ``"ext4"``, ``"xfs"`` or ``"btrfs"``.
         path: The file, which is made.
         size: Its size in bytes.
+        options: More options for the program that makes the file system.
     """
 
-    def __init__(self, kind: str, path: Path, size: int = SIZE) -> None:
+    def __init__(
+        self, kind: str, path: Path, size: int = SIZE, options: tuple[str, ...] = ()
+    ) -> None:
         self.kind = kind
         self.path = path
         self.mount_point = path.with_suffix(".mount")
         self.mount_point.mkdir()
         with path.open("wb") as file:
             file.truncate(size)
-        command(f"mkfs.{kind}", *MAKE[kind], path)
+        command(f"mkfs.{kind}", *MAKE[kind], *options, path)
 
     @contextmanager
-    def mounted(self, *options: str) -> Iterator[Path]:
-        """Mount it, as after a start of the machine: what the journal has is replayed."""
+    def mounted(self, *options: str, device: Path | None = None) -> Iterator[Path]:
+        """Mount it, as after a start of the machine: what the journal has is replayed.
+
+        Args:
+            options: For ``mount -o``.
+            device: Where the image is offered, if that is not the file itself.
+        """
         mount = ",".join(("loop", *options))
-        command("mount", "-o", mount, self.path, self.mount_point)
+        command("mount", "-o", mount, device or self.path, self.mount_point)
         try:
             yield self.mount_point
         finally:

@@ -1,0 +1,73 @@
+"""Every state that a power cut may leave a disk in: writes dropped, reordered and torn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver, Trial
+from faults.image import Image, command
+from faults.power.child import check, forked, write_marked
+from faults.power.device import device
+from faults.power.items import Promise
+from faults.power.memory import in_memory
+from faults.power.states import Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from faults.power.records import Record
+
+ATOMS = {"ext4": 512, "xfs": 512, "btrfs": 4096}
+"""Bytes that a device writes whole. Btrfs counts on 4 KiB: it looks at one superblock only."""
+OBJECTS = 16
+STATES = 100
+"""How many states are made of one recording."""
+
+
+def run(trial: Trial) -> None:
+    """Record what goes on, and look at states of the disk that may come of it."""
+    with in_memory(trial.directory) as memory:
+        for kind in ATOMS:
+            for index in range(trial.count(3, 200)):
+                directory = memory / f"{kind}-{index}"
+                directory.mkdir()
+                _try_recording(trial, Image(kind, directory / "disk"))
+                command("rm", "-r", directory)
+
+
+def _try_recording(trial: Trial, image: Image) -> None:
+    start, seed = image.path.with_name("start"), trial.random.randrange(1 << 31)
+    command("cp", "--sparse=always", image.path, start)
+    records = _record(image, seed)
+    replay = Replay(start, records, ATOMS[image.kind])
+    moments = sorted(trial.random.choices(range(1, len(records) + 1), k=STATES))
+    for moment in moments:
+        replay.build(moment, image.path, trial.random)
+        promises = _promises(replay.marks(moment))
+        with image.mounted() as mount_point:
+            outcome = check(mount_point / "store", seed, promises)
+        trial.tried[image.kind] += 1
+        where = f"{image.kind}, recording {seed}, {moment} of {len(records)} records"
+        trial.found += [f"{where}: {what}" for what in outcome.found]
+
+
+def _record(image: Image, seed: int) -> list[Record]:
+    with (
+        device(image.path, recording=True) as disk,
+        image.mounted(device=disk.path) as mount_point,
+        forked(write_marked, mount_point / "store", seed, OBJECTS, disk.mark) as pipe,
+    ):
+        assert pipe.recv() is None
+    return disk.records
+
+
+def _promises(marks: Iterable[bytes]) -> dict[int, Promise]:
+    pairs = (mark.decode().split() for mark in marks)
+    return {int(number): Promise(promise) for number, promise in pairs}
+
+
+DRIVER = Driver(
+    "states of the disk after a power cut",
+    run,
+    tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
+)
