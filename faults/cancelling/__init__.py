@@ -1,0 +1,1 @@
+"""Operations that are cancelled at each point at which they can be."""

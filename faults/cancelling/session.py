@@ -1,0 +1,121 @@
+"""All operations, struck at all points in all ways, within one event loop."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from faults.cancelling.attempt import Attempt
+from faults.cancelling.bystander import bystander
+from faults.cancelling.leaving import LEAVES, leave
+from faults.cancelling.operations import OPERATIONS
+from faults.cancelling.trouble import FAILURES, NONE, TROUBLES
+from faults.cancelling.ways import PROMPT, WAYS
+from faults.cancelling.world import LARGE, World
+
+if TYPE_CHECKING:
+    from faults.cancelling.operations import Operation
+    from faults.cancelling.trouble import Trouble
+    from faults.cancelling.ways import Way
+    from faults.driver import Trial
+
+LIMIT = 0.05
+"""Seconds in which whoever cancels has its operation back."""
+TRIES = 3
+"""The best of so many counts: the machine may be busy."""
+
+ENOUGH = 10
+"""Findings after which no more is tried: each may take seconds, and most have one cause."""
+
+
+class Session:
+    """The trials on one loop.
+
+    Args:
+        trial: The run of the driver.
+        loop: ``"asyncio"``, ``"uvloop"`` or ``"trio"``.
+    """
+
+    def __init__(self, trial: Trial, loop: str) -> None:
+        self._trial = trial
+        self._loop = loop
+        self._directory = trial.directory / loop
+        self._world = World(self._directory / "world", trial.random)
+
+    async def run(self) -> None:
+        """Try everything."""
+        await self._world.furnish()
+        gc.freeze()  # a collection is then one of what the trials leave, and takes no time itself
+        async with bystander(self._directory, self._trial.found):
+            for name, operation in OPERATIONS.items():
+                for way in WAYS[self._loop]:
+                    await self._strike_everywhere(name, operation, way, NONE)
+            await self._leave_everywhere()
+            if self._trial.long:
+                await self._strike_in_trouble()
+
+    async def _strike_in_trouble(self) -> None:
+        for kind, trouble in TROUBLES.items():
+            for name, operation in OPERATIONS.items():
+                for way in WAYS[self._loop]:
+                    await self._strike_everywhere(f"{name}, {kind}", operation, way, trouble)
+
+    async def _strike_everywhere(
+        self, name: str, operation: Operation, way: Way, trouble: Trouble
+    ) -> None:
+        at = 1
+        while await self._strike(f"{name}, {way.__name__}, at {at}", operation, way, at, trouble):
+            at += 1
+
+    async def _strike(
+        self, what: str, operation: Operation, way: Way, at: int, trouble: Trouble
+    ) -> bool:
+        """Strike once, again if it took long, and tell whether there was anything to strike."""
+        for _ in range(TRIES):
+            with trouble(self._world):
+                attempt = await self._attempt(what, operation, way, at)
+                if trouble is NONE and attempt.failed is not None:
+                    self._find(what, f"raised {attempt.failed!r}")
+            if attempt.latency < LIMIT:
+                break
+        else:
+            self._find(what, f"took {attempt.latency * 1000:.0f} ms to return")
+        return attempt.struck is not None
+
+    async def _attempt(self, what: str, operation: Operation, way: Way, at: int) -> Attempt:
+        world = self._world
+        world.kept["doomed"] = await world.restore_doomed()
+        attempt = Attempt(operation(world), at)
+        await way(attempt)
+        self._trial.tried[self._loop] += attempt.struck is not None
+        if attempt.failed is not None and not isinstance(attempt.failed, FAILURES):
+            self._find(what, f"raised {attempt.failed!r}")
+        if attempt.struck and way in PROMPT and not (attempt.cancelled or attempt.failed):
+            self._find(what, "the cancellation did not reach the caller")
+        if wrong := await world.settled():
+            self._find(what, wrong)
+        world.clear()
+        return attempt
+
+    async def _leave_everywhere(self) -> None:
+        chunks = -(-LARGE // self._world.store.chunk_size)
+        for name, last in (("large", chunks), ("small", 1), ("elsewhere", chunks)):
+            for way in LEAVES:
+                for taken in range(last + 1):
+                    await self._leave(name, way, taken)
+
+    async def _leave(self, name: str, way: str, taken: int) -> None:
+        what = f"{name} stream left by {way} after {taken} chunks"
+        for _ in range(TRIES):
+            self._trial.tried[self._loop] += 1
+            seconds, wrong = await leave(self._world, name, way, taken)
+            if wrong:
+                self._find(what, wrong)
+            if seconds < LIMIT:
+                return
+        self._find(what, f"took {seconds * 1000:.0f} ms")
+
+    def _find(self, what: str, wrong: str) -> None:
+        self._trial.found.append(f"{self._loop}: {what}: {wrong}")
+        if len(self._trial.found) >= ENOUGH:
+            raise RuntimeError("the rest was not tried")
