@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,8 @@ def main() -> int:
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=_scratch()))
     trial = Trial(options.seed, options.long, directory)
+    # Each object that is healed is a warning, and drivers damage thousands.
+    logging.getLogger("laboxide").setLevel(logging.ERROR)
     try:
         load(options.name).run(trial)
     except Exception:  # noqa: BLE001 - whatever it is, it is what came out

@@ -1,0 +1,51 @@
+"""Random sequences of writes, reads, damage and faults, compared with a model of the store."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from faults.driver import Driver
+from faults.stateful.machine import StoreMachine
+from faults.stateful.model import contents
+
+if TYPE_CHECKING:
+    from faults.driver import Trial
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
+
+
+def run(trial: Trial) -> None:
+    """Run the machine. The steps that lead to a failure are in the exception's notes."""
+    # Flushes of each durable write to a device would leave time for a tenth of the steps.
+    place = MEMORY if MEMORY.is_dir() else trial.directory
+    with tempfile.TemporaryDirectory(dir=place, prefix="laboxide-") as directory:
+        StoreMachine.loop = asyncio.new_event_loop()
+        StoreMachine.directory = Path(directory)
+        StoreMachine.contents = contents(trial.random)
+        StoreMachine.tried = trial.tried
+        StoreMachine.runs = itertools.count()
+        machine = seed(trial.seed)(StoreMachine)
+        run_state_machine_as_test(machine, settings=_settings(trial))
+        StoreMachine.loop.close()
+
+
+def _settings(trial: Trial) -> settings:
+    return settings(
+        max_examples=trial.count(2000, 20_000),
+        stateful_step_count=trial.count(50, 100),
+        phases=(Phase.generate, Phase.shrink),
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+
+
+DRIVER = Driver("random steps beside a model (hypothesis)", run, root=False)

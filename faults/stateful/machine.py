@@ -1,0 +1,153 @@
+"""Random steps: each is done to a store and to its model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+from laboxide import FileStorage, digest_data
+
+from faults.cancelling.attempt import Attempt
+from faults.cancelling.ways import before_it_waits, while_it_waits, with_the_result
+from faults.stateful import disk, model
+from faults.stateful.model import FILES, SIZES
+from faults.stateful.steps import Steps
+
+if TYPE_CHECKING:
+    from faults.stateful.model import Seen, State
+
+CHUNK_SIZES = (4096, 65_536, 1 << 20)
+ENDINGS = (before_it_waits, while_it_waits, with_the_result)
+EXTRA = b"not one of the contents"
+
+numbers = st.integers(0, len(SIZES) - 1)
+pieces = st.sampled_from((1000, 65_536, 1 << 20))
+
+
+class StoreMachine(Steps):
+    """What may be done to a store, in any order."""
+
+    @rule(number=numbers)
+    def put(self, number: int) -> None:
+        """Write a value."""
+        self._write(number, self._put(number))
+
+    @rule(number=numbers, piece=pieces)
+    def stream_put(self, number: int, piece: int) -> None:
+        """Write a stream."""
+        self._write(number, self._stream_put(number, piece))
+
+    @rule(number=numbers, piece=st.none() | pieces, at=st.integers(1, 4), ending=st.integers(0, 2))
+    def cancel_a_put(self, number: int, piece: int | None, at: int, ending: int) -> None:
+        """Cancel a write where it suspends, if it suspends so often."""
+        put = self._put(number) if piece is None else self._stream_put(number, piece)
+        attempt = Attempt(put, at)
+        self._run(ENDINGS[ending](attempt))
+        assert attempt.failed is None, attempt.failed
+        if attempt.struck is None:
+            self.model.note(number, "done", self._writing(room=True))
+        else:
+            assert attempt.cancelled, "the cancellation did not reach the caller"
+            self.model.note_cancelled(number, self._writing(room=True))
+
+    @rule(number=numbers, piece=st.none() | pieces, limit=st.sampled_from((0, 4096, 80_000)))
+    def put_on_a_full_disk(self, number: int, piece: int | None, limit: int) -> None:
+        """Write where no file may grow beyond `limit`."""
+        put = self._put(number) if piece is None else self._stream_put(number, piece)
+        with disk.files_limited(limit):
+            self._write(number, put, room=len(self.contents[number].data) <= limit)
+
+    @rule(number=numbers)
+    def read(self, number: int) -> None:
+        """Read a value."""
+
+        async def read() -> Seen:
+            return self._compare(number, await self.storage.read_data(self._pointer(number)))
+
+        self.model.note(number, self._seen(read()), self._reading())
+
+    @rule(number=numbers, chunks=st.integers(1, 20), close=st.booleans())
+    def read_a_part(self, number: int, chunks: int, close: bool) -> None:  # noqa: FBT001
+        """Read some chunks of a stream and leave it."""
+
+        async def read() -> Seen:
+            stream = self.storage.read_data_stream(self._pointer(number))
+            taken = []
+            async for chunk in stream:
+                taken.append(chunk)
+                if len(taken) == chunks:
+                    break
+            if close:
+                await stream.aclose()
+            return self._compare(number, b"".join(taken))
+
+        hashed = self.storage.verify_reads == "hash"
+        self.model.note(number, self._seen(read()), model.leaving(hashed=hashed))
+
+    @rule(number=numbers)
+    def verify(self, number: int) -> None:
+        """Compare an object with its hash."""
+
+        async def verify() -> Seen:
+            await self.storage.verify(self._pointer(number))
+            return "data"
+
+        self.model.note(number, self._seen(verify()), model.reading(hashed=True))
+
+    @rule(number=numbers)
+    def delete(self, number: int) -> None:
+        """Remove an object."""
+
+        async def delete() -> Seen:
+            await self.storage.delete(self._pointer(number))
+            return "done"
+
+        if self.model.is_sure(number):
+            self.model.note(number, self._seen(delete()), model.deleting())
+
+    @rule(number=numbers, state=st.sampled_from(("flipped", "short", "long")))
+    def damage(self, number: int, state: State) -> None:
+        """Change the bytes of an object behind the store's back."""
+        if number and self.model.is_sure(number):
+            self._make(number, state)
+
+    @rule(number=numbers, state=st.sampled_from(("absent", "a directory", "a link", "a FIFO")))
+    def replace(self, number: int, state: State) -> None:
+        """Put something else in the place of an object."""
+        if self.model.is_sure(number):
+            self._make(number, state)
+
+    @rule()
+    def list_everything(self) -> None:
+        """Find all that is a file, and nothing else."""
+
+        async def keys() -> set[str]:
+            return {pointer["key"] async for pointer in self.storage.list_pointers()}
+
+        found = self._run(keys())
+        there = self.model.certain(lambda state: state in FILES)
+        absent = self.model.certain(lambda state: state not in FILES)
+        assert {self.contents[number].key for number in there} <= found
+        assert not {self.contents[number].key for number in absent} & found
+
+    @rule(
+        durable=st.booleans(),
+        verify_writes=st.booleans(),
+        verify_reads=st.sampled_from(("hash", "size")),
+        chunk_size=st.sampled_from(CHUNK_SIZES),
+    )
+    def reopen(self, **options: Any) -> None:
+        """Go on with another storage of the same root."""
+        self.storage = FileStorage(self.root, **options)
+
+    @rule()
+    def sweep(self) -> None:
+        """Find a temporary file of a killed writer gone after the first write."""
+        left = disk.leave_temporary_file(self.root)
+        self.storage = FileStorage(self.root)
+        pointer = self._run(
+            self.storage.write_data(EXTRA, digest_data(EXTRA, content_type="a/b"), {})
+        )
+        assert not left.exists(), f"{left} was not swept"
+        self._run(self.storage.delete(pointer))

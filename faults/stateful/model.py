@@ -1,0 +1,132 @@
+"""What a store should hold: for each content the states in which its object may be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from laboxide import digest_data
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from laboxide import Digest
+
+State = Literal["absent", "sound", "flipped", "short", "long", "a directory", "a link", "a FIFO"]
+Seen = Literal[
+    "data", "damaged data", "a part", "a damaged part", "corrupt", "missing", "done", "refused"
+]
+"""What came of an operation."""
+
+FILES: tuple[State, ...] = ("sound", "flipped", "short", "long")
+ODD: tuple[State, ...] = ("short", "long", "a directory", "a link", "a FIFO")
+"""What is seen to be wrong when it is opened."""
+SIZES = (0, 1, 100, 5000, 70_000, 70_001, 1_100_000)
+"""Bytes: read at once and not, written as one block and as several."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Some data, what describes it, and how it looks when it is damaged."""
+
+    data: bytes
+    digest: Digest
+    flipped: bytes
+
+    @property
+    def key(self) -> str:
+        """Where the default router puts it."""
+        content_hash = self.digest["content_hash"]
+        return f"{self.digest['content_hash_algorithm']}/{content_hash[:2]}/{content_hash}"
+
+
+def contents(source: random.Random) -> list[Content]:
+    """Make one of each size."""
+    made = []
+    for number, size in enumerate(SIZES):
+        data = source.randbytes(size)
+        algorithm = ("blake3", "sha256")[number % 2]
+        digest = digest_data(data, content_type="a/b", algorithm=algorithm)
+        made.append(Content(data, digest, bytes([data[0] ^ 1]) + data[1:] if data else b""))
+        assert algorithm == "blake3" or hashlib.sha256(data).hexdigest() == digest["content_hash"]
+    return made
+
+
+Outcomes = dict[State, set[tuple[Seen, State]]]
+"""For each state what an operation may come to, and the state that it leaves."""
+
+
+def reading(*, hashed: bool) -> Outcomes:
+    """Return what comes of reading all of an object."""
+    return {
+        "absent": {("missing", "absent")},
+        "sound": {("data", "sound")},
+        "flipped": {("corrupt" if hashed else "damaged data", "flipped")},
+        **{state: {("corrupt", state)} for state in ODD},
+    }
+
+
+def leaving(*, hashed: bool) -> Outcomes:
+    """Return what comes of a stream that may be left before its end."""
+    partly: Outcomes = {"sound": {("a part", "sound")}, "flipped": {("a damaged part", "flipped")}}
+    whole = reading(hashed=hashed)
+    return {state: seen | partly.get(state, set()) for state, seen in whole.items()}
+
+
+def writing(*, verified: bool, room: bool) -> Outcomes:
+    """Return what comes of a write, with room on the disk or without."""
+    kept: set[State] = {"sound"} if verified else {"sound", "flipped"}
+    outcomes: Outcomes = {}
+    for state in reading(hashed=True):
+        done: tuple[Seen, State] = ("done", state if state in kept else "sound")
+        refused: tuple[Seen, State] = ("refused", state)
+        # What is there already may be noticed before room is asked for.
+        outcomes[state] = {done} if room else {refused, *({done} if state in kept else ())}
+    return outcomes
+
+
+def deleting() -> Outcomes:
+    """Return what comes of a removal."""
+    outcomes = reading(hashed=True)
+    removed: Outcomes = {state: {("done", "absent")} for state in FILES}
+    return {**outcomes, **removed}
+
+
+class Model:
+    """The states in which the objects may be.
+
+    More than one is possible after a write was cancelled: it may still be done. Such an object may
+    be sound at any later time, too, so nothing may be done to it that a late write would undo.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._states: list[set[State]] = [{"absent"} for _ in range(count)]
+        self._unsure: set[int] = set()
+
+    def note(self, number: int, seen: Seen, outcomes: Outcomes) -> None:
+        """Take in what came of an operation, and insist that it may have."""
+        before = self._states[number]
+        fitting = {after for state in before for what, after in outcomes[state] if what == seen}
+        assert fitting, f"content {number} was {' or '.join(before)}, and what came was: {seen}"
+        self._states[number] = fitting | ({"sound"} if number in self._unsure else set())
+
+    def note_cancelled(self, number: int, outcomes: Outcomes) -> None:
+        """Take in that a write was cancelled, which may have been too late."""
+        self._unsure.add(number)
+        before = self._states[number]
+        late = {after for state in before for _, after in outcomes[state]}
+        self._states[number] = before | late | {"sound"}
+
+    def put(self, number: int, state: State) -> None:
+        """Take in that an object was made to be so."""
+        self._states[number] = {state}
+
+    def is_sure(self, number: int) -> bool:
+        """Tell whether nothing is under way that could change the object."""
+        return number not in self._unsure
+
+    def certain(self, predicate: Callable[[State], bool]) -> set[int]:
+        """Return the contents of which `predicate` is true, whatever state they are in."""
+        return {n for n, states in enumerate(self._states) if all(map(predicate, states))}
