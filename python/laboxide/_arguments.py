@@ -11,20 +11,32 @@ if TYPE_CHECKING:
 CHUNK_SIZE_MAX = 1 << 30
 """Bytes: more in one piece is not a stream any more."""
 
+SHOWN = 200
+"""Characters of a value that an error names."""
+
+
+def shown(value: object) -> str:
+    """Return how an error names `value`: as Python spells it, but not all of something long."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = f"a large {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
 
 def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001 - what is checked
     """Return `value` if it is True or False; ``"no"`` would be true as well."""
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise TypeError(f"{name} must be True or False, not {shown(value)}")
     return value
 
 
 def check_chunk_size(name: str, value: int) -> int:
     """Return `value` if it is an integer from 1 to `CHUNK_SIZE_MAX`."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
+        raise TypeError(f"{name} must be an integer, not {shown(value)}")
     if not 1 <= value <= CHUNK_SIZE_MAX:
-        raise ValueError(f"{name} must be from 1 to {CHUNK_SIZE_MAX}, not {value!r}")
+        raise ValueError(f"{name} must be from 1 to {CHUNK_SIZE_MAX}, not {shown(value)}")
     return value
 
 
@@ -32,5 +44,5 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`."""
     if value not in choices:
         known = ", ".join(map(repr, choices))
-        raise ValueError(f"{name} must be one of {known}, not {value!r}")
+        raise ValueError(f"{name} must be one of {known}, not {shown(value)}")
     return value

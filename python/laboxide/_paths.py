@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 
+from laboxide._arguments import shown
+
 
 def text_path(path: str | os.PathLike[str]) -> str:
     """Return a path as text, as the file system encodes it."""
     text = os.fspath(path)
     if not isinstance(text, str):
-        raise TypeError(f"a path must be a str or os.PathLike of str, not {path!r}")
+        raise TypeError(f"a path must be a str or os.PathLike of str, not {shown(path)}")
     if not text or "\0" in text:
-        raise ValueError(f"a path must not be empty or have a NUL character: {text!r}")
+        raise ValueError(f"a path must not be empty or have a NUL character: {shown(text)}")
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from laboxide import _bridge
+from laboxide._arguments import shown
 from laboxide._native import ALGORITHMS, BLOCK, Hasher, Store, Writer
 from laboxide._native import hash_file as _hash_file
 from laboxide._paths import text_path
@@ -238,13 +239,13 @@ def algorithm_names(algorithm: str, algorithms: Sequence[str] | None = None) -> 
     """Return the names of the algorithms, all of which are known."""
     names = [algorithm] if algorithms is None else list(algorithms)
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"algorithms must be named, each once, not {algorithms!r}")
+        raise ValueError(f"algorithms must be named, each once, not {shown(algorithms)}")
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"a hash algorithm is named by a string, not {name!r}")
+            raise TypeError(f"a hash algorithm is named by a string, not {shown(name)}")
         if name not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
-            raise ValueError(f"unknown hash algorithm {name!r}: known are {known}")
+            raise ValueError(f"unknown hash algorithm {shown(name)}: known are {known}")
     return names
 
 

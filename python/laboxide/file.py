@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laboxide import _bridge
-from laboxide._arguments import check_choice, check_chunk_size, check_flag
+from laboxide._arguments import check_choice, check_chunk_size, check_flag, shown
 from laboxide._listing import PointerListing
 from laboxide._native import Reader, Store, Writer, pause_due
 from laboxide._paths import check_directory, text_path
@@ -85,7 +85,7 @@ class FileStorage(Storage[FilePointer]):
         verify_writes: bool = False,
     ) -> None:
         if router is not None and not callable(router):
-            raise TypeError(f"router must be a function or None, not {router!r}")
+            raise TypeError(f"router must be a function or None, not {shown(router)}")
         self.path = Path(os.path.abspath(text_path(path)))
         self.router = router
         self.chunk_size = check_chunk_size("chunk_size", chunk_size)

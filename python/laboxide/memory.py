@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from laboxide import _bridge
-from laboxide._arguments import check_chunk_size, check_flag
+from laboxide._arguments import check_chunk_size, check_flag, shown
 from laboxide._native import Hasher, check_hash
 from laboxide.contract import Storage
 from laboxide.errors import DigestMismatchError, NoStorageData
@@ -120,10 +120,10 @@ class MemoryStorage(Storage[MemoryPointer]):
 
     def _contents_of(self, config: MemoryPointer) -> bytes:
         if not isinstance(cast("object", config), Mapping):
-            raise TypeError(f"a memory pointer is a mapping, not {config!r}")
+            raise TypeError(f"a memory pointer is a mapping, not {shown(config)}")
         algorithm, content_hash = config.get("algorithm"), config.get("hash")
         if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
-            raise TypeError(f"a memory pointer has an algorithm and a hash, unlike {config!r}")
+            raise TypeError(f"a memory pointer has an algorithm and a hash, unlike {shown(config)}")
         check_hash(algorithm, content_hash)
         try:
             return self._contents[algorithm, content_hash]

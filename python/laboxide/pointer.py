@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, cast
 
+from laboxide._arguments import shown
 from laboxide._native import check_hash, check_key
 
 if TYPE_CHECKING:
@@ -37,19 +38,19 @@ def parse_pointer(config: object) -> FilePointer:
         ValueError: One of its values is missing, or is not what a pointer can have.
     """
     if not isinstance(config, Mapping):
-        raise TypeError(f"a file pointer is a mapping, not {config!r}")
+        raise TypeError(f"a file pointer is a mapping, not {shown(config)}")
     for name, kind in _FIELDS.items():
         if name not in config:
-            raise ValueError(f"the file pointer {config!r} has no {name!r}")
+            raise ValueError(f"the file pointer {shown(config)} has no {name!r}")
         if type(config[name]) is not kind:
             raise TypeError(
-                f"{name!r} of a file pointer is of type {kind.__name__}, not {config[name]!r}"
+                f"{name!r} of a file pointer is of type {kind.__name__}, not {shown(config[name])}"
             )
     check_key(config["key"])
     check_hash(config["algorithm"], config["hash"])
     check_size(config["size"])
     if "\0" in config["root"]:
-        raise ValueError(f"'root' of a file pointer is a path, not {config['root']!r}")
+        raise ValueError(f"'root' of a file pointer is a path, not {shown(config['root'])}")
     return cast("FilePointer", config)
 
 
@@ -66,10 +67,10 @@ def check_digest(digest: Digest) -> None:
     """
     for name in ("content_hash_algorithm", "content_hash", "content_size"):
         if name not in digest:
-            raise ValueError(f"the digest {digest!r} has no {name!r}")
+            raise ValueError(f"the digest {shown(digest)} has no {name!r}")
     algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
     if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
-        raise TypeError(f"a digest names its algorithm and hash by strings, not {digest!r}")
+        raise TypeError(f"a digest names its algorithm and hash by strings, not {shown(digest)}")
     check_hash(algorithm, content_hash)
     check_size(digest["content_size"])
 
@@ -77,9 +78,9 @@ def check_digest(digest: Digest) -> None:
 def check_size(size: object) -> None:
     """Refuse what is not a number of bytes that a file can have."""
     if not isinstance(size, int) or isinstance(size, bool):
-        raise TypeError(f"a size is an integer, not {size!r}")
+        raise TypeError(f"a size is an integer, not {shown(size)}")
     if not 0 <= size < 1 << 63:
-        raise ValueError(f"a size is a number of bytes from 0 on, not {size!r}")
+        raise ValueError(f"a size is a number of bytes from 0 on, not {shown(size)}")
 
 
 def foreign_root(pointer: FilePointer, own_root: str) -> str | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
+from laboxide._arguments import shown
 from laboxide._native import check_key
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:
     answer: object = router(digest, tags, temp=False)
     key = answer.get("key") if isinstance(answer, Mapping) else None
     if not isinstance(key, str):
-        raise TypeError(f"a file router returns {{'key': path below the root}}, not {answer!r}")
+        found = shown(answer)
+        raise TypeError(f"a file router returns {{'key': path below the root}}, not {found}")
     check_key(key)
     return key

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from laboxide._arguments import shown
 from laboxide.pointer import FilePointer
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def file_name_router(digest: Digest, _tags: TagMap, /, *, temp: bool = False) ->
     """Name an object as Labox does: its hash, and an extension for its content type."""
     content_type = digest.get("content_type")
     if not isinstance(content_type, str):
-        raise TypeError(f"a digest names its content type by a string, not {content_type!r}")
+        raise TypeError(f"a digest names its content type by a string, not {shown(content_type)}")
     extension = mimetypes.guess_extension(content_type) or ""
     return {"key": f"{digest['content_hash']}{extension}"}
 
@@ -47,10 +48,10 @@ def path_of(location: str) -> str:
         ValueError: It is neither a path nor a file URI as Labox spells them.
     """
     if not isinstance(location, str):
-        raise TypeError(f"a location is a path or file URI, not {location!r}")
+        raise TypeError(f"a location is a path or file URI, not {shown(location)}")
     path = _path_of_uri(location) if location.startswith(_URI) else location
     if "\0" in path:
-        raise ValueError(f"a location has no NUL character: {location!r}")
+        raise ValueError(f"a location has no NUL character: {shown(location)}")
     # Not normalised: ".." may follow a link.
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
 
@@ -60,7 +61,7 @@ def _path_of_uri(uri: str) -> str:
     raw = unquote_to_bytes(quoted)
     # One spelling for each path: no host, no query, no slash in disguise.
     if not quoted.startswith("/") or quote_from_bytes(raw) != quoted:
-        raise ValueError(f"{uri!r} is not a file URI of a path, as Path.as_uri() spells it")
+        raise ValueError(f"{shown(uri)} is not a file URI of a path, as Path.as_uri() spells it")
     return os.fsdecode(raw)
 
 
@@ -79,6 +80,6 @@ def pointer_of(location: str, algorithm: str) -> FilePointer:
     content_hash = name.partition(".")[0]
     if not _HASH.fullmatch(content_hash):
         raise ValueError(
-            f"{location!r} is not the location of an object: its name does not begin with a hash"
+            f"{shown(location)} is not the location of an object: its name begins with no hash"
         )
     return FilePointer(root=root, key=name, algorithm=algorithm, hash=content_hash, size=0)

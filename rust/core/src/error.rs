@@ -63,6 +63,11 @@ pub enum Error {
 /// The result of anything in the engine.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// How an error names a text that may come from anywhere: quoted, and not all of something long.
+pub(crate) fn shown(text: &str) -> String {
+    format!("{:?}", text.chars().take(200).collect::<String>())
+}
+
 /// Adds to a system error what was being done and to which path.
 pub trait Context<T> {
     /// Names the operation (a verb) and its path.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// A content hash algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,8 +46,8 @@ impl Algorithm {
         if hash.len() == digits && hexadecimal {
             return Ok(());
         }
-        let shown: String = hash.chars().take(80).collect();
-        Err(Error::Invalid(format!("a {self} hash is {digits} lower-case hexadecimal digits, not {shown:?}")))
+        let shown = shown(hash);
+        Err(Error::Invalid(format!("a {self} hash is {digits} lower-case hexadecimal digits, not {shown}")))
     }
 }
 
@@ -63,7 +63,7 @@ impl FromStr for Algorithm {
     fn from_str(name: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            Error::Invalid(format!("unknown hash algorithm {name:?}: known are {known}"))
+            Error::Invalid(format!("unknown hash algorithm {}: known are {known}", shown(name)))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Where an object lies below the root.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// The directory below a root in which temporary files are named, where they need names.
 pub(crate) const STAGING: &str = ".laboxide-staging";
@@ -15,8 +15,8 @@ impl Key {
         match text.split('/').find_map(fault).or_else(|| reserved(text)) {
             None => Ok(Self(text.to_owned())),
             Some(fault) => {
-                let shown: String = text.chars().take(200).collect();
-                Err(Error::Invalid(format!("the key {shown:?} is not a path below the root: {fault}")))
+                let shown = shown(text);
+                Err(Error::Invalid(format!("the key {shown} is not a path below the root: {fault}")))
             }
         }
     }
