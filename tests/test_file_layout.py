@@ -162,6 +162,7 @@ HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
     "reserved": ({"key": ".laboxide-staging/x"}, ValueError, ".laboxide-staging/x"),
     "reserved itself": ({"key": ".laboxide-staging"}, ValueError, ".laboxide-staging"),
     "too long": ({"key": "x" * 256}, ValueError, "x" * 200),
+    "too long as a whole": ({"key": "x/" * 512 + "x"}, ValueError, "x/" * 100),
     "surrogate": ({"key": "\udc80"}, ValueError, "\\udc80"),
     "None": (None, TypeError, "None"),
     "text": ("a/key", TypeError, "'a/key'"),

@@ -19,7 +19,7 @@ class FileKey(TypedDict):
     """A router's answer."""
 
     key: str
-    """A path below the root, its components joined by "/"."""
+    """A path below the root of 1024 bytes at the most, its components joined by "/"."""
 
 
 class FileRouter(Protocol):

@@ -5,6 +5,10 @@ use crate::error::{Error, Result, shown};
 /// The directory below a root in which temporary files are named, where they need names.
 pub(crate) const STAGING: &str = ".laboxide-staging";
 
+/// Bytes of a key. With a root before it, it has to be a path that every system takes; one that is
+/// too long would be noticed when some of its directories are made already.
+const LENGTH_MAX: usize = 1024;
+
 /// A path below the root: components joined by "/", none of which leads elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(String);
@@ -12,7 +16,7 @@ pub struct Key(String);
 impl Key {
     /// Accepts only what stays below the root on every platform.
     pub fn parse(text: &str) -> Result<Self> {
-        match text.split('/').find_map(fault).or_else(|| reserved(text)) {
+        match too_long(text).or_else(|| text.split('/').find_map(fault)).or_else(|| reserved(text)) {
             None => Ok(Self(text.to_owned())),
             Some(fault) => {
                 let shown = shown(text);
@@ -49,6 +53,10 @@ fn fault(component: &str) -> Option<&'static str> {
     }
 }
 
+fn too_long(text: &str) -> Option<&'static str> {
+    (text.len() > LENGTH_MAX).then_some("it is longer than 1024 bytes")
+}
+
 fn reserved(text: &str) -> Option<&'static str> {
     let first = text.split('/').next().unwrap_or_default();
     // Also on file systems that do not tell cases apart.
@@ -82,6 +90,8 @@ mod tests {
             assert!(Key::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Key::parse(&"a".repeat(256)).is_err());
+        assert!(Key::parse(&"a/".repeat(512)[..1023]).is_ok());
+        assert!(Key::parse(&"a/".repeat(513)[..1025]).is_err());
     }
 
     #[test]
