@@ -12,6 +12,16 @@ use crate::mutant;
 /// Slices in one call, of which Linux takes no more.
 const SLICES_MAX: usize = 1024;
 
+/// Opens a file for reading. What was a file a moment ago may be a FIFO by now, whose writer nobody
+/// must wait for.
+pub(crate) fn open_at_once(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    options.open(path)
+}
+
 /// Writes all parts, one after the other from `offset`: a short write goes on where the system
 /// stopped. Returns where they end. One call for all of them: with one for each 64 KiB a stream is a
 /// fifth slower.

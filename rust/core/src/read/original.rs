@@ -1,8 +1,8 @@
 //! A file of the user's own, which may change while it is read.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::mem::MaybeUninit;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 #[cfg(target_os = "linux")]
@@ -26,13 +26,12 @@ impl Original {
     /// Opens a file, through links as well; anything but a regular file is refused before it could
     /// block.
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        let kind = path.metadata().context("open", &path)?;
-        if !kind.is_file() {
-            return Err(Error::Invalid(format!("{} is not a regular file", path.display())));
-        }
-        let file = File::open(&path).context("open", &path)?;
-        let size = file.metadata().context("stat", &path)?.len();
-        Ok(Self { file: Arc::new(file), path, size })
+        // A device may do something when it is opened, so the name is looked at first.
+        require_regular(&path, &path.metadata().context("open", &path)?)?;
+        let file = io::open_at_once(&path).context("open", &path)?;
+        let metadata = file.metadata().context("stat", &path)?;
+        require_regular(&path, &metadata)?;
+        Ok(Self { file: Arc::new(file), path, size: metadata.len() })
     }
 
     /// When it was last changed, if that was so long ago, on a file system of this machine, that any
@@ -72,4 +71,11 @@ impl Original {
         let mut beyond = [MaybeUninit::uninit()];
         Ok(size == self.size && io::read_at(&self.file, &self.path, &mut beyond, size)? == 0)
     }
+}
+
+fn require_regular(path: &Path, metadata: &Metadata) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("{} is not a regular file", path.display())))
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::directory::{Directory, aside, not_a_file};
 use crate::error::{Context as _, Error, Result};
+use crate::io::open_at_once;
 use crate::write::StagedFile;
 
 pub(crate) struct PathDirectory {
@@ -56,7 +57,7 @@ impl Directory for PathDirectory {
         if !kind.is_file() {
             return Err(not_a_file(path, kind));
         }
-        let file = File::open(&path).context("open", &path)?;
+        let file = open_at_once(&path).context("open", &path)?;
         let kind = file.metadata().context("stat", &path)?.file_type();
         if kind.is_file() { Ok(file) } else { Err(not_a_file(path, kind)) }
     }

@@ -13,6 +13,7 @@ use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::start_write_out;
 use crate::io;
+use crate::io::open_at_once;
 use crate::mutant;
 
 const SUFFIX: &str = ".laboxide-tmp";
@@ -232,7 +233,7 @@ pub(crate) fn sweep(directory: &Path) -> Result<usize> {
 /// The writer's lock goes with its process, whatever ended that.
 fn lock_if_abandoned(path: &Path) -> Option<File> {
     let ignored = mutant::is_on("sweep-ignores-writers");
-    File::open(path).ok().filter(|file| FileExt::try_lock(file).is_ok() || ignored)
+    open_at_once(path).ok().filter(|file| FileExt::try_lock(file).is_ok() || ignored)
 }
 
 fn create(path: &Path, mode: u32) -> std::io::Result<File> {
