@@ -1,0 +1,209 @@
+"""FileStorage: the contract of a storage, kept by files."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from laboxide import _bridge
+from laboxide._arguments import check_choice, check_chunk_size, check_flag, shown
+from laboxide._native import Reader, Writer, pause_due
+from laboxide._paths import check_directory, text_path
+from laboxide._reading import ObjectStream
+from laboxide.contract import Storage
+from laboxide.digest import algorithm_names, claim, feed_all
+from laboxide.errors import CorruptDataError, NoStorageData
+from laboxide.file._objects import FileObjects
+from laboxide.file._publishing import key_of, publication, publish, report
+from laboxide.file._root import full, pointer_below, require_router
+from laboxide.file._transfer import FileTransfer
+from laboxide.pointer import FilePointer, parse_pointer
+from laboxide.router import FileRouter, content_router
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable
+
+    from laboxide._native import Store
+    from laboxide.contract import Digest, GetStreamDigest, TagMap
+    from laboxide.file._root import Expected
+
+_LARGE = 16 << 20
+
+
+class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
+    """Stores content in files named by its hash.
+
+    An object is visible under its name whole or not at all. Its bytes are hashed and written by
+    native threads; the event loop is never kept waiting for the file system.
+
+    Tags are handed to the router and kept nowhere.
+
+    Args:
+        path: The root. A relative path is resolved once, here.
+        router: Decides where below the root an object goes; `content_router` by default. With None
+            the storage is read-only.
+        mkdir: Whether to make the root, and what leads to it, if it is missing.
+        chunk_size: Bytes in the chunks that `read_data_stream` yields; 1 MiB by default.
+        durable: Whether a write returns only when object and directory are on the device. Otherwise
+            they survive the process but not the machine.
+        verify_reads: ``"hash"`` compares all that is read with its hash; ``"size"`` compares the
+            size alone.
+        verify_writes: Whether data is hashed to check the digest that comes with it, and an object
+            that is there already to check that it is what is written. Sizes are always checked.
+
+    Raises:
+        FileNotFoundError: There is no directory at `path`, and `mkdir` is False.
+        NotADirectoryError: `path` is something else.
+        PermissionError: The directory cannot be entered.
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is none of the values it can have.
+    """
+
+    name = "laboxide.file@v1"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        router: FileRouter | None = content_router,
+        mkdir: bool = False,
+        chunk_size: int = 1 << 20,
+        durable: bool = False,
+        verify_reads: str = "hash",
+        verify_writes: bool = False,
+    ) -> None:
+        if router is not None and not callable(router):
+            raise TypeError(f"router must be a function or None, not {shown(router)}")
+        self.path = Path(os.path.abspath(text_path(path)))
+        self.router = router
+        self.chunk_size = check_chunk_size("chunk_size", chunk_size)
+        self.durable = check_flag("durable", durable)
+        self.verify_reads = check_choice("verify_reads", verify_reads, ("hash", "size"))
+        self.verify_writes = check_flag("verify_writes", verify_writes)
+        if check_flag("mkdir", mkdir):
+            with suppress(FileExistsError):  # what is there is looked at below
+                self.path.mkdir(parents=True, exist_ok=True)
+        check_directory(str(self.path))
+
+    async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> FilePointer:
+        """Write `data` and return a pointer to it. Data that is there already is not written again.
+
+        Raises:
+            BufferError: The data is not contiguous.
+            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
+                not of its hash.
+            FileExistsError: The router's key does not contain the hash and has other content.
+            NotImplementedError: The storage is read-only.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `data` is not bytes-like, or the router does not return a key.
+            ValueError: The digest or the router's key is not valid.
+        """
+        key = key_of(self, digest, tags)
+        expected, heal = publication(self, key, digest)
+        store = self._store()
+        report(self, await _bridge.run(store.write_blob, key, data, expected, heal), key)
+        return pointer_below(self, key, digest)
+
+    async def write_data_stream(
+        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+    ) -> FilePointer:
+        """Write a stream and return a pointer to it.
+
+        A pair made by `digest_stream` is hashed while it is written. Any other stream is only
+        written, unless `verify_writes` is set, and named by what `get_digest` returns at its end.
+
+        Raises:
+            DigestMismatchError: The stream was not of the size in its digest or, with
+                `verify_writes`, not of its hash.
+            FileExistsError: The router's key does not contain the hash and has other content.
+            NotImplementedError: The storage is read-only.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: A chunk is not bytes-like, or the router does not return a key.
+            ValueError: The digest or the router's key is not valid.
+        """
+        require_router(self)
+        store = self._store()
+        if (claimed := claim(data_stream, get_digest)) is not None:
+            writer = await claimed.write_into(store)
+        else:
+            writer = Writer(self._algorithms_of(get_digest), store)
+        try:
+            if claimed is None:
+                await feed_all(writer, data_stream)
+                await _bridge.run(writer.finish)
+            digest = get_digest()
+            return await publish(self, writer.take_staged(), digest, tags)
+        finally:
+            writer.abort()
+
+    async def read_data(self, config: FilePointer, /) -> bytes:
+        """Return the data of an object, verified.
+
+        Raises:
+            CorruptDataError: The object is not what the pointer promises.
+            NoStorageData: There is no object, neither below this root nor below the pointer's.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `config` is not a pointer.
+            ValueError: `config` is not a valid pointer.
+        """
+        data: bytes | None = self._store().read_cached(config, self.verify_reads == "hash")
+        if data is not None:
+            if pause_due():
+                await _bridge.current_hub().checkpoint()
+            return data
+        pointer = parse_pointer(config)
+        expected = self._expected(pointer)
+        try:
+            return await _read_whole(self._store(), pointer["key"], expected)
+        except NoStorageData:
+            if (foreign := self._foreign_store(pointer)) is None:
+                raise
+            return await _read_whole(foreign, pointer["key"], full(pointer))
+
+    def read_data_stream(self, config: FilePointer, /) -> AsyncGenerator[bytes]:
+        """Return a stream of the data of an object, in chunks of `chunk_size`.
+
+        With ``verify_reads="hash"`` the last chunk is yielded only after all of the content has
+        matched its hash.
+
+        Raises:
+            CorruptDataError: The object is not what the pointer promises (while reading).
+            NoStorageData: There is no object (while reading).
+            OSError: The file system refuses (while reading).
+            TypeError: `config` is not a pointer.
+            ValueError: `config` is not a valid pointer.
+        """
+        pointer = parse_pointer(config)
+        key, expected = pointer["key"], self._expected(pointer)
+
+        async def elsewhere() -> Reader | None:
+            # Content from outside this root is served only after all of it was verified.
+            if (foreign := self._foreign_store(pointer)) is None:
+                return None
+            verified = await _bridge.run(foreign.verify, key, full(pointer))
+            return Reader.of(verified, full(pointer), self.chunk_size)
+
+        return ObjectStream(
+            lambda: Reader(self._store(), key, expected, self.chunk_size), elsewhere
+        )
+
+    def _algorithms_of(self, get_digest: GetStreamDigest) -> list[str]:
+        if not self.verify_writes:
+            return []
+        return algorithm_names(get_digest(allow_incomplete=True)["content_hash_algorithm"])
+
+    def _expected(self, pointer: FilePointer) -> Expected:
+        return full(pointer) if self.verify_reads == "hash" else (pointer["size"], None)
+
+
+async def _read_whole(store: Store, key: str, expected: Expected) -> bytes:
+    size, _ = expected
+    if size >= _LARGE:
+        # Memory for all of it is taken before the object is opened, and a pointer may say anything.
+        path, actual, _ = await _bridge.run(store.status, key)
+        if actual != size:
+            raise CorruptDataError(f"{size} bytes", f"{actual} bytes", path)
+    data: bytes = await _bridge.run(store.read_blob, key, expected)
+    return data
