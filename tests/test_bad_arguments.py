@@ -37,6 +37,12 @@ BAD_ARGUMENTS: list[tuple[str, Any, tuple[type[Exception], ...]]] = [
         for name in ("mkdir", "durable", "verify_writes")
         for value in ("no", None, 2)
     ),
+    *(("max_object_size", value, (ValueError,)) for value in (-1, 1 << 63, -(1 << 70))),
+    *(
+        ("max_object_size", value, (TypeError,))
+        for value in (True, 1.5, float("nan"), float("inf"), "1024", b"1")
+    ),
+    *(("allowed_roots", value, (TypeError,)) for value in (3, True, "/one", b"/one", Path("/one"))),
 ]
 
 

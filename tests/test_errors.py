@@ -15,6 +15,8 @@ from laboxide import (
     LaboxideError,
     MemoryStorage,
     NoStorageData,
+    ObjectTooLargeError,
+    RootNotAllowedError,
     digest_data,
 )
 
@@ -30,6 +32,9 @@ EXCEPTIONS: dict[str, LaboxideError] = {
     "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/store/key"),
     "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
     "DigestMismatchError": DigestMismatchError("3 bytes", "2 bytes"),
+    "ObjectTooLargeError": ObjectTooLargeError(2, 3, "/tmp/file"),
+    "ObjectTooLargeError without a path": ObjectTooLargeError(2, 3),
+    "RootNotAllowedError": RootNotAllowedError(errno.EACCES, "Not allowed", "/other/key"),
 }
 WAYS: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda error: pickle.loads(pickle.dumps(error)),
@@ -42,7 +47,7 @@ every_way = pytest.mark.parametrize("way", WAYS)
 
 
 def parts_of(error: BaseException) -> dict[str, Any]:
-    names = ("errno", "strerror", "filename", "expected", "actual", "path")
+    names = ("errno", "strerror", "filename", "expected", "actual", "limit", "size", "path")
     return {name: getattr(error, name) for name in names if hasattr(error, name)}
 
 
@@ -53,6 +58,8 @@ def parts_of(error: BaseException) -> dict[str, Any]:
         (NoStorageData, (LaboxideError, FileNotFoundError)),
         (CorruptDataError, (LaboxideError,)),
         (DigestMismatchError, (CorruptDataError, ValueError)),
+        (ObjectTooLargeError, (LaboxideError, ValueError)),
+        (RootNotAllowedError, (LaboxideError, PermissionError)),
     ],
 )
 def test_the_exceptions_form_a_tree(kind: type[Exception], bases: tuple[type, ...]) -> None:
@@ -128,6 +135,14 @@ def test_corrupt_data_has_no_path_unless_told() -> None:
         (
             DigestMismatchError("3 bytes", "2 bytes"),
             "the data does not match its digest: expected 3 bytes, found 2 bytes",
+        ),
+        (
+            ObjectTooLargeError(2, 3, "/tmp/file"),
+            "/tmp/file is too large: 2 bytes are allowed, it has 3 or more",
+        ),
+        (
+            ObjectTooLargeError(2, 3),
+            "the data is too large: 2 bytes are allowed, it has 3 or more",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

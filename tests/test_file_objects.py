@@ -222,6 +222,9 @@ VARIANTS: list[dict[str, Any]] = [
     {"durable": True},
     {"verify_reads": "size"},
     {"verify_writes": True},
+    {"max_object_size": 5},
+    {"allowed_roots": ()},
+    {"allowed_roots": (Path("/a"), Path("/b"))},
 ]
 
 

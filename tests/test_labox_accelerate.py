@@ -238,9 +238,9 @@ async def test_laboxides_storages_are_given_what_they_can_hash(
     taken = []
     original = DigestedStream.write_into
 
-    async def write_into(self: DigestedStream, store: Any) -> Any:
+    async def write_into(self: DigestedStream, store: Any, limit: int | None) -> Any:
         taken.append(store)
-        return await original(self, store)
+        return await original(self, store, limit)
 
     async def anext_of(_self: DigestedStream) -> bytes:
         raise AssertionError("the stream was iterated over")

@@ -12,7 +12,14 @@ from laboxide.digest import (
     digest_stream,
     hash_file,
 )
-from laboxide.errors import CorruptDataError, DigestMismatchError, LaboxideError, NoStorageData
+from laboxide.errors import (
+    CorruptDataError,
+    DigestMismatchError,
+    LaboxideError,
+    NoStorageData,
+    ObjectTooLargeError,
+    RootNotAllowedError,
+)
 from laboxide.file import FileStat, FileStorage
 from laboxide.memory import MemoryPointer, MemoryStorage
 from laboxide.pointer import FilePointer
@@ -35,6 +42,8 @@ __all__ = (
     "MemoryPointer",
     "MemoryStorage",
     "NoStorageData",
+    "ObjectTooLargeError",
+    "RootNotAllowedError",
     "Storage",
     "StreamDigest",
     "TagMap",

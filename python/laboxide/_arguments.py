@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 CHUNK_SIZE_MAX = 1 << 30
 """Bytes: more in one piece is not a stream any more."""
 
+FILE_SIZE_MAX = (1 << 63) - 1
+"""Bytes: no system has larger files."""
+
 SHOWN = 200
 """Characters of a value that an error names."""
 
@@ -33,10 +36,15 @@ def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001 - what is checke
 
 def check_chunk_size(name: str, value: int) -> int:
     """Return `value` if it is an integer from 1 to `CHUNK_SIZE_MAX`."""
+    return check_integer(name, value, 1, CHUNK_SIZE_MAX)
+
+
+def check_integer(name: str, value: int, least: int, most: int) -> int:
+    """Return `value` if it is an integer from `least` to `most`."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, not {shown(value)}")
-    if not 1 <= value <= CHUNK_SIZE_MAX:
-        raise ValueError(f"{name} must be from 1 to {CHUNK_SIZE_MAX}, not {shown(value)}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, not {shown(value)}")
     return value
 
 
@@ -46,3 +54,8 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
         known = ", ".join(map(repr, choices))
         raise ValueError(f"{name} must be one of {known}, not {shown(value)}")
     return value
+
+
+def check_limit(name: str, value: int | None) -> int | None:
+    """Return `value` if it is a number of bytes that a file can have, or None for no limit."""
+    return None if value is None else check_integer(name, value, 0, FILE_SIZE_MAX)

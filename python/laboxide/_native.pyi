@@ -111,6 +111,7 @@ class Store:
         path: _Path,
         link: str,
         names: list[str],
+        limit: int | None,
         /,
     ) -> None: ...
     def export_file(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
+from pathlib import Path
 
 from laboxide._arguments import shown
 
@@ -16,6 +18,18 @@ def text_path(path: str | os.PathLike[str]) -> str:
     if not text or "\0" in text:
         raise ValueError(f"a path must not be empty or have a NUL character: {shown(text)}")
     return text
+
+
+def check_roots(
+    name: str, roots: Iterable[str | os.PathLike[str]] | None
+) -> tuple[Path, ...] | None:
+    """Return the directories as absolute paths, each once and in order; None stays None."""
+    if roots is None:
+        return None
+    # A single path would be taken for a sequence of its characters.
+    if not isinstance(roots, Iterable) or isinstance(roots, (str, bytes, os.PathLike)):
+        raise TypeError(f"{name} must be a sequence of directories or None, not {roots!r}")
+    return tuple(sorted({Path(os.path.abspath(text_path(root))) for root in roots}))
 
 
 def check_directory(root: str) -> None:

@@ -9,6 +9,7 @@ from laboxide._arguments import shown
 from laboxide._native import ALGORITHMS, BLOCK, Hasher, Store, Writer
 from laboxide._native import hash_file as _hash_file
 from laboxide._paths import text_path
+from laboxide.errors import ObjectTooLargeError
 
 if TYPE_CHECKING:
     import os
@@ -186,13 +187,17 @@ class DigestedStream:
         """Tell whether `get_digest` is this stream's own and nothing was read yet."""
         return get_digest is self._digester and self._iterator is None
 
-    async def write_into(self, store: Store) -> Writer:
-        """Feed all of the source to a writer of `store`, past this stream's own iteration."""
+    async def write_into(self, store: Store, limit: int | None) -> Writer:
+        """Feed all of the source to a writer of `store`, past this stream's own iteration.
+
+        Raises:
+            ObjectTooLargeError: It has more bytes than `limit`.
+        """
         self._is_over = True
         self._iterator = aiter(self._source)
         writer = self._digester.write_to(store)
         try:
-            await feed_all(writer, self._iterator)
+            await feed_all(writer, self._iterator, limit)
             await self._digester.end()
         except BaseException:
             writer.abort()
@@ -208,14 +213,34 @@ def claim(stream: object, get_digest: GetStreamDigest) -> DigestedStream | None:
     return None
 
 
-async def feed_all(writer: Writer, source: AsyncIterable[Buffer]) -> None:
-    """Feed every chunk of `source` to `writer`, waiting only when its queue is full."""
+async def feed_all(writer: Writer, source: AsyncIterable[Buffer], limit: int | None) -> None:
+    """Feed every chunk of `source` to `writer`, waiting only when its queue is full.
+
+    Raises:
+        ObjectTooLargeError: It has more bytes than `limit`.
+    """
+    if limit is None:
+        await _feed_freely(writer, source)
+    else:
+        await _feed_up_to(limit, writer, source)
+
+
+async def _feed_freely(writer: Writer, source: AsyncIterable[Buffer]) -> None:
     native_feed = writer.feed
     async for chunk in source:
         if type(chunk) is not bytes:
             await feed(writer, chunk)
         elif flow := native_feed(chunk):
             await _bridge.relax(writer, flow)
+
+
+async def _feed_up_to(limit: int, writer: Writer, source: AsyncIterable[Buffer]) -> None:
+    size = 0
+    async for chunk in source:
+        size += len(chunk) if type(chunk) is bytes else memoryview(chunk).nbytes
+        if size > limit:
+            raise ObjectTooLargeError(limit, size)
+        await feed(writer, chunk)
 
 
 async def feed(writer: Writer, chunk: Buffer) -> None:

@@ -6,7 +6,14 @@ System errors are plain ``OSError`` subclasses with ``errno`` and ``filename``; 
 
 from __future__ import annotations
 
-__all__ = ("CorruptDataError", "DigestMismatchError", "LaboxideError", "NoStorageData")
+__all__ = (
+    "CorruptDataError",
+    "DigestMismatchError",
+    "LaboxideError",
+    "NoStorageData",
+    "ObjectTooLargeError",
+    "RootNotAllowedError",
+)
 
 
 class LaboxideError(Exception):
@@ -17,6 +24,14 @@ class NoStorageData(LaboxideError, FileNotFoundError):  # noqa: N818 - the name 
     """There is no object where the config says.
 
     It is a ``FileNotFoundError``, too: ``filename`` is where the object was looked for.
+    """
+
+
+class RootNotAllowedError(LaboxideError, PermissionError):
+    """A pointer leads to a root that the storage may not read.
+
+    It is no `NoStorageData`: the data may well be there, and its record is not to be given up.
+    Nothing was looked at there. ``filename`` is where the pointer leads.
     """
 
 
@@ -48,3 +63,23 @@ class DigestMismatchError(CorruptDataError, ValueError):
 
     def __str__(self) -> str:
         return f"the data does not match its digest: expected {self.expected}, found {self.actual}"
+
+
+class ObjectTooLargeError(LaboxideError, ValueError):
+    """An object is larger than the storage takes. Nothing of it is stored.
+
+    Attributes:
+        limit: The bytes that an object may have.
+        size: The bytes that it has; of a stream, those that had come when it was stopped.
+        path: The file that was to be imported, or None where the data has no path.
+    """
+
+    def __init__(self, limit: int, size: int, path: str | None = None) -> None:
+        super().__init__(limit, size, path)
+        self.limit = limit
+        self.size = size
+        self.path = path
+
+    def __str__(self) -> str:
+        what = "the data" if self.path is None else self.path
+        return f"{what} is too large: {self.limit} bytes are allowed, it has {self.size} or more"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from laboxide._arguments import shown
 from laboxide._native import check_hash, check_key
+from laboxide.errors import RootNotAllowedError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from laboxide.contract import Digest
 
 __all__ = ("FilePointer",)
@@ -83,7 +88,23 @@ def check_size(size: object) -> None:
         raise ValueError(f"a size is a number of bytes from 0 on, not {shown(size)}")
 
 
-def foreign_root(pointer: FilePointer, own_root: str) -> str | None:
-    """Return the root that `pointer` names, if it is another than `own_root` and could be one."""
+def foreign_root(
+    pointer: FilePointer, own_root: Path, allowed: Collection[Path] | None
+) -> str | None:
+    """Return the root that `pointer` names, if it is another than `own_root` and could be one.
+
+    Raises:
+        RootNotAllowedError: It is none of `allowed`, where that is not None.
+    """
     root = pointer["root"]
-    return root if os.path.isabs(root) and os.path.normpath(root) != own_root else None
+    named = Path(os.path.normpath(root))
+    if not named.is_absolute() or named == own_root:
+        return None
+    if allowed is None:
+        return root
+    if named not in allowed:
+        raise RootNotAllowedError(
+            errno.EACCES, "Not one of the storage's allowed roots", str(named / pointer["key"])
+        )
+    # Not as the pointer spells it: from a link, ".." leads elsewhere than it seems to.
+    return str(named)

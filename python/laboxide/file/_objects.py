@@ -37,6 +37,7 @@ class FileObjects(FileRoot):
         Raises:
             CorruptDataError: Something that is not a file is in the object's place.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
@@ -52,6 +53,7 @@ class FileObjects(FileRoot):
             CorruptDataError: Something that is not a file is in the object's place.
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
@@ -113,6 +115,7 @@ class FileObjects(FileRoot):
             CorruptDataError: The object is not what the pointer promises.
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
-from laboxide.file._root import pointer_below, require_router
+from laboxide.file._root import check_fits, pointer_below, require_router
 from laboxide.pointer import check_digest
 from laboxide.router import route
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def key_of(root: FileRoot, digest: Digest, tags: TagMap) -> str:
-    """Return the key that the router of `root` gives, after checking digest and key."""
+    """Return the key that the router of `root` gives, after checking digest, size and key."""
     router = require_router(root)
     check_digest(digest)
+    check_fits(root, digest["content_size"])
     return route(router, digest, tags)
 
 

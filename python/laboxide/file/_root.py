@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from laboxide import _bridge
 from laboxide._native import Store
-from laboxide.errors import NoStorageData
+from laboxide.errors import NoStorageData, ObjectTooLargeError
 from laboxide.pointer import FilePointer, foreign_root
 
 if TYPE_CHECKING:
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 Expected = tuple[int, tuple[str, str] | None]
 """What an object must be: its size and, if it is to be checked, algorithm and hash."""
 
-_ARGUMENTS = ("router", "chunk_size", "durable", "verify_reads", "verify_writes")
+_ARGUMENTS = (
+    "router",
+    "chunk_size",
+    "durable",
+    "verify_reads",
+    "verify_writes",
+    "max_object_size",
+    "allowed_roots",
+)
 
 
 class FileRoot:
@@ -33,6 +41,8 @@ class FileRoot:
     durable: bool
     verify_reads: str
     verify_writes: bool
+    max_object_size: int | None
+    allowed_roots: tuple[Path, ...] | None
     _native: tuple[int, Store | None] = (-1, None)
 
     def _store(self) -> Store:
@@ -44,7 +54,7 @@ class FileRoot:
         return store
 
     def _foreign_store(self, pointer: FilePointer) -> Store | None:
-        root = foreign_root(pointer, str(self.path))
+        root = foreign_root(pointer, self.path, self.allowed_roots)
         return None if root is None else Store(root, portable=_bridge.PORTABLE)
 
     async def _find(self, pointer: FilePointer, operation: str, *args: object) -> Any:
@@ -85,6 +95,12 @@ def require_router(root: FileRoot) -> FileRouter:
     if root.router is None:
         raise NotImplementedError(f"{root!r} is read-only: it has no router")
     return root.router
+
+
+def check_fits(root: FileRoot, size: int) -> None:
+    """Refuse an object of more bytes than `root` takes."""
+    if root.max_object_size is not None and size > root.max_object_size:
+        raise ObjectTooLargeError(root.max_object_size, size)
 
 
 def pointer_below(root: FileRoot, key: str, digest: Digest) -> FilePointer:

@@ -8,22 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
-from laboxide._arguments import check_choice, check_chunk_size, check_flag, shown
+from laboxide._arguments import (
+    check_choice,
+    check_chunk_size,
+    check_flag,
+    check_limit,
+    shown,
+)
 from laboxide._native import Reader, Writer, pause_due
-from laboxide._paths import check_directory, text_path
+from laboxide._paths import check_directory, check_roots, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
 from laboxide.digest import algorithm_names, claim, feed_all
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._objects import FileObjects
 from laboxide.file._publishing import key_of, publication, publish, report
-from laboxide.file._root import full, pointer_below, require_router
+from laboxide.file._root import check_fits, full, pointer_below, require_router
 from laboxide.file._transfer import FileTransfer
 from laboxide.pointer import FilePointer, parse_pointer
 from laboxide.router import FileRouter, content_router
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from laboxide._native import Store
     from laboxide.contract import Digest, GetStreamDigest, TagMap
@@ -52,6 +58,10 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
             size alone.
         verify_writes: Whether data is hashed to check the digest that comes with it, and an object
             that is there already to check that it is what is written. Sizes are always checked.
+        max_object_size: Bytes that an object may have to be written; None for any number.
+        allowed_roots: The roots that a pointer may lead to besides this one, of storages that were
+            here before; with ``()`` it leads nowhere else. None allows every root: what is there
+            is served only after all of it has matched its hash.
 
     Raises:
         FileNotFoundError: There is no directory at `path`, and `mkdir` is False.
@@ -73,6 +83,8 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
         durable: bool = False,
         verify_reads: str = "hash",
         verify_writes: bool = False,
+        max_object_size: int | None = None,
+        allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
     ) -> None:
         if router is not None and not callable(router):
             raise TypeError(f"router must be a function or None, not {shown(router)}")
@@ -82,6 +94,8 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
         self.durable = check_flag("durable", durable)
         self.verify_reads = check_choice("verify_reads", verify_reads, ("hash", "size"))
         self.verify_writes = check_flag("verify_writes", verify_writes)
+        self.max_object_size = check_limit("max_object_size", max_object_size)
+        self.allowed_roots = check_roots("allowed_roots", allowed_roots)
         if check_flag("mkdir", mkdir):
             with suppress(FileExistsError):  # what is there is looked at below
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -96,6 +110,7 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
                 not of its hash.
             FileExistsError: The router's key does not contain the hash and has other content.
             NotImplementedError: The storage is read-only.
+            ObjectTooLargeError: It is larger than `max_object_size`.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: `data` is not bytes-like, or the router does not return a key.
             ValueError: The digest or the router's key is not valid.
@@ -119,6 +134,7 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
                 `verify_writes`, not of its hash.
             FileExistsError: The router's key does not contain the hash and has other content.
             NotImplementedError: The storage is read-only.
+            ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: A chunk is not bytes-like, or the router does not return a key.
             ValueError: The digest or the router's key is not valid.
@@ -126,12 +142,13 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
         require_router(self)
         store = self._store()
         if (claimed := claim(data_stream, get_digest)) is not None:
-            writer = await claimed.write_into(store)
+            writer = await claimed.write_into(store, self.max_object_size)
         else:
+            self._refuse_what_is_announced(get_digest)
             writer = Writer(self._algorithms_of(get_digest), store)
         try:
             if claimed is None:
-                await feed_all(writer, data_stream)
+                await feed_all(writer, data_stream, self.max_object_size)
                 await _bridge.run(writer.finish)
             digest = get_digest()
             return await publish(self, writer.take_staged(), digest, tags)
@@ -145,6 +162,7 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
             CorruptDataError: The object is not what the pointer promises.
             NoStorageData: There is no object, neither below this root nor below the pointer's.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
@@ -172,6 +190,7 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
             CorruptDataError: The object is not what the pointer promises (while reading).
             NoStorageData: There is no object (while reading).
             OSError: The file system refuses (while reading).
+            RootNotAllowedError: The pointer's root is not allowed (while reading).
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
@@ -188,6 +207,13 @@ class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
         return ObjectStream(
             lambda: Reader(self._store(), key, expected, self.chunk_size), elsewhere
         )
+
+    def _refuse_what_is_announced(self, get_digest: GetStreamDigest) -> None:
+        """Refuse a stream of which it is known beforehand that it is too large."""
+        if self.max_object_size is not None:
+            size: object = get_digest(allow_incomplete=True).get("content_size")
+            if isinstance(size, int):  # what else it is, is said at the end
+                check_fits(self, size)
 
     def _algorithms_of(self, get_digest: GetStreamDigest) -> list[str]:
         if not self.verify_writes:

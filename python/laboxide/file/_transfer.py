@@ -10,7 +10,7 @@ from laboxide._paths import text_path
 from laboxide.digest import algorithm_names
 from laboxide.errors import DigestMismatchError
 from laboxide.file._publishing import publish
-from laboxide.file._root import FileRoot, full, require_router
+from laboxide.file._root import FileRoot, check_fits, full, require_router
 from laboxide.pointer import check_digest, parse_pointer
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class FileTransfer(FileRoot):
             DigestMismatchError: The file is not what `digest` describes; nothing is stored.
             FileExistsError: The router's key does not contain the hash and has other content.
             NotImplementedError: The storage is read-only.
+            ObjectTooLargeError: The file is larger than `max_object_size`.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: The router does not return a key.
             ValueError: An argument is none of the values it can have, the path is not that of a
@@ -65,9 +66,11 @@ class FileTransfer(FileRoot):
         check_choice("link", link, _LINKS)
         if digest is not None:
             check_digest(digest)
+            check_fits(self, digest["content_size"])
             algorithm = digest["content_hash_algorithm"]
         source, names = text_path(path), algorithm_names(algorithm)
-        staged = await _bridge.run(self._store().import_file, source, link, names)
+        limit = self.max_object_size
+        staged = await _bridge.run(self._store().import_file, source, link, names, limit)
         if digest is not None:
             _check_staged(staged, digest)
         size, [(_, content_hash)] = staged.digest
@@ -102,6 +105,7 @@ class FileTransfer(FileRoot):
             FileExistsError: There is something at `path`, and `overwrite` is False.
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer, or `link` none of its values.
         """

@@ -44,19 +44,30 @@ impl FromStr for Link {
     }
 }
 
-/// Stages the file at `path`, hashing it in the same pass.
+/// What is imported, and how.
+pub struct Import {
+    /// The file.
+    pub path: PathBuf,
+    /// How its bytes become the object's.
+    pub link: Link,
+    /// What it is hashed with.
+    pub algorithms: Vec<Algorithm>,
+    /// The bytes that it may have.
+    pub limit: Option<u64>,
+}
+
+/// Stages a file, hashing it in the same pass.
 pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     engine: &'static Engine,
     store: Arc<Store>,
-    path: PathBuf,
-    link: Link,
-    algorithms: Vec<Algorithm>,
+    import: Import,
     cancel: CancelToken,
     done: impl FnOnce(Result<Staged<P>>) + Send + 'static,
 ) {
+    let Import { path, link, algorithms, limit } = import;
     engine.spawn_writing(move |permit| {
         let prepared = guarded(|| {
-            let original = Original::open(path)?;
+            let original = Original::open(path)?.within(limit)?;
             let staged = if link == Link::Hardlink {
                 store.stage_hardlink(&original.path, &original.file)?
             } else {

@@ -43,6 +43,16 @@ pub enum Error {
         /// The size or hash of the data.
         actual: String,
     },
+    /// There are more bytes than an object may have.
+    #[error("{} is too large: {limit} bytes are allowed, it has {size}", path.display())]
+    TooLarge {
+        /// The file that they are in.
+        path: PathBuf,
+        /// How many there may be.
+        limit: u64,
+        /// How many there are.
+        size: u64,
+    },
     /// An argument that no call can work with.
     #[error("{0}")]
     Invalid(String),

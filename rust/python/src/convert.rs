@@ -102,6 +102,9 @@ pub(crate) fn to_py(error: Error) -> PyErr {
         Error::Corrupt { path, expected, actual } => {
             raise("CorruptDataError", (expected, actual, path.into_os_string()))
         }
+        Error::TooLarge { path, limit, size } => {
+            raise("ObjectTooLargeError", (limit, size, path.into_os_string()))
+        }
         Error::Mismatch { expected, actual } => raise("DigestMismatchError", (expected, actual)),
         Error::Invalid(_) | Error::Closed(_) => PyValueError::new_err(message),
         Error::Cancelled | Error::Forked | Error::Panicked(_) => PyRuntimeError::new_err(message),

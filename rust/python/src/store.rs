@@ -124,13 +124,21 @@ impl PyStore {
         Ok(())
     }
 
-    /// Stages the file at `path`, hashed with each of the algorithms.
-    #[pyo3(signature = (ticket, path, link, names, /))]
-    fn import_file(&self, ticket: &Ticket, path: PathBuf, link: &str, names: Names) -> PyResult<()> {
-        let (link, algorithms) = (Link::from_str(link).map_err(to_py)?, names.parse()?);
+    /// Stages the file at `path`, hashed with each of the algorithms, if it has no more than `limit` bytes.
+    #[pyo3(signature = (ticket, path, link, names, limit, /))]
+    fn import_file(
+        &self,
+        ticket: &Ticket,
+        path: PathBuf,
+        link: &str,
+        names: Names,
+        limit: Option<u64>,
+    ) -> PyResult<()> {
+        let link = Link::from_str(link).map_err(to_py)?;
+        let import = copy::Import { path, link, algorithms: names.parse()?, limit };
         let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
         let store = Arc::clone(&self.inner);
-        copy::import_file(Ticket::engine(), store, path, link, algorithms, ticket.token(), reply);
+        copy::import_file(Ticket::engine(), store, import, ticket.token(), reply);
         Ok(())
     }
 

@@ -34,6 +34,16 @@ impl Original {
         Ok(Self { file: Arc::new(file), path, size: metadata.len() })
     }
 
+    /// The same, unless it has more bytes than `limit`.
+    pub(crate) fn within(self, limit: Option<u64>) -> Result<Self> {
+        match limit {
+            Some(limit) if self.size > limit => {
+                Err(Error::TooLarge { path: self.path, limit, size: self.size })
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// When it was last changed, if that was so long ago, on a file system of this machine, that any
     /// further change would show as another time: those are as coarse as a tick of the scheduler.
     #[cfg(target_os = "linux")]
