@@ -20,7 +20,7 @@ from laboxide.errors import (
     ObjectTooLargeError,
     RootNotAllowedError,
 )
-from laboxide.file import FileStat, FileStorage
+from laboxide.file import FileStat, FileStorage, Finding, Leftover, StoreAudit
 from laboxide.memory import MemoryPointer, MemoryStorage
 from laboxide.pointer import FilePointer
 from laboxide.router import FileKey, FileRouter, content_router
@@ -36,15 +36,18 @@ __all__ = (
     "FileRouter",
     "FileStat",
     "FileStorage",
+    "Finding",
     "GetStreamDigest",
     "Hasher",
     "LaboxideError",
+    "Leftover",
     "MemoryPointer",
     "MemoryStorage",
     "NoStorageData",
     "ObjectTooLargeError",
     "RootNotAllowedError",
     "Storage",
+    "StoreAudit",
     "StreamDigest",
     "TagMap",
     "content_router",

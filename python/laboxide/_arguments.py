@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,3 +60,13 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
 def check_limit(name: str, value: int | None) -> int | None:
     """Return `value` if it is a number of bytes that a file can have, or None for no limit."""
     return None if value is None else check_integer(name, value, 0, FILE_SIZE_MAX)
+
+
+def check_number(name: str, value: float, least: float, most: float = math.inf) -> float:
+    """Return `value` if it is a finite number from `least` to `most`."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if not (math.isfinite(value) and least <= value <= most):  # nor is NaN a number
+        span = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name} must be {span}, not {value!r}")
+    return value

@@ -1,9 +1,9 @@
-"""The pointers to all objects of a storage."""
+"""What is below the root of a storage, and the pointers to all objects of it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
 from laboxide.pointer import FilePointer
@@ -14,7 +14,29 @@ if TYPE_CHECKING:
     from laboxide._native import Listing
 
 BATCH = 512
-"""Objects that are asked for at once."""
+"""Things that are asked for at once."""
+
+
+class Listed(NamedTuple):
+    """Something that is below a root."""
+
+    key: str
+    """Its path there."""
+    kind: str
+    """``"file"``, ``"directory"``, ``"link"``, ``"special"``; ``"displaced"`` or ``"quarantined"``
+    if it was moved aside; ``"closed"`` if it is a directory that cannot be listed; ``"foreign"`` if
+    its name is no text."""
+    size: int
+    """Its size in bytes."""
+    modified: float | None
+    """When it was last changed, in seconds since the epoch, where the file system tells."""
+    why: str | None
+    """Why it is closed."""
+
+
+async def next_listed(listing: Listing) -> list[Listed]:
+    """Return what comes next in a native walk; nothing at its end."""
+    return [Listed(*found) for found in await _bridge.run(listing.next_batch, BATCH)]
 
 
 class PointerListing(AsyncIterator[FilePointer]):
@@ -30,14 +52,16 @@ class PointerListing(AsyncIterator[FilePointer]):
     ) -> None:
         self._listing = listing
         self._pointer_to = pointer_to
-        self._found: list[tuple[str, int]] = []
+        self._found: list[Listed] = []
 
     async def __anext__(self) -> FilePointer:
         while True:
             while self._found:
-                pointer = await self._pointer_to(*self._found.pop())
-                if pointer is not None:
+                found = self._found.pop()
+                if found.kind != "file":
+                    continue
+                if (pointer := await self._pointer_to(found.key, found.size)) is not None:
                     return pointer
-            self._found = await _bridge.run(self._listing.next_batch, BATCH)
+            self._found = await next_listed(self._listing)
             if not self._found:
                 raise StopAsyncIteration

@@ -15,16 +15,19 @@ __all__ = [
     "Hasher",
     "Listing",
     "Object",
+    "Pacer",
     "Reader",
     "Staged",
     "Store",
     "Ticket",
     "Writer",
+    "audit",
     "check_hash",
     "check_key",
     "forget_after_fork",
     "hash_file",
     "pause_due",
+    "sweep",
 ]
 
 ALGORITHMS: Final[tuple[str, ...]]
@@ -40,6 +43,16 @@ def check_key(text: str, /) -> None: ...
 def forget_after_fork() -> None: ...
 def pause_due() -> bool: ...
 def hash_file(ticket: Ticket, path: _Path, names: list[str], /) -> None: ...
+def sweep(ticket: Ticket, store: Store, delete: bool, /) -> None: ...
+def audit(
+    ticket: Ticket,
+    store: Store,
+    objects: list[tuple[str, str, str]],
+    workers: int,
+    pacer: Pacer | None,
+    repair: bool,
+    /,
+) -> None: ...
 
 @final
 class Hasher:
@@ -126,11 +139,15 @@ class Store:
     ) -> None: ...
     def status(self, ticket: Ticket, key: str, /) -> None: ...
     def remove(self, ticket: Ticket, key: str, /) -> None: ...
-    def listing(self) -> Listing: ...
 
 @final
 class Object: ...
 
 @final
 class Listing:
+    def __new__(cls, store: Store, after: str | None = None, /) -> Listing: ...
     def next_batch(self, ticket: Ticket, limit: int, /) -> None: ...
+
+@final
+class Pacer:
+    def __new__(cls, bytes_per_second: float, /) -> Pacer: ...

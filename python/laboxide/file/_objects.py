@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
 from laboxide._listing import PointerListing
+from laboxide._native import Listing
 from laboxide.digest import hash_file
 from laboxide.errors import NoStorageData
 from laboxide.file._root import FileRoot, full, pointer_below, require_router
@@ -94,7 +95,7 @@ class FileObjects(FileRoot):
         Raises:
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
         """
-        return PointerListing(self._store().listing(), self._pointer_to)
+        return PointerListing(Listing(self._store()), self._pointer_to)
 
     async def _pointer_to(self, key: str, size: int) -> FilePointer | None:
         """Return a pointer to an object that was found, or None if it was deleted meanwhile."""

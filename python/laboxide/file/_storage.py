@@ -21,6 +21,7 @@ from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
 from laboxide.digest import algorithm_names, claim, feed_all
 from laboxide.errors import CorruptDataError, NoStorageData
+from laboxide.file._care import FileCare
 from laboxide.file._objects import FileObjects
 from laboxide.file._publishing import key_of, publication, publish, report
 from laboxide.file._root import check_fits, full, pointer_below, require_router
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _LARGE = 16 << 20
 
 
-class FileStorage(FileObjects, FileTransfer, Storage[FilePointer]):
+class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
     """Stores content in files named by its hash.
 
     An object is visible under its name whole or not at all. Its bytes are hashed and written by

@@ -52,6 +52,16 @@ pub(crate) fn start_write_out(file: &File, offset: u64, len: u64) {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn start_write_out(_file: &File, _offset: u64, _len: u64) {}
 
+/// Asks the system to read the file anew, from the device. What is to be written still is kept.
+#[cfg(target_os = "linux")]
+pub(crate) fn forget_cached(file: &File) {
+    // What stays is read as it is known; there is no telling.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn forget_cached(_file: &File) {}
+
 /// Lets `to` share the blocks of `from` (XFS, btrfs), which takes microseconds at any size.
 #[cfg(target_os = "linux")]
 pub(crate) fn reflink(from: &File, to: &File) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! The engine of laboxide: content is hashed while it is written, published whole under its hash,
 //! and verified when it is read. It knows nothing of Python, event loops, tags or content types.
 
+pub mod audit;
 pub mod copy;
 pub mod digest;
 pub mod pool;

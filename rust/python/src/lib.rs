@@ -1,5 +1,6 @@
 //! The Python binding: converts arguments and results, and decides nothing.
 
+mod audit;
 mod bytes;
 mod completions;
 mod convert;
@@ -17,6 +18,8 @@ use pyo3::{ffi, prelude::*};
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use super::audit::{PyListing, PyPacer, audit_objects, sweep};
+    #[pymodule_export]
     use super::completions::{Completions, Ticket, pause_due};
     #[pymodule_export]
     use super::convert::{check_hash, check_key};
@@ -25,7 +28,7 @@ mod _native {
     #[pymodule_export]
     use super::reader::Reader;
     #[pymodule_export]
-    use super::store::{PyListing, PyObject, PyStore};
+    use super::store::{PyObject, PyStore};
     #[pymodule_export]
     use super::writer::{PyStaged, Writer};
 

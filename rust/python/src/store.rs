@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use laboxide_core::copy::{self, Link};
 use laboxide_core::read;
-use laboxide_core::store::{Listing, Object, Status, Store};
+use laboxide_core::store::{Object, Status, Store};
 use laboxide_core::write::{self, Published};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::audit::seconds;
 use crate::bytes::{Fresh, Lent, View};
 use crate::completions::Ticket;
 use crate::convert::{ExpectedArgument, Names, key, pointer, publication, to_py};
@@ -178,8 +178,7 @@ impl PyStore {
     fn status(&self, ticket: &Ticket, key: &str) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
         let reply = ticket.reply(|py, status: Status| {
-            let since = status.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            (status.path.into_os_string(), status.size, since.map(|time| time.as_secs_f64())).into_py_any(py)
+            (status.path.into_os_string(), status.size, seconds(status.modified)).into_py_any(py)
         });
         Ticket::engine().run(move || store.status(&key), reply);
         Ok(())
@@ -192,34 +191,10 @@ impl PyStore {
         Ticket::engine().run(move || store.remove(&key), ticket.reply(|py, ()| Ok(py.None())));
         Ok(())
     }
-
-    /// A walk over all objects.
-    fn listing(&self) -> PyListing {
-        PyListing { inner: Arc::new(Listing::new(Arc::clone(&self.inner))) }
-    }
 }
 
 /// An object, opened and verified.
 #[pyclass(frozen, name = "Object", module = "laboxide._native")]
 pub(crate) struct PyObject {
     pub(crate) inner: Object,
-}
-
-/// A walk over all objects of a store.
-#[pyclass(frozen, name = "Listing", module = "laboxide._native")]
-pub(crate) struct PyListing {
-    inner: Arc<Listing>,
-}
-
-#[pymethods]
-impl PyListing {
-    /// The next (key, size) pairs, `limit` at the most; none at the end.
-    #[pyo3(signature = (ticket, limit, /))]
-    fn next_batch(&self, ticket: &Ticket, limit: usize) {
-        let listing = Arc::clone(&self.inner);
-        let reply = ticket.reply(|py, batch: Vec<laboxide_core::store::Listed>| {
-            batch.into_iter().map(|listed| (listed.key, listed.size)).collect::<Vec<_>>().into_py_any(py)
-        });
-        Ticket::engine().run(move || listing.next_batch(limit), reply);
-    }
 }

@@ -12,5 +12,5 @@ pub use blob::{Buffer, read_blob};
 pub use cached::{Cached, open_cached};
 pub(crate) use original::Original;
 pub use stream::{StreamReader, Taken};
-pub(crate) use verify::{check_read, hash_open_file};
+pub(crate) use verify::{check_read, hash_open_file, hash_open_file_by};
 pub use verify::{hash_file, verify};

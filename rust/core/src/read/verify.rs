@@ -83,12 +83,24 @@ pub(crate) fn hash_open_file(
     size: u64,
     algorithms: &[Algorithm],
 ) -> Result<ContentDigest> {
+    hash_open_file_by(file, path, size, algorithms, |_| Ok(()))
+}
+
+/// As [`hash_open_file`]; `before` is asked for each number of bytes that is to be read.
+pub(crate) fn hash_open_file_by(
+    file: &File,
+    path: &Path,
+    size: u64,
+    algorithms: &[Algorithm],
+    before: impl Fn(usize) -> Result<()>,
+) -> Result<ContentDigest> {
     let mut hash = StreamHash::new(algorithms);
     let mut slab = Vec::with_capacity(BLOCK);
     let mut offset = 0;
     while offset < size {
         slab.clear();
         let len = usize::try_from(size - offset).unwrap_or(usize::MAX).min(BLOCK);
+        before(len)?;
         io::read_into_slab(file, path, &mut slab, len, offset)?;
         hash.hashers.iter_mut().for_each(|hasher| hasher.update(&slab));
         offset += len as u64;

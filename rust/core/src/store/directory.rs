@@ -1,11 +1,11 @@
 //! What publishing and reading need of a directory, and which implementation gives it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::key::Key;
+use super::seen::Seen;
 use crate::error::{Error, Result};
 use crate::write::StagedFile;
 
@@ -36,6 +36,18 @@ pub(crate) trait Directory: Send {
     /// Gives a directory right below another name, so that its own is free. What is no directory
     /// (any more) stays.
     fn move_aside(&self, name: &str) -> Result<()>;
+
+    /// The names in it, in no order.
+    fn names(&self) -> Result<Vec<OsString>>;
+
+    /// What is under a name right below, links not followed.
+    fn look(&self, name: &OsStr) -> Result<Seen>;
+
+    /// Gives a file right below a second name; "already exists" if something has it.
+    fn link_again(&self, name: &str, second: &str) -> Result<()>;
+
+    /// Gives what is right below, whatever it is, another name.
+    fn rename(&self, name: &str, to: &str) -> Result<()>;
 
     /// Removes a file right below.
     fn remove(&self, name: &str) -> Result<()>;
@@ -70,13 +82,6 @@ pub(crate) fn sync_way(root: &dyn Directory, key: &Key) -> Result<()> {
         way = relative.rsplit_once('/').map(|(parent, _)| parent);
     }
     root.sync()
-}
-
-/// The other name of what [`Directory::move_aside`] moves. Recognisable, unique, and short enough.
-pub(crate) fn aside(name: &str) -> String {
-    let start: String = name.chars().take(40).collect();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-    format!("{start}.displaced-{:x}-{now:x}", process::id())
 }
 
 /// What stands in the place of an object without being one.

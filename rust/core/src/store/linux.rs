@@ -1,15 +1,19 @@
 //! Directories on Linux: everything relative to an open descriptor, resolved beneath it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use rustix::fs::{self, AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::directory::{Directory, aside, not_a_file};
+use super::aside::Aside;
+use super::directory::{Directory, not_a_file};
+use super::seen::Seen;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
 use crate::write::StagedFile;
@@ -18,6 +22,8 @@ const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(NO_LINKS);
 /// A place to look from, which takes less to open than a directory to be listed.
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// A directory to be listed, or flushed.
+const LISTED: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Non-blocking, so that a FIFO in an object's place is seen for what it is instead of waited for.
 const OBJECT: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
@@ -160,10 +166,44 @@ impl Directory for OpenDirectory {
 
     fn move_aside(&self, name: &str) -> Result<()> {
         // The slash demands a directory: a file that another writer has put there is not moved.
-        match fs::renameat(&self.descriptor, format!("{name}/"), &self.descriptor, aside(name)) {
+        match fs::renameat(
+            &self.descriptor,
+            format!("{name}/"),
+            &self.descriptor,
+            Aside::Displaced.name(name),
+        ) {
             Err(Errno::NOTDIR | Errno::NOENT) => Ok(()),
             result => result.context("move aside", &self.path.join(name)),
         }
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        let entries = fs::openat(&self.descriptor, ".", LISTED, Mode::empty()).and_then(Dir::new);
+        let names = entries.context("list", &self.path)?.map(|entry| {
+            let name = entry.context("list", &self.path)?.file_name().to_bytes().to_vec();
+            Ok(OsString::from_vec(name))
+        });
+        names.filter(|name| !matches!(name, Ok(name) if name == "." || name == "..")).collect()
+    }
+
+    fn look(&self, name: &OsStr) -> Result<Seen> {
+        let path = self.path.join(name);
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let found = fs::openat(&self.descriptor, name, flags, Mode::empty()).context("stat", &path);
+        let found = found.map_err(Error::or_missing)?;
+        Ok(Seen::of(&File::from(found).metadata().context("stat", &path)?))
+    }
+
+    fn link_again(&self, name: &str, second: &str) -> Result<()> {
+        let directory = &self.descriptor;
+        fs::linkat(directory, name, directory, second, AtFlags::empty())
+            .context("link", &self.path.join(second))
+    }
+
+    fn rename(&self, name: &str, to: &str) -> Result<()> {
+        fs::renameat(&self.descriptor, name, &self.descriptor, to)
+            .context("rename", &self.path.join(name))
+            .map_err(Error::or_missing)
     }
 
     fn remove(&self, name: &str) -> Result<()> {
@@ -173,8 +213,7 @@ impl Directory for OpenDirectory {
     }
 
     fn sync(&self) -> Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = fs::openat(&self.descriptor, ".", flags, Mode::empty());
+        let directory = fs::openat(&self.descriptor, ".", LISTED, Mode::empty());
         directory.and_then(fs::fsync).context("fsync", &self.path)
     }
 }

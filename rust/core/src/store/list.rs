@@ -1,68 +1,145 @@
-//! All objects of a store, a batch at a time.
+//! Everything below a root, a batch at a time.
 
-use std::fs::{self, ReadDir};
+use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
-use super::Store;
+use super::aside::Aside;
 use super::key::STAGING;
-use crate::error::{Context as _, Result};
+use super::seen::FileKind;
+use super::{Directory, Key, Store};
+use crate::error::{Error, Result};
 use crate::pool::lock;
 
-/// One object found.
+/// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Bytes.
-    pub size: u64,
+pub enum Kind {
+    /// Something of a kind, with a name that may be a key.
+    Plain(FileKind),
+    /// Something that was moved aside.
+    Aside(Aside),
+    /// A directory that cannot be listed, and why. What is in it was not found.
+    Closed(String),
+    /// Something whose name is not valid Unicode and so no key.
+    Foreign,
 }
 
-/// A walk through a store. It holds one open directory per level, whatever the number of objects.
+/// One thing found.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its path below the root.
+    pub key: OsString,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last changed, where the file system tells.
+    pub modified: Option<SystemTime>,
+}
+
+/// A walk through a store in the order of names, those of a directory before what is beside it. It
+/// holds the names of one directory per level, and follows no link.
 pub struct Listing {
     store: Arc<Store>,
-    /// The directories being read, each with the prefix of its keys; None before the walk began.
-    levels: Mutex<Option<Vec<(String, ReadDir)>>>,
+    /// Where to go on, as components.
+    after: Vec<String>,
+    /// The directories on the way to where it is; None before the walk began.
+    levels: Mutex<Option<Vec<Level>>>,
+}
+
+/// A directory that is being walked through.
+struct Level {
+    directory: Box<dyn Directory>,
+    prefix: String,
+    /// Those that are still to be visited, last first.
+    names: Vec<OsString>,
+    /// Where to go on in it, from the components of what came last in an earlier walk.
+    after: Vec<String>,
 }
 
 impl Listing {
-    /// A walk from the start.
+    /// A walk from the start, or from what comes after a key.
     #[must_use]
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { store, levels: Mutex::new(None) }
+    pub fn new(store: Arc<Store>, after: Option<&Key>) -> Self {
+        let after = after.into_iter().flat_map(|key| key.as_str().split('/')).map(str::to_owned);
+        Self { store, after: after.collect(), levels: Mutex::new(None) }
     }
 
-    /// The next objects, `limit` at the most; none when the walk is over. Objects that come and go
-    /// meanwhile may be in it or not. Names that are not valid Unicode cannot be keys and are passed over.
+    /// The next things, `limit` at the most; none when the walk is over. What comes and goes
+    /// meanwhile may be among them or not. Temporary files are not.
     pub fn next_batch(&self, limit: usize) -> Result<Vec<Listed>> {
         let mut guard = lock(&self.levels);
         if guard.is_none() {
-            *guard = Some(vec![self.enter("")?]);
+            let root = self.store.open_root()?;
+            *guard = Some(vec![Level::enter(root, String::new(), self.after.clone())?]);
         }
         let levels = guard.get_or_insert_default();
         let mut batch = Vec::new();
         while batch.len() < limit {
-            let Some((prefix, entries)) = levels.last_mut() else { break };
-            let Some(entry) = entries.next() else {
+            let Some(level) = levels.last_mut() else { break };
+            let Some(name) = level.names.pop() else {
                 levels.pop();
                 continue;
             };
-            let entry = entry.context("list", &self.store.root().join(&*prefix))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let key = format!("{prefix}{name}");
-            let path = entry.path();
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() && key != STAGING {
-                // A directory that is removed meanwhile holds nothing.
-                levels.extend(self.enter(&format!("{key}/")).ok());
-            } else if kind.is_file() {
-                batch.extend(path.metadata().ok().map(|metadata| Listed { key, size: metadata.len() }));
-            }
+            let (listed, below) = level.visit(&name);
+            batch.extend(listed);
+            levels.extend(below);
         }
         Ok(batch)
     }
+}
 
-    fn enter(&self, prefix: &str) -> Result<(String, ReadDir)> {
-        let path = self.store.root().join(prefix);
-        Ok((prefix.to_owned(), fs::read_dir(&path).context("list", &path)?))
+impl Level {
+    fn enter(directory: Box<dyn Directory>, prefix: String, after: Vec<String>) -> Result<Self> {
+        let mut names = directory.names()?;
+        if let Some(first) = after.first() {
+            names.retain(|name| name.as_os_str() >= OsStr::new(first));
+        }
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(Self { directory, prefix, names, after })
+    }
+
+    /// What is under a name, and the directory that is to be walked through next.
+    fn visit(&mut self, name: &OsStr) -> (Option<Listed>, Option<Self>) {
+        let after = self.after_in(name);
+        let Ok(seen) = self.directory.look(name) else { return (None, None) };
+        let mut key = OsString::from(&self.prefix);
+        key.push(name);
+        if key.eq_ignore_ascii_case(STAGING) {
+            return (None, None);
+        }
+        let (kind, below) = match name.to_str() {
+            None => (Kind::Foreign, None),
+            Some(text) => match self.kind(text, seen.kind, after.clone().unwrap_or_default()) {
+                Some(found) => found,
+                None => return (None, None),
+            },
+        };
+        let listed = Listed { key, kind, size: seen.size, modified: seen.modified };
+        (after.is_none().then_some(listed), below)
+    }
+
+    /// Where to go on in what has this name, if it lies on the way to where an earlier walk was.
+    fn after_in(&self, name: &OsStr) -> Option<Vec<String>> {
+        let (first, rest) = self.after.split_first()?;
+        (name == OsStr::new(first)).then(|| rest.to_vec())
+    }
+
+    /// None if it has gone meanwhile.
+    fn kind(&self, name: &str, kind: FileKind, after: Vec<String>) -> Option<(Kind, Option<Self>)> {
+        if let Some(aside) = Aside::of(name) {
+            return Some((Kind::Aside(aside), None));
+        }
+        if kind != FileKind::Directory {
+            return Some((Kind::Plain(kind), None));
+        }
+        let below = self.directory.open_directory(name);
+        match below.and_then(|below| Self::enter(below, format!("{}{name}/", self.prefix), after)) {
+            Ok(level) => Some((Kind::Plain(kind), Some(level))),
+            Err(error) => match error.or_missing() {
+                Error::Missing { .. } => None,
+                error => Some((Kind::Closed(error.to_string()), None)),
+            },
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A directory of objects: its root, what its file system can do, and where files are staged.
 
+mod aside;
 mod directory;
 mod key;
 #[cfg(target_os = "linux")]
@@ -7,6 +8,9 @@ mod linux;
 mod list;
 mod objects;
 mod portable;
+mod quarantine;
+mod seen;
+mod sweep;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -14,18 +18,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+pub use aside::Aside;
 pub(crate) use directory::{Directory, make_parent};
 pub use key::Key;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::open_cached;
-pub use list::{Listed, Listing};
+pub use list::{Kind, Listed, Listing};
 pub use objects::{Object, Status};
+pub use seen::FileKind;
+pub use sweep::Leftover;
 
 use crate::error::{Context as _, Error, Result};
 use crate::fs::FileSystem;
 use crate::mutant;
 use crate::pool::lock;
-use crate::write::{StagedFile, sweep};
+use crate::write::StagedFile;
 use key::STAGING;
 
 /// How many shard directories are remembered as durable.
@@ -197,14 +204,10 @@ impl Store {
         staged.name_temporarily(&*self.staging()?)
     }
 
-    /// Files that crashed writers left are removed when the store is first written to. One
-    /// directory holds them all, so this never lists the objects.
+    /// Files that crashed writers left are removed when the store is first written to.
     fn sweep_once(&self) {
-        if !self.swept.load(Ordering::Relaxed)
-            && !self.swept.swap(true, Ordering::Relaxed)
-            && let Ok(staging) = self.open_root().and_then(|root| root.open_directory(STAGING))
-        {
-            let _ = sweep(staging.path());
+        if !self.swept.load(Ordering::Relaxed) && !self.swept.swap(true, Ordering::Relaxed) {
+            let _ = self.sweep(true);
         }
     }
 

@@ -3,11 +3,14 @@
 //! Without descriptors to resolve beneath, links are looked for before each step; a process that
 //! may swap directories for links in that moment already owns the store.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::directory::{Directory, aside, not_a_file};
+use super::aside::Aside;
+use super::directory::{Directory, not_a_file};
+use super::seen::Seen;
 use crate::error::{Context as _, Error, Result};
 use crate::io::open_at_once;
 use crate::write::StagedFile;
@@ -98,12 +101,33 @@ impl Directory for PathDirectory {
     fn move_aside(&self, name: &str) -> Result<()> {
         // The slash demands a directory: a file that another writer has put there is not moved.
         let path = self.path.join(format!("{name}/"));
-        match fs::rename(&path, self.path.join(aside(name))) {
+        match fs::rename(&path, self.path.join(Aside::Displaced.name(name))) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => {
                 Ok(())
             }
             result => result.context("move aside", &path),
         }
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        let entries = fs::read_dir(&self.path).context("list", &self.path)?;
+        entries.map(|entry| Ok(entry.context("list", &self.path)?.file_name())).collect()
+    }
+
+    fn look(&self, name: &OsStr) -> Result<Seen> {
+        let path = self.path.join(name);
+        let metadata = path.symlink_metadata().context("stat", &path).map_err(Error::or_missing)?;
+        Ok(Seen::of(&metadata))
+    }
+
+    fn link_again(&self, name: &str, second: &str) -> Result<()> {
+        let second = self.path.join(second);
+        fs::hard_link(self.path.join(name), &second).context("link", &second)
+    }
+
+    fn rename(&self, name: &str, to: &str) -> Result<()> {
+        let path = self.path.join(name);
+        fs::rename(&path, self.path.join(to)).context("rename", &path).map_err(Error::or_missing)
     }
 
     fn remove(&self, name: &str) -> Result<()> {

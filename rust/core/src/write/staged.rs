@@ -67,7 +67,7 @@ impl StagedFile {
             };
             let staged = Self::new(file, path, Some(process::id()));
             // A sweep may have come between the creation and the lock; its unlink shows here.
-            if staged.lock() && staged.path.symlink_metadata().is_ok() {
+            if try_lock(&staged.file) && staged.path.symlink_metadata().is_ok() {
                 return Ok(staged);
             }
         }
@@ -78,10 +78,10 @@ impl StagedFile {
         let path = directory.join(temporary_name());
         // A link to a symbolic link would be one, too; what is meant is the file.
         let original = fs::canonicalize(original).context("open", original)?;
+        // Locked before a sweep can find it. If somebody else has locked their file, so is this.
+        try_lock(&file);
         fs::hard_link(original, &path).context("link", &path)?;
-        let staged = Self::new(file, path, Some(process::id()));
-        staged.lock();
-        Ok(staged)
+        Ok(Self::new(file, path, Some(process::id())))
     }
 
     /// Gives an unnamed file a temporary name in `directory`, which a replacement needs.
@@ -89,7 +89,7 @@ impl StagedFile {
     pub(crate) fn name_temporarily(&mut self, directory: &dyn crate::store::Directory) -> Result<()> {
         if self.owner.is_none() {
             let name = temporary_name();
-            self.lock();
+            try_lock(&self.file);
             directory.link(self, &name)?;
             self.path = directory.path().join(name);
             self.owner = Some(process::id());
@@ -101,12 +101,6 @@ impl StagedFile {
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn name_temporarily(&mut self, _directory: &dyn crate::store::Directory) -> Result<()> {
         Ok(())
-    }
-
-    /// False if another process, which must be a sweep, holds the lock.
-    fn lock(&self) -> bool {
-        // On a file system without locks no sweep can take the file for abandoned either.
-        !matches!(FileExt::try_lock(&self.file), Err(TryLockError::WouldBlock))
     }
 
     /// Writes all parts, one after the other from `offset`.
@@ -211,29 +205,21 @@ impl Drop for StagedFile {
     }
 }
 
-/// Removes the temporary files in `directory` whose writers are gone, and tells how many.
-pub(crate) fn sweep(directory: &Path) -> Result<usize> {
-    let mut removed = 0;
-    for entry in fs::read_dir(directory).context("list", directory)? {
-        let entry = entry.context("list", directory)?;
-        let named_by_us = entry.file_name().to_str().is_some_and(|name| name.ends_with(SUFFIX));
-        let regular = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !(named_by_us && regular) {
-            continue;
-        }
-        // The lock is held over the removal: a writer that has created the file and not locked it
-        // yet then finds it locked, or gone.
-        if let Some(_locked) = lock_if_abandoned(&entry.path()) {
-            removed += usize::from(fs::remove_file(entry.path()).is_ok());
-        }
-    }
-    Ok(removed)
+/// False if another process, which must be a sweep, holds the lock.
+fn try_lock(file: &File) -> bool {
+    // On a file system without locks no sweep can take the file for abandoned either.
+    !matches!(FileExt::try_lock(file), Err(TryLockError::WouldBlock))
 }
 
-/// The writer's lock goes with its process, whatever ended that.
-fn lock_if_abandoned(path: &Path) -> Option<File> {
+/// Whether a name is one of ours.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.ends_with(SUFFIX)
+}
+
+/// The file, locked, if it has no writer: a writer's lock goes with its process, whatever ended that.
+pub(crate) fn lock_if_abandoned(file: File) -> Option<File> {
     let ignored = mutant::is_on("sweep-ignores-writers");
-    open_at_once(path).ok().filter(|file| FileExt::try_lock(file).is_ok() || ignored)
+    Some(file).filter(|file| FileExt::try_lock(file).is_ok() || ignored)
 }
 
 fn create(path: &Path, mode: u32) -> std::io::Result<File> {

@@ -1,0 +1,206 @@
+"""A whole store compared with the names of its objects."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from laboxide import _bridge
+from laboxide._listing import Listed, next_listed
+from laboxide._native import Hasher, Listing, Pacer, audit
+from laboxide.file._publishing import warn
+from laboxide.router import content_of
+
+if TYPE_CHECKING:
+    from laboxide.file._root import FileRoot
+
+FOREIGN = "foreign name"
+_KINDS = {"link": "a symbolic link", "special": "a special file"}
+_PARTS = 2
+_NO_KEYS = ("foreign", "displaced", "quarantined")
+
+ContentOf = Callable[[str], tuple[str, str] | None]
+"""Tells algorithm and hash from a key, or None where the key does not tell them."""
+
+
+class Finding(NamedTuple):
+    """Something in a store that is not what it should be."""
+
+    path: Path
+    """Where it is, or was before it was moved aside."""
+    key: str
+    """Its path below the root."""
+    problem: str
+    """``"corrupt"``: the content is not what the name says; ``"not a file"``: a link, a FIFO or the
+    like; ``"unreadable"``: the system does not give it; ``"foreign name"``: it is no key's."""
+    expected: str
+    """What should be there."""
+    actual: str
+    """What is."""
+    moved_to: Path | None
+    """Where it is now, if it was moved aside."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a store is to be audited. The arguments of `FileStorage.verify_all`, checked."""
+
+    sample: float
+    seed: int
+    max_bytes_per_second: float | None
+    workers: int
+    repair: bool
+    content_of: ContentOf
+
+
+class _Entry(NamedTuple):
+    """Something listed that is still to be seen to."""
+
+    listed: Listed
+    content: tuple[str, str] | None
+    """What it must be, if it is to be read."""
+    is_nameless: bool
+    """Whether its key does not tell what it must be."""
+
+
+class StoreAudit(AsyncIterator[Finding]):
+    """Yields what is wrong in a store. A class, so that it can be left at any point.
+
+    Left by an error, or by a cancelled task, it goes on from `cursor` when it is iterated again.
+
+    Attributes:
+        cursor: What `verify_all` takes to go on from here: all up to it was looked at, and what was
+            found there has been yielded. None before the first object and after the last.
+        objects: Objects that were looked at.
+        bytes_read: Bytes in those of them that are right.
+        skipped: Files that were passed over because their keys do not tell their hashes.
+        seed: What chose the sample.
+    """
+
+    def __init__(self, root: FileRoot, plan: Plan, cursor: str | None) -> None:
+        self.cursor = cursor
+        self.objects = 0
+        self.bytes_read = 0
+        self.skipped = 0
+        self.seed = plan.seed
+        self._root = root
+        self._plan = plan
+        rate = plan.max_bytes_per_second
+        self._pacer = None if rate is None else Pacer(rate)
+        self._generation = _bridge.generation
+        self._is_running = False
+        self._begin(cursor)
+
+    def _begin(self, after: str | None) -> None:
+        self._reached = after
+        self._listing = Listing(self._root._store(), after)  # noqa: SLF001 - this is a part of it
+        self._pending: deque[_Entry] = deque()
+        self._found: deque[Finding] = deque()
+
+    async def __anext__(self) -> Finding:
+        if self._generation != _bridge.generation:
+            raise RuntimeError("this audit belongs to the parent process; begin one at its cursor")
+        if self._is_running:
+            raise RuntimeError("another task is waiting for the next finding of this audit")
+        self._is_running = True
+        try:
+            while not self._found:
+                await self._go_on()
+        except StopAsyncIteration:
+            raise
+        except BaseException:
+            # What was listed may be lost with the await.
+            self._begin(self.cursor)
+            raise
+        finally:
+            self._is_running = False
+        return self._hand_out(self._found.popleft())
+
+    def _hand_out(self, finding: Finding) -> Finding:
+        if finding.problem != FOREIGN:
+            self.cursor = finding.key
+        return finding
+
+    async def _go_on(self) -> None:
+        self.cursor = self._reached
+        if not self._pending:
+            listed = await next_listed(self._listing)
+            if not listed:
+                self.cursor = None
+                raise StopAsyncIteration
+            self._pending.extend([self._entry(found) for found in listed])
+        objects = [(found.key, *content) for found, content, _ in self._pending if content]
+        self._settle(*await self._round(objects))
+
+    def _entry(self, listed: Listed) -> _Entry:
+        content = self._content_of(listed)
+        if content is None:
+            return _Entry(listed, None, is_nameless=True)
+        is_due = self._is_sampled(listed.key)
+        return _Entry(listed, content if is_due else None, is_nameless=False)
+
+    def _content_of(self, listed: Listed) -> tuple[str, str] | None:
+        is_directory = listed.kind in {"directory", "closed"}
+        # Others know names of files; the default knows what is in the place of one.
+        if listed.kind in _NO_KEYS or (is_directory and self._plan.content_of is not content_of):
+            return None
+        content = self._plan.content_of(listed.key)
+        if content is not None and not (isinstance(content, tuple) and len(content) == _PARTS):
+            raise TypeError(f"content_of returns (algorithm, hash) or None, not {content!r}")
+        return content
+
+    def _is_sampled(self, key: str) -> bool:
+        # By the key, so that an audit that goes on later has the same sample.
+        mark = Hasher("blake3", f"{self.seed}/{key}".encode()).digest()[:8]
+        return int.from_bytes(mark) < self._plan.sample * 2**64
+
+    async def _round(self, objects: list[tuple[str, str, str]]) -> tuple[int, dict[int, Finding]]:
+        """Have the engine look at objects from the first, as many as it has the time for."""
+        if not objects:
+            return 0, {}
+        plan, store = self._plan, self._root._store()  # noqa: SLF001 - as above
+        arguments = store, objects, plan.workers, self._pacer, plan.repair
+        done, looked_at, size, bad = await _bridge.run(audit, *arguments)
+        self.objects += looked_at
+        self.bytes_read += size
+        return done, {index: self._bad(objects[index][0], *what) for index, *what in bad}
+
+    def _bad(
+        self, key: str, problem: str, expected: str, actual: str, moved_to: str | None = None
+    ) -> Finding:
+        if moved_to is not None:
+            warn("moved %s aside, which was %s, to %s", self._root.path / key, problem, moved_to)
+        moved = None if moved_to is None else Path(moved_to)
+        return Finding(self._root.path / key, key, problem, expected, actual, moved)
+
+    def _settle(self, done: int, bad: dict[int, Finding]) -> None:
+        """Take what was seen to off the list, up to the first object that was not."""
+        index = 0
+        while self._pending:
+            entry = self._pending[0]
+            is_due = entry.content is not None
+            if is_due and index == done:
+                return
+            finding = bad.get(index) if is_due else self._otherwise(entry)
+            index += is_due
+            if finding is not None:
+                self._found.append(finding)
+            self._pending.popleft()
+            if entry.listed.kind != "foreign":
+                self._reached = entry.listed.key
+
+    def _otherwise(self, entry: _Entry) -> Finding | None:
+        """Return what is wrong with something that is not read."""
+        (key, kind, _, _, why), _, is_nameless = entry
+        self.skipped += is_nameless and kind == "file"
+        if kind == "foreign":
+            return self._bad(key, FOREIGN, "a name in Unicode", repr(os.fsencode(key)))
+        if kind == "closed":
+            return self._bad(key, "unreadable", "a directory that can be listed", why or "")
+        if kind in _KINDS and is_nameless:
+            return self._bad(key, "not a file", "a file or a directory", _KINDS[kind])
+        return None

@@ -1,0 +1,54 @@
+"""What is left over in a store."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path  # noqa: TC003 - readers of the type want to resolve it
+from typing import TYPE_CHECKING, NamedTuple
+
+from laboxide import _bridge
+from laboxide._listing import next_listed
+from laboxide._native import Listing, sweep
+
+if TYPE_CHECKING:
+    from laboxide.file._root import FileRoot
+
+STAGING = ".laboxide-staging"
+
+
+class Leftover(NamedTuple):
+    """Something in a store that is no object and that nobody is at work on."""
+
+    path: Path
+    """Where it is, or was before it was removed."""
+    kind: str
+    """``"temporary"``: a file of a writer that is gone; ``"displaced"``: a directory that was in
+    the place of an object; ``"quarantined"``: what had the name of an object and not its content;
+    ``"unknown"``: something else among the temporary files."""
+    size: int
+    """Its size in bytes; of a directory, what the file system says of it alone."""
+    age: float | None
+    """Seconds since it was last changed, where the file system tells."""
+    removed: bool
+    """Whether it has been removed."""
+
+
+async def leftovers(root: FileRoot, *, delete: bool) -> list[Leftover]:
+    """Return what is left over below `root`; with `delete`, after removing temporary files."""
+    store, now = root._store(), time.time()  # noqa: SLF001 - this is a part of it
+    found = []
+    for name, is_temporary, size, modified, removed in await _bridge.run(sweep, store, delete):
+        path, kind = root.path / STAGING / name, "temporary" if is_temporary else "unknown"
+        found.append(Leftover(path, kind, size, _age(now, modified), removed))
+    listing = Listing(store)
+    while listed := await next_listed(listing):
+        found.extend(
+            Leftover(root.path / key, kind, size, _age(now, modified), removed=False)
+            for key, kind, size, modified, _ in listed
+            if kind in {"displaced", "quarantined"}
+        )
+    return found
+
+
+def _age(now: float, modified: float | None) -> float | None:
+    return None if modified is None else max(0.0, now - modified)

@@ -1,0 +1,118 @@
+//! One object: is it what its name says?
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{Pacer, Problem};
+use crate::cancel::CancelToken;
+use crate::digest::{Algorithm, Expected};
+use crate::error::{Context as _, Error, Result};
+use crate::fs::forget_cached;
+use crate::read::{check_read, hash_open_file_by};
+use crate::store::{Key, Object, Store};
+
+/// An object, and what its name says that it is.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Where it is.
+    pub key: Key,
+    /// The algorithm and hash in its name.
+    pub hash: (Algorithm, String),
+}
+
+/// What came of looking at an object.
+pub(super) enum Verdict {
+    /// It is what its name says: so many bytes.
+    Sound(u64),
+    /// It has been deleted meanwhile.
+    Gone,
+    Bad(Fault),
+}
+
+/// What is wrong with an object.
+pub(super) struct Fault {
+    pub problem: Problem,
+    pub expected: String,
+    pub actual: String,
+    pub moved_to: Option<PathBuf>,
+}
+
+/// How an audit looks at objects.
+pub(super) struct Looker<'a> {
+    pub store: &'a Store,
+    pub pacer: Option<&'a Pacer>,
+    pub repair: bool,
+    pub cancel: &'a CancelToken,
+}
+
+impl Looker<'_> {
+    /// Looks at an object. What seems bad is looked at again, as it is on the device, before it is
+    /// called so.
+    pub(super) fn look(&self, named: &Named) -> Result<Verdict> {
+        match self.read(named, false)? {
+            Verdict::Bad(_) => {}
+            verdict => return Ok(verdict),
+        }
+        // Before it is read: what is moved aside is what was found to be bad, or nothing.
+        let seen = match self.store.look(&named.key) {
+            Err(Error::Missing { .. }) => return Ok(Verdict::Gone),
+            result => result,
+        };
+        let mut verdict = self.read(named, true)?;
+        if let (Verdict::Bad(fault), Ok(seen), true) = (&mut verdict, seen, self.repair)
+            && fault.problem != Problem::Unreadable
+        {
+            fault.moved_to = self.store.quarantine(&named.key, &seen)?;
+        }
+        Ok(verdict)
+    }
+
+    fn read(&self, named: &Named, past_cache: bool) -> Result<Verdict> {
+        let object = match self.store.open(&named.key) {
+            Ok(object) => object,
+            Err(error) => return verdict_of(error, Problem::NotAFile),
+        };
+        if past_cache {
+            forget_cached(&object.file);
+        }
+        match self.hash(&object, named) {
+            Ok(size) => Ok(Verdict::Sound(size)),
+            Err(error) => verdict_of(error, Problem::Corrupt),
+        }
+    }
+
+    /// Reads and hashes all of an object, and tells its size.
+    fn hash(&self, object: &Object, named: &Named) -> Result<u64> {
+        let Object { file, path, .. } = object;
+        let size = file.metadata().context("stat", path)?.len();
+        let expected = Expected { size, hash: Some(named.hash.clone()) };
+        let found = hash_open_file_by(file, path, size, &expected.algorithms(), |bytes| {
+            self.pacer.map_or_else(|| self.cancel.check(), |pacer| pacer.wait(bytes, self.cancel))
+        })?;
+        check_read(path, &expected, &found).map(|()| size)
+    }
+}
+
+/// What an error says of an object; one that says nothing of it is returned.
+fn verdict_of(error: Error, corrupt: Problem) -> Result<Verdict> {
+    let (problem, expected, actual) = match error {
+        Error::Missing { .. } => return Ok(Verdict::Gone),
+        Error::Corrupt { expected, actual, .. } => (corrupt, expected, actual),
+        Error::Io { operation, source, .. } if !is_want(&source) => {
+            let actual = format!("cannot {operation} it: {source}");
+            (Problem::Unreadable, "a file that can be read".into(), actual)
+        }
+        error => return Err(error),
+    };
+    Ok(Verdict::Bad(Fault { problem, expected, actual, moved_to: None }))
+}
+
+/// Whether it is this process, or the machine, that has too little of something.
+fn is_want(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if let Some(number) = error.raw_os_error() {
+        use rustix::io::Errno;
+        return [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error).contains(&number);
+    }
+    error.kind() == io::ErrorKind::OutOfMemory
+}

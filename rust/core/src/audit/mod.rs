@@ -1,0 +1,171 @@
+//! Whole stores compared with the names of their objects.
+//!
+//! An audit reads cold data for hours, so it has threads of its own: on the workers it would keep
+//! everyone else waiting for the device.
+
+mod look;
+mod pacer;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use look::Named;
+use look::{Fault, Looker, Verdict};
+pub use pacer::Pacer;
+
+use crate::cancel::CancelToken;
+use crate::error::{Context as _, Result};
+use crate::pool::{guarded, lock, yield_to_loops};
+use crate::store::Store;
+
+/// How long a round goes on to the next object. What it has found is known when it is over.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The content is not what the name says.
+    Corrupt,
+    /// It is no regular file.
+    NotAFile,
+    /// It cannot be read; what it is, is not known.
+    Unreadable,
+}
+
+/// An object that is not what its name says.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which of the objects.
+    pub index: usize,
+    /// What is wrong with it.
+    pub problem: Problem,
+    /// What it should be.
+    pub expected: String,
+    /// What it is.
+    pub actual: String,
+    /// Where it is now, if it was moved aside.
+    pub moved_to: Option<PathBuf>,
+}
+
+/// What one round has seen to.
+#[derive(Clone, Debug, Default)]
+pub struct Round {
+    /// So many objects, from the first.
+    pub done: usize,
+    /// How many of them are sound or bad, and not gone.
+    pub looked_at: usize,
+    /// Bytes in those that are sound.
+    pub bytes: u64,
+    /// Those that are bad, in the order of the objects.
+    pub findings: Vec<Finding>,
+}
+
+/// How to go about it.
+pub struct Plan {
+    /// Objects at once.
+    pub workers: usize,
+    /// How fast to read.
+    pub pacer: Option<Arc<Pacer>>,
+    /// Whether what is bad is moved aside.
+    pub repair: bool,
+}
+
+/// Looks at objects, from the first, for a while; what came of it goes to `done`.
+pub fn audit(
+    store: Arc<Store>,
+    objects: Vec<Named>,
+    plan: Plan,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<Round>) + Send + 'static,
+) {
+    let done = Arc::new(Mutex::new(Some(done)));
+    let reply = Arc::clone(&done);
+    let answer = move |result| {
+        if let Some(done) = lock(&reply).take() {
+            done(result);
+        }
+    };
+    let named = thread::Builder::new().name("laboxide-audit".into());
+    let answer_here = answer.clone();
+    let started = named.spawn(move || answer(guarded(|| round(&store, &objects, &plan, &cancel))));
+    if let Err(error) = started.context("start a thread for the audit of", &PathBuf::new()) {
+        answer_here(Err(error));
+    }
+}
+
+fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) -> Result<Round> {
+    let looker = Looker { store, pacer: plan.pacer.as_deref(), repair: plan.repair, cancel };
+    let running = Running {
+        looker,
+        objects,
+        until: Instant::now() + ROUND,
+        next: AtomicUsize::new(0),
+        outcome: Mutex::new(Ok(Round::default())),
+    };
+    thread::scope(|scope| {
+        for _ in 1..plan.workers.min(objects.len()) {
+            // Without it the others do its part.
+            let _ =
+                thread::Builder::new().name("laboxide-audit".into()).spawn_scoped(scope, || running.work());
+        }
+        running.work();
+    });
+    let Running { next, outcome, .. } = running;
+    let mut round = outcome.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    round.done = next.into_inner().min(objects.len());
+    round.findings.sort_unstable_by_key(|finding| finding.index);
+    Ok(round)
+}
+
+struct Running<'a> {
+    looker: Looker<'a>,
+    objects: &'a [Named],
+    until: Instant,
+    next: AtomicUsize,
+    outcome: Mutex<Result<Round>>,
+}
+
+impl Running<'_> {
+    fn work(&self) {
+        yield_to_loops();
+        // What was taken is looked at in any case: so all that comes before the next was.
+        while let Some((index, named)) = self.take() {
+            let verdict = guarded(|| self.looker.look(named));
+            let mut outcome = lock(&self.outcome);
+            match (&mut *outcome, verdict) {
+                (Ok(round), Ok(verdict)) => round.count(index, verdict),
+                (Ok(_), Err(error)) => *outcome = Err(error),
+                (Err(_), _) => {}
+            }
+        }
+    }
+
+    fn take(&self) -> Option<(usize, &Named)> {
+        if lock(&self.outcome).is_err() || self.is_over() {
+            return None;
+        }
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        Some((index, self.objects.get(index)?))
+    }
+
+    /// However short the time, a round gets somewhere.
+    fn is_over(&self) -> bool {
+        self.next.load(Ordering::Relaxed) > 0 && Instant::now() > self.until
+    }
+}
+
+impl Round {
+    fn count(&mut self, index: usize, verdict: Verdict) {
+        match verdict {
+            Verdict::Gone => return,
+            Verdict::Sound(bytes) => self.bytes += bytes,
+            Verdict::Bad(Fault { problem, expected, actual, moved_to }) => {
+                self.findings.push(Finding { index, problem, expected, actual, moved_to });
+            }
+        }
+        self.looked_at += 1;
+    }
+}

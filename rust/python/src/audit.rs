@@ -1,0 +1,137 @@
+//! Looking after a whole store.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use laboxide_core::audit::{self, Finding, Named, Pacer, Plan, Problem, Round};
+use laboxide_core::digest::Algorithm;
+use laboxide_core::store::{Aside, FileKind, Kind, Leftover, Listed, Listing};
+use pyo3::IntoPyObjectExt as _;
+use pyo3::prelude::*;
+
+use crate::completions::Ticket;
+use crate::convert::{key, to_py};
+use crate::store::PyStore;
+
+/// How fast audits read that share it.
+#[pyclass(frozen, name = "Pacer", module = "laboxide._native")]
+pub(crate) struct PyPacer {
+    inner: Arc<Pacer>,
+}
+
+#[pymethods]
+impl PyPacer {
+    #[new]
+    #[pyo3(signature = (bytes_per_second, /))]
+    fn new(bytes_per_second: f64) -> Self {
+        Self { inner: Arc::new(Pacer::new(bytes_per_second)) }
+    }
+}
+
+/// Key, algorithm and hash of an object.
+#[derive(FromPyObject)]
+pub(crate) struct NamedArgument(String, String, String);
+
+impl NamedArgument {
+    fn parse(self) -> PyResult<Named> {
+        let Self(text, name, hash) = self;
+        let algorithm = Algorithm::from_str(&name).map_err(to_py)?;
+        algorithm.check_hash(&hash).map_err(to_py)?;
+        Ok(Named { key: key(&text)?, hash: (algorithm, hash) })
+    }
+}
+
+/// Looks at objects from the first on, for a while: how many were seen to, how many of them were
+/// there, bytes in those that are sound, and (index, problem, expected, actual, moved to) of the others.
+#[pyfunction]
+#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, repair, /))]
+pub(crate) fn audit_objects(
+    ticket: &Ticket,
+    store: &PyStore,
+    objects: Vec<NamedArgument>,
+    workers: usize,
+    pacer: Option<&PyPacer>,
+    repair: bool,
+) -> PyResult<()> {
+    let objects = objects.into_iter().map(NamedArgument::parse).collect::<PyResult<_>>()?;
+    let plan = Plan { workers, pacer: pacer.map(|pacer| Arc::clone(&pacer.inner)), repair };
+    let reply = ticket.reply(|py, round: Round| {
+        let found: Vec<_> = round.findings.into_iter().map(finding).collect();
+        (round.done, round.looked_at, round.bytes, found).into_py_any(py)
+    });
+    audit::audit(Arc::clone(&store.inner), objects, plan, ticket.token(), reply);
+    Ok(())
+}
+
+fn finding(finding: Finding) -> (usize, &'static str, String, String, Option<OsString>) {
+    let problem = match finding.problem {
+        Problem::Corrupt => "corrupt",
+        Problem::NotAFile => "not a file",
+        Problem::Unreadable => "unreadable",
+    };
+    let moved_to = finding.moved_to.map(PathBuf::into_os_string);
+    (finding.index, problem, finding.expected, finding.actual, moved_to)
+}
+
+/// A walk over everything in a store.
+#[pyclass(frozen, name = "Listing", module = "laboxide._native")]
+pub(crate) struct PyListing {
+    inner: Arc<Listing>,
+}
+
+#[pymethods]
+impl PyListing {
+    /// From the start, or from what comes after a key.
+    #[new]
+    #[pyo3(signature = (store, after = None, /))]
+    fn new(store: &PyStore, after: Option<&str>) -> PyResult<Self> {
+        let after = after.map(key).transpose()?;
+        Ok(Self { inner: Arc::new(Listing::new(Arc::clone(&store.inner), after.as_ref())) })
+    }
+
+    /// The next (key, kind, size, seconds since the epoch or None, why it is closed or None),
+    /// `limit` at the most; none at the end.
+    #[pyo3(signature = (ticket, limit, /))]
+    fn next_batch(&self, ticket: &Ticket, limit: usize) {
+        let listing = Arc::clone(&self.inner);
+        let reply = ticket.reply(|py, batch: Vec<Listed>| {
+            batch.into_iter().map(listed).collect::<Vec<_>>().into_py_any(py)
+        });
+        Ticket::engine().run(move || listing.next_batch(limit), reply);
+    }
+}
+
+fn listed(listed: Listed) -> (OsString, &'static str, u64, Option<f64>, Option<String>) {
+    let (kind, why) = match listed.kind {
+        Kind::Plain(FileKind::File) => ("file", None),
+        Kind::Plain(FileKind::Directory) => ("directory", None),
+        Kind::Plain(FileKind::Link) => ("link", None),
+        Kind::Plain(FileKind::Special) => ("special", None),
+        Kind::Aside(Aside::Displaced) => ("displaced", None),
+        Kind::Aside(Aside::Quarantined) => ("quarantined", None),
+        Kind::Closed(why) => ("closed", Some(why)),
+        Kind::Foreign => ("foreign", None),
+    };
+    (listed.key, kind, listed.size, seconds(listed.modified), why)
+}
+
+/// (name, whether it is a temporary file, size, seconds since the epoch or None, whether it was
+/// removed) of everything among the temporary files that no writer is at.
+#[pyfunction]
+#[pyo3(signature = (ticket, store, delete, /))]
+pub(crate) fn sweep(ticket: &Ticket, store: &PyStore, delete: bool) {
+    let store = Arc::clone(&store.inner);
+    let reply = ticket.reply(|py, leftovers: Vec<Leftover>| {
+        let tuple = |l: Leftover| (l.name, l.temporary, l.size, seconds(l.modified), l.removed);
+        leftovers.into_iter().map(tuple).collect::<Vec<_>>().into_py_any(py)
+    });
+    Ticket::engine().run(move || store.sweep(delete), reply);
+}
+
+/// Seconds since the epoch.
+pub(crate) fn seconds(time: Option<SystemTime>) -> Option<f64> {
+    time?.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs_f64())
+}
