@@ -13,7 +13,6 @@ use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::start_write_out;
 use crate::io;
-use crate::io::open_at_once;
 use crate::mutant;
 
 const SUFFIX: &str = ".laboxide-tmp";
