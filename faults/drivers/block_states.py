@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from faults.power.records import Record
 
-ATOMS = {"ext4": 512, "xfs": 512, "btrfs": 4096}
-"""Bytes that a device writes whole. Btrfs counts on 4 KiB: it looks at one superblock only."""
+ATOMS = {"ext4": 1024, "xfs": 512, "btrfs": 4096}
+"""Bytes that a device writes whole: a superblock, which is read before any log could mend it."""
 OBJECTS = 16
 STATES = 100
 """How many states are made of one recording."""
