@@ -82,10 +82,13 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
             Err(error) => return done(Err(error)),
         };
         transfer.run(engine, original, move |original, passed| {
-            done(guarded(|| {
+            let staged = guarded(|| {
                 let (digest, file) = original.unchanged(passed)?;
                 Ok(Staged::new(engine, store, Content::File(file), digest))
-            }));
+            });
+            // Closed before anyone is told: a lock that goes with it would hide a leftover from a sweep.
+            drop(original);
+            done(staged);
         });
     });
 }
@@ -132,12 +135,14 @@ pub fn export_file(
             Err(error) => return done(Err(error)),
         };
         transfer.run(engine, original, move |original, passed| {
-            done(guarded(|| {
+            let published = guarded(|| {
                 let (digest, mut file) = passed?;
                 check_read(&original.path, &expected, &digest)?;
                 let existing = if export.overwrite { Existing::Replace } else { Existing::Refuse };
                 publish(&target, &mut file, &Publication { key, expected, existing }).map(drop)
-            }));
+            });
+            drop(original);
+            done(published);
         });
     });
 }
@@ -207,23 +212,23 @@ impl Transfer {
         self,
         engine: &'static Engine,
         original: Original,
-        done: impl FnOnce(&Original, Result<(ContentDigest, StagedFile)>) + Send + 'static,
+        done: impl FnOnce(Original, Result<(ContentDigest, StagedFile)>) + Send + 'static,
     ) {
         let Self { pass, linked } = self;
         let Some(Linked { staged, since }) = linked else {
-            return pass.start(engine, move |passed| done(&original, passed.and_then(Passed::into_staged)));
+            return pass.start(engine, move |passed| done(original, passed.and_then(Passed::into_staged)));
         };
         let (algorithms, cancel) = (pass.algorithms.clone(), pass.cancel.clone());
         pass.start(engine, move |passed| {
             if since.is_none() || since == original.settled_since() {
-                return done(&original, passed.map(|passed| (passed.digest, staged)));
+                return done(original, passed.map(|passed| (passed.digest, staged)));
             }
             // What was hashed is not what was cloned any more; what counts is the clone.
             match hashing(&staged, original.size, algorithms, cancel) {
                 Ok(pass) => pass.start(engine, move |passed| {
-                    done(&original, passed.map(|passed| (passed.digest, staged)));
+                    done(original, passed.map(|passed| (passed.digest, staged)));
                 }),
-                Err(error) => done(&original, Err(error)),
+                Err(error) => done(original, Err(error)),
             }
         });
     }

@@ -7,11 +7,12 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use common::{Chunk, expected, feed, files, finish, get, painted, publication, publish, put, stores};
+use laboxide_core::copy::{Link, import_file};
 use laboxide_core::digest::{Algorithm, Expected};
 use laboxide_core::pool::Engine;
 use laboxide_core::store::Store;
-use laboxide_core::write::{Existing, Published, StreamWriter};
-use laboxide_core::{BLOCK, Error};
+use laboxide_core::write::{Existing, Published, Staged, StreamWriter};
+use laboxide_core::{BLOCK, CancelToken, Error};
 
 fn each_store(test: impl Fn(std::sync::Arc<Store>)) {
     let root = tempfile::tempdir().expect("a directory");
@@ -162,5 +163,27 @@ fn nothing_is_opened_through_a_link_below_the_root() {
         let name = publication("a/c", expected(Algorithm::Blake3, &data), Existing::Heal);
         put(&store, &data, name).expect_err("refused");
         assert!(!outside.path().join("c").exists());
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_is_closed_when_its_import_is_done() {
+    each_store(|store| {
+        let path = store.root().join("source");
+        fs::write(&path, painted(3 * BLOCK)).expect("written");
+        let opened = path.clone();
+        let is_open = move |entry: io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == opened))
+        };
+        let engine = Engine::current();
+        let open = common::wait(|answer| {
+            let done = move |staged: laboxide_core::Result<Staged<Chunk>>| {
+                drop(staged.expect("staged"));
+                answer(fs::read_dir("/proc/self/fd").expect("listed").any(is_open));
+            };
+            import_file(engine, store, path, Link::Copy, vec![], CancelToken::default(), done);
+        });
+        assert!(!open);
     });
 }
