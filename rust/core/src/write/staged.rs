@@ -17,6 +17,10 @@ use crate::mutant;
 
 const SUFFIX: &str = ".laboxide-tmp";
 
+/// A sweep would have to come between a file and its lock this many times; a file system that answers
+/// every attempt in this way is broken.
+const ATTEMPTS: usize = 100;
+
 /// A file that is being written. Dropped unpublished, it leaves nothing.
 pub(crate) struct StagedFile {
     file: File,
@@ -58,7 +62,7 @@ impl StagedFile {
 
     /// A new file with a temporary name in `directory`, locked for as long as its writer lives.
     pub(crate) fn named(directory: &Path, mode: u32) -> Result<Self> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let path = directory.join(temporary_name());
             let file = match create(&path, mode) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
@@ -66,9 +70,17 @@ impl StagedFile {
             };
             let staged = Self::new(file, path, Some(process::id()));
             // A sweep may have come between the creation and the lock; its unlink shows here.
-            if try_lock(&staged.file) && staged.path.symlink_metadata().is_ok() {
+            if try_lock(&staged.file) && staged.has_its_name()? {
                 return Ok(staged);
             }
+        }
+        Err(ErrorKind::ResourceBusy).context("create a temporary file in", directory)
+    }
+
+    fn has_its_name(&self) -> Result<bool> {
+        match self.path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            result => result.map(|_| true).context("stat", &self.path),
         }
     }
 
