@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -318,3 +319,16 @@ def test_exports_are_as_the_umask_has_them(tmp_path: Path, umask: str, overwrite
     print(oct((root / "out").stat().st_mode & 0o7777))
     """
     assert_clean(run_script(script, tmp_path), oct(0o666 & ~int(umask, 8)))
+
+
+def test_directories_made_for_a_durable_root_are_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(os.fstat(file).st_ino))
+    root = tmp_path / "a" / "root"
+    FileStorage(tmp_path / "other", mkdir=True)
+    FileStorage(root, mkdir=True, durable=True)
+    assert flushed == [directory.stat().st_ino for directory in (root.parent, tmp_path)]
+    FileStorage(root, mkdir=True, durable=True)
+    assert len(flushed) == 2, "what was there is the user's own"

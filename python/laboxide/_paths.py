@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from laboxide._arguments import shown
@@ -30,6 +31,25 @@ def check_roots(
     if not isinstance(roots, Iterable) or isinstance(roots, (str, bytes, os.PathLike)):
         raise TypeError(f"{name} must be a sequence of directories or None, not {roots!r}")
     return tuple(sorted({Path(os.path.abspath(text_path(root))) for root in roots}))
+
+
+def make_directory(path: Path, *, durable: bool) -> None:
+    """Make a root and what leads to it; with `durable`, their names are then on the device."""
+    missing = [each for each in (path, *path.parents) if not os.path.lexists(each)]
+    with suppress(FileExistsError):  # what is there is looked at by `check_directory`
+        path.mkdir(parents=True, exist_ok=True)
+    # Windows opens no directories; its file systems journal names by themselves.
+    if durable and hasattr(os, "O_DIRECTORY"):
+        for each in missing:
+            _flush(each.parent)
+
+
+def _flush(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_directory(root: str) -> None:

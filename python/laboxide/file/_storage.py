@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from laboxide._arguments import (
     shown,
 )
 from laboxide._native import Reader, Writer, pause_due
-from laboxide._paths import check_directory, check_roots, text_path
+from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
 from laboxide.digest import algorithm_names, claim, feed_all
@@ -98,8 +97,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         self.max_object_size = check_limit("max_object_size", max_object_size)
         self.allowed_roots = check_roots("allowed_roots", allowed_roots)
         if check_flag("mkdir", mkdir):
-            with suppress(FileExistsError):  # what is there is looked at below
-                self.path.mkdir(parents=True, exist_ok=True)
+            make_directory(self.path, durable=self.durable)
         check_directory(str(self.path))
 
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> FilePointer:
