@@ -181,8 +181,9 @@ impl StagedFile {
     }
 
     pub(crate) fn remove_temporary_name(&mut self) -> Result<()> {
+        fs::remove_file(&self.path).context("remove", &self.path)?;
         self.owner = None;
-        fs::remove_file(&self.path).context("remove", &self.path)
+        Ok(())
     }
 
     pub(crate) fn rename(&mut self, to: &Path) -> Result<()> {
