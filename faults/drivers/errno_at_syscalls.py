@@ -1,0 +1,129 @@
+"""Every system call of every operation made to fail, once and from there on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver, Trial
+from faults.syscalls.child import Child, HungError, Relay
+from faults.syscalls.errnos import Fault, faults_at
+from faults.syscalls.holds import State, differences, halfway, leftovers, staged, visible
+from faults.syscalls.operations import OPERATIONS
+from faults.syscalls.points import Course, Point, course
+from faults.syscalls.strace import injected, traced
+from faults.syscalls.subject import Outcome, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SYNCS = ("fsync", "fdatasync")
+
+Struck = tuple[Point, Fault]
+
+
+def run(trial: Trial) -> None:
+    """Let each point fail, and see what the caller is told and what is left."""
+    for portable in (False, True):
+        with Relay(trial.directory, portable=portable) as relay:
+            for name in OPERATIONS:
+                # What is not durable makes the same calls, but for those that flush.
+                for durable in (False, True) if trial.long else (True,):
+                    scene = Scene(name, trial.directory / "scene", durable)
+                    _all_points(trial, scene, relay, portable=portable)
+
+
+def _all_points(trial: Trial, scene: Scene, relay: Relay, *, portable: bool) -> None:
+    undisturbed = course(scene, trial.directory / "log", portable=portable)
+    shutil.rmtree(scene.directory)
+    way = f"{'portable' if portable else 'native'}{', durable' * scene.durable}"
+    for struck in _all_faults(trial, undisturbed.points):
+        trial.tried["pairs" if len(struck) == 2 else way] += 1
+        found = _survived(scene, struck, undisturbed, relay)
+        told = " and ".join(f"{fault} at {point}" for point, fault in struck)
+        trial.found += [f"{scene.operation}, {way}: {told}: {what}" for what in found]
+        shutil.rmtree(scene.directory)
+
+
+def _all_faults(trial: Trial, points: list[Point]) -> Iterator[list[Struck]]:
+    """Yield what goes wrong in each trial: one thing and, at night, two."""
+    single = [
+        (point, fault)
+        for point in points
+        for fault in faults_at(point, trial.random, thorough=trial.long)
+    ]
+    yield from ([struck] for struck in single)
+    for _ in range(trial.count(0, 500)):
+        first, second = trial.random.choices(single, k=2)
+        # strace is told of a call once.
+        if first[0].call != second[0].call:
+            yield [first, second]
+
+
+def _survived(scene: Scene, struck: list[Struck], undisturbed: Course, relay: Relay) -> list[str]:
+    try:
+        return _fail(scene, struck, undisturbed, relay.child())
+    except HungError as hung:
+        relay.dismiss()
+        return [str(hung)]
+    except EOFError:
+        relay.dismiss()
+        return ["the process died"]
+
+
+def _fail(scene: Scene, struck: list[Struck], undisturbed: Course, child: Child) -> list[str]:
+    child.call("arrange", scene)
+    before, abandoned = visible(scene.directory), leftovers(scene.directory)
+    log = scene.directory.parent / "log"
+    calls = {point.call for point, _ in struck}
+    threads = {child.threads[point.thread] for point, _ in struck}
+    faults = [fault.at(point) for point, fault in struck]
+    with traced(threads, log, f"trace={','.join({*calls, *SYNCS})}", *faults):
+        outcome: Outcome = child.call("act")
+    now = visible(scene.directory)
+    # The first of two may be the end of it.
+    found = [] if injected(log) else ["it was not reached"]
+    found += _told(outcome, undisturbed, before, now)
+    found += child.call("leaks")
+    found += _flush_is_final(log, differences(before, now))
+    # What cannot be removed stays until the next sweep.
+    if not any(call.startswith("unlink") for call in calls):
+        found += [f"{file} was left" for file in leftovers(scene.directory) - abandoned]
+    if error := child.call("again"):
+        found.append(f"the same storage cannot do it after that: {error}")
+    found += differences(undisturbed.after, visible(scene.directory))
+    return found + _swept(scene, child)
+
+
+def _told(outcome: Outcome, undisturbed: Course, before: State, now: State) -> list[str]:
+    if outcome.error is None:
+        return differences(undisturbed.after, now)
+    untyped = [] if outcome.typed else [f"it raised {outcome.error}"]
+    return untyped + halfway(before, undisturbed.after, now)
+
+
+def _flush_is_final(log: Path, changes: list[str]) -> list[str]:
+    """Return what was done after a flush had failed. One that was interrupted may be repeated."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    for index, line in enumerate(lines):
+        failed = re.search(r"(?:fsync|fdatasync)\((\d+<(.*?)>).*(?<!EINTR) \(.*\(INJECTED\)", line)
+        if failed is None:
+            continue
+        again = [f"flushed again: {other}" for other in lines[index + 1 :] if failed[1] in other]
+        # A directory is flushed after the name in it was given.
+        is_directory = Path(failed[2]).is_dir()
+        return again + [f"not flushed, but {change}" for change in changes if not is_directory]
+    return []
+
+
+def _swept(scene: Scene, child: Child) -> list[str]:
+    if not staged(scene.directory):
+        return []
+    error = child.call("anew", scene)
+    cannot = [f"a new storage cannot do it: {error}"] if error else []
+    return cannot + [f"{file} was not swept" for file in staged(scene.directory)]
+
+
+DRIVER = Driver("an errno at every system call, once and lasting", run, tools=("strace",))

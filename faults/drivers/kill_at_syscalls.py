@@ -1,0 +1,72 @@
+"""SIGKILL at every system call that touches a file, of every operation that changes a store."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver, Trial
+from faults.places import places
+from faults.syscalls.child import Child
+from faults.syscalls.holds import differences, halfway, leftovers, visible
+from faults.syscalls.operations import OPERATIONS
+from faults.syscalls.points import Course, Point, changing, course
+from faults.syscalls.strace import traced
+from faults.syscalls.subject import Scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(trial: Trial) -> None:
+    """Kill at each point, look at the files, and do it anew."""
+    for place, directory in places(trial):
+        for portable in (False, True):
+            with Child(directory, portable=portable, frozen=False) as survivor:
+                _all_operations(trial, place, directory, survivor, portable=portable)
+
+
+def _all_operations(
+    trial: Trial, place: str, directory: Path, survivor: Child, *, portable: bool
+) -> None:
+    way = "portable" if portable else "native"
+    for name in [name for name, operation in OPERATIONS.items() if operation.writes]:
+        for durable in (False, True):
+            scene = Scene(name, directory / "scene", durable)
+            told = f"{name}, {way}{', durable' * durable}, {place}"
+            log = directory / "log"
+            undisturbed = course(scene, log, portable=portable)
+            shutil.rmtree(scene.directory)
+            for point in undisturbed.points if trial.long else changing(undisturbed.points):
+                trial.tried[f"{way} on {place}"] += 1
+                found = _kill(scene, point, undisturbed, survivor, portable=portable)
+                trial.found += [f"{told}: killed at {point}: {what}" for what in found]
+                shutil.rmtree(scene.directory)
+
+
+def _kill(
+    scene: Scene, point: Point, undisturbed: Course, survivor: Child, *, portable: bool
+) -> list[str]:
+    with Child(scene.directory.parent, portable=portable) as victim:
+        victim.call("arrange", scene)
+        before = visible(scene.directory)
+        fault = f"{point.call}:signal=SIGKILL:when={point.nth}"
+        log = scene.directory.parent / "log"
+        with traced([victim.threads[point.thread]], log, f"trace={point.call}", f"inject={fault}"):
+            try:
+                outcome = victim.call("act")
+            except EOFError:
+                outcome = None
+    # It may be the last thing that a worker does when the caller knows already.
+    if outcome is not None and "killed by SIGKILL" not in log.read_text(encoding="utf-8"):
+        return [f"it was not reached: {outcome}"]
+    if outcome is not None:
+        before = undisturbed.after
+    found = halfway(before, undisturbed.after, visible(scene.directory))
+    error = survivor.call("anew", scene)
+    found += [f"a new storage cannot do it: {error}"] if error else []
+    found += differences(undisturbed.after, visible(scene.directory))
+    return found + [f"{file} was left" for file in leftovers(scene.directory)]
+
+
+DRIVER = Driver("kill at every system call", run, tools=("strace",))

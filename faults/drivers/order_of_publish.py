@@ -1,0 +1,71 @@
+"""What every write does, in its order: a log of system calls is compared with what must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver, Trial
+from faults.syscalls.child import Child
+from faults.syscalls.operations import OPERATIONS, object_path
+from faults.syscalls.order import Span, violations
+from faults.syscalls.points import FILE_CALLS
+from faults.syscalls.strace import traced
+from faults.syscalls.subject import Scene, mark_of
+from faults.syscalls.traffic import Traffic, traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WAYS = {False: "native", True: "portable"}
+CROWD = "many at once"
+
+
+def run(trial: Trial) -> None:
+    """Log every operation that writes, and many writes at once."""
+    for portable, way in WAYS.items():
+        for durable in (False, True):
+            directory = trial.directory / f"{way}-{durable}"
+            directory.mkdir()
+            with Child(directory, portable=portable, frozen=False) as child:
+                told = f"{way}{', durable' * durable}"
+                for name, span, log in _spans(trial, child, directory, durable=durable):
+                    trial.tried[told] += 1
+                    trial.found += [f"{name}, {told}: {what}" for what in violations(log, span)]
+
+
+def _spans(
+    trial: Trial, child: Child, directory: Path, *, durable: bool
+) -> Iterator[tuple[str, Span, Traffic]]:
+    for name in [name for name, operation in OPERATIONS.items() if operation.writes]:
+        scene = Scene(name, directory / name, durable)
+        # The first write of all makes the root, too.
+        if name != "first write":
+            child.call("arrange", scene)
+        log = _logged(child, directory / "log", "marked", scene)
+        yield name, _span(scene, log, scene.what.data, "end"), log
+    scene = Scene(CROWD, directory / CROWD, durable)
+    contents = [trial.random.randbytes(4096) for _ in range(trial.count(100, 1000))]
+    log = _logged(child, directory / "log", "crowd", scene, contents)
+    for index, data in enumerate(contents):
+        yield f"{CROWD}, {index}", _span(scene, log, data, str(index)), log
+
+
+def _logged(child: Child, log: Path, method: str, *arguments: object) -> Traffic:
+    with traced([child.pid], log, f"trace={FILE_CALLS}", follow=True):
+        child.call(method, *arguments)
+    return traffic(log.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
+def _span(scene: Scene, log: Traffic, data: bytes, end: str) -> Span:
+    return Span(
+        begin=log.marks[mark_of(scene.operation, "begin")].begin,
+        end=log.marks[mark_of(scene.operation, end)].begin,
+        root=str(scene.root),
+        path=str(object_path(scene.root, data)),
+        durable=scene.durable,
+        staged=scene.operation != "import_file, hard link",
+    )
+
+
+DRIVER = Driver("order of a publication in the log of its system calls", run, tools=("strace",))

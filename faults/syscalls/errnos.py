@@ -1,0 +1,115 @@
+"""Which errors a system call is made to fail with.
+
+The engine tells some errors apart: those lead to a fallback, a second attempt, or another exception
+than `OSError`. To the code the rest are one error, with as many names as there are causes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from faults.syscalls.points import Point
+
+
+class Errnos(NamedTuple):
+    """What a kind of call may fail with."""
+
+    told_apart: tuple[str, ...]
+    """Each is a way of its own through the code."""
+    alike: tuple[str, ...]
+    """One stands for all."""
+
+
+class Fault(NamedTuple):
+    """An error at a point."""
+
+    errno: str
+    lasting: bool
+    """Whether the call fails from there on, or once."""
+
+    def __str__(self) -> str:
+        return f"{self.errno}{' from there on' * self.lasting}"
+
+    def at(self, point: Point) -> str:
+        """Return what strace is told."""
+        return f"inject={point.call}:error={self.errno}:when={point.nth}{'+' * self.lasting}"
+
+
+# What is missing may be made, another's lock waited for; what may not be read is healed; ENOSYS and
+# EPERM are answers of old kernels and of sandboxes.
+_OPEN = Errnos(("ENOENT", "EACCES"), ("EIO", "EMFILE", "EINTR"))
+_OPENAT2 = Errnos(("ENOENT", "EACCES", "ENOSYS", "ELOOP"), ("EIO", "EMFILE", "EINTR", "EXDEV"))
+_CREATE = Errnos(
+    ("EEXIST", "EOPNOTSUPP", "ENOENT"),
+    ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EMFILE", "EROFS", "EINTR"),
+)
+_MKDIR = Errnos(("EEXIST",), ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "ENOENT"))
+_LOOK = Errnos(("ENOENT",), ("EIO", "EACCES"))
+_LOOK_AT_OPEN = Errnos((), ("EIO",))
+_READ = Errnos(("EINTR",), ("EIO",))
+_WRITE = Errnos(("EINTR",), ("EIO", "ENOSPC", "EDQUOT"))
+_SYNC = Errnos(("EINTR",), ("EIO", "ENOSPC", "EDQUOT"))
+_RESERVE = Errnos((), ("EOPNOTSUPP", "ENOSPC", "EDQUOT", "EIO", "EINTR"))
+_RESIZE = Errnos((), ("EIO", "ENOSPC", "EINTR"))
+_LINK = Errnos(
+    ("EEXIST", "EPERM", "ENOENT"), ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "EXDEV", "EMLINK")
+)
+_RENAME = Errnos(("EISDIR",), ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "EXDEV", "ENOENT"))
+_UNLINK = Errnos(("ENOENT",), ("EIO", "EACCES", "EROFS"))
+_LOCK = Errnos((), ("ENOLCK", "EINTR", "EIO"))
+_CLONE = Errnos((), ("EOPNOTSUPP", "EXDEV", "EIO", "ENOSPC", "EDQUOT"))
+_NONE = Errnos((), ())
+_DUPLICATE = Errnos((), ("EMFILE",))
+
+# Not close: a call that is made to fail is not made at all, and a real close that fails closes.
+_OF = {
+    _OPEN: ("open", "openat"),
+    _OPENAT2: ("openat2",),
+    _MKDIR: ("mkdir", "mkdirat"),
+    _LOOK: ("stat", "lstat", "newfstatat", "statx", "statfs", "access", "faccessat", "readlink"),
+    _LOOK_AT_OPEN: ("fstat", "fstatfs", "getdents64", "lseek"),
+    _READ: ("pread64", "preadv", "preadv2"),
+    _WRITE: ("pwrite64", "pwritev", "pwritev2"),
+    _SYNC: ("fsync", "fdatasync", "sync_file_range"),
+    _RESERVE: ("fallocate",),
+    _RESIZE: ("ftruncate",),
+    _LINK: ("link", "linkat"),
+    _RENAME: ("rename", "renameat", "renameat2"),
+    _UNLINK: ("unlink", "unlinkat"),
+    _LOCK: ("flock",),
+    _CLONE: ("ioctl",),
+    _DUPLICATE: ("fcntl", "dup"),
+}
+_BY_CALL = {call: errnos for errnos, names in _OF.items() for call in names}
+
+
+def faults_at(point: Point, random: Random, *, thorough: bool) -> Iterator[Fault]:
+    """Yield what is tried at a point.
+
+    Args:
+        point: The system call.
+        random: Chooses one of errors that are alike, and what lasts.
+        thorough: Whether to try all of them.
+    """
+    told_apart, alike = _errnos(point)
+    every = told_apart + alike
+    if not every:
+        return
+    # A call that is interrupted each time is made again each time, by anyone; no kernel does that.
+    lasting = [errno for errno in every if errno != "EINTR"]
+    for errno in every if thorough else (*told_apart, random.choice(alike)):
+        yield Fault(errno, lasting=False)
+    for errno in lasting if thorough else random.sample(lasting, 1):
+        yield Fault(errno, lasting=True)
+
+
+def _errnos(point: Point) -> Errnos:
+    if "O_CREAT" in point.text or "O_TMPFILE" in point.text:
+        return _CREATE
+    if point.call == "fcntl" and "F_DUPFD" not in point.text:
+        return _NONE
+    return _BY_CALL.get(point.call, _NONE)

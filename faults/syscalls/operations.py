@@ -1,0 +1,191 @@
+"""The operations that are disturbed: what is there before, and what is done."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from laboxide import FilePointer, content_router, digest_data, digest_stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from laboxide import FileStorage
+
+    Step = Callable[[FileStorage], Awaitable[object]]
+
+STAGING = ".laboxide-staging"
+TEMPORARY = ".laboxide-tmp"
+
+
+def _painted(size: int, seed: int) -> bytes:
+    """Return content in which no two blocks are alike."""
+    return (random.Random(seed).randbytes(251) * (size // 251 + 1))[:size]
+
+
+NEIGHBOUR = _painted(5000, 1)
+SMALL = _painted(4096, 2)
+LARGE = _painted((3 << 20) + 1000, 3)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something that a storage does.
+
+    The storage that acts is new. Whatever comes before is done by another one.
+    """
+
+    act: Step
+    arrange: Step
+    data: bytes = SMALL
+    """The content that it is about."""
+    writes: bool = True
+    """Whether it changes what is stored. What does not cannot be torn by a kill."""
+    absent: bool = False
+    """Whether it ends with the object gone, so that it fails the second time."""
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 1 << 16):
+        yield data[start : start + (1 << 16)]
+
+
+async def _nothing(_: FileStorage) -> None:
+    pass
+
+
+async def _neighbour(storage: FileStorage) -> None:
+    await _write(storage, NEIGHBOUR)
+
+
+async def _write(storage: FileStorage, data: bytes) -> FilePointer:
+    return await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+
+
+async def _write_small(storage: FileStorage) -> None:
+    await _write(storage, SMALL)
+
+
+async def _write_large(storage: FileStorage) -> None:
+    await _write(storage, LARGE)
+
+
+async def _write_stream(storage: FileStorage) -> None:
+    await storage.write_data_stream(*digest_stream(_chunks(LARGE), content_type="a/b"), {})
+
+
+def _pointer(storage: FileStorage, data: bytes) -> FilePointer:
+    digest = digest_data(data, content_type="a/b")
+    return FilePointer(
+        root=str(storage.path),
+        key=content_router(digest, {})["key"],
+        algorithm=digest["content_hash_algorithm"],
+        hash=digest["content_hash"],
+        size=len(data),
+    )
+
+
+def object_path(root: Path, data: bytes) -> Path:
+    """Return where a store with the default router keeps `data`."""
+    return root / content_router(digest_data(data, content_type="a/b"), {})["key"]
+
+
+def _source(storage: FileStorage) -> Path:
+    return storage.path.parent / "source"
+
+
+async def _neighbour_and_source(storage: FileStorage) -> None:
+    await _neighbour(storage)
+    _source(storage).write_bytes(LARGE)
+
+
+async def _import(storage: FileStorage) -> None:
+    await storage.import_file(_source(storage))
+
+
+async def _import_hardlink(storage: FileStorage) -> None:
+    await storage.import_file(_source(storage), link="hardlink")
+
+
+async def _small(storage: FileStorage) -> None:
+    await _neighbour(storage)
+    await _write(storage, SMALL)
+
+
+async def _large(storage: FileStorage) -> None:
+    await _neighbour(storage)
+    await _write(storage, LARGE)
+
+
+async def _torn(storage: FileStorage) -> None:
+    await _small(storage)
+    path = (await storage.stat(_pointer(storage, SMALL))).path
+    path.unlink()
+    path.write_bytes(SMALL[:100])
+
+
+async def _delete(storage: FileStorage) -> None:
+    await storage.delete(_pointer(storage, SMALL))
+
+
+async def _leftovers(storage: FileStorage) -> None:
+    await _neighbour(storage)
+    staging = storage.path / STAGING
+    staging.mkdir(exist_ok=True)
+    for index in range(3):
+        (staging / f"{index}{TEMPORARY}").write_bytes(SMALL)
+
+
+async def _read(storage: FileStorage) -> None:
+    _same(await storage.read_data(_pointer(storage, SMALL)), SMALL)
+
+
+async def _read_twice(storage: FileStorage) -> None:
+    # The second time on the loop's thread: the storage knows the file system then.
+    await _read(storage)
+    await _read(storage)
+
+
+async def _read_large(storage: FileStorage) -> None:
+    _same(await storage.read_data(_pointer(storage, LARGE)), LARGE)
+
+
+async def _read_stream(storage: FileStorage) -> None:
+    stream = storage.read_data_stream(_pointer(storage, LARGE))
+    _same(b"".join([chunk async for chunk in stream]), LARGE)
+
+
+async def _export(storage: FileStorage) -> None:
+    target = storage.path.parent / "exported"
+    await storage.export_file(_pointer(storage, LARGE), target, overwrite=True)
+
+
+async def _verify(storage: FileStorage) -> None:
+    await storage.verify(_pointer(storage, LARGE))
+
+
+def _same(read: bytes, written: bytes) -> None:
+    # Not an assertion: its message would be both of them.
+    if read != written:
+        raise AssertionError("what was read is not what was written")
+
+
+OPERATIONS = {
+    "first write": Operation(_write_small, _nothing),
+    "write_data": Operation(_write_small, _neighbour),
+    "write_data, large": Operation(_write_large, _neighbour, LARGE),
+    "write_data_stream": Operation(_write_stream, _neighbour, LARGE),
+    "import_file": Operation(_import, _neighbour_and_source, LARGE),
+    "import_file, hard link": Operation(_import_hardlink, _neighbour_and_source, LARGE),
+    "write of what is there": Operation(_write_small, _small),
+    "heal": Operation(_write_small, _torn),
+    "delete": Operation(_delete, _small, absent=True),
+    "sweep": Operation(_write_small, _leftovers),
+    "read_data, twice": Operation(_read_twice, _small, writes=False),
+    "read_data, large": Operation(_read_large, _large, writes=False),
+    "read_data_stream": Operation(_read_stream, _large, writes=False),
+    "export_file": Operation(_export, _large, writes=False),
+    "verify": Operation(_verify, _large, writes=False),
+}

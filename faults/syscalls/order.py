@@ -1,0 +1,104 @@
+"""The order in which a publication has to go, and what of a log is against it.
+
+Bytes written, their number compared with the file's size, flushed, named, the names flushed, told.
+Most of it no crash shows: the file systems of Linux happen to do more than they promise.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faults.syscalls.traffic import Event, File, Name, Traffic
+
+
+class Span(NamedTuple):
+    """One operation in a log."""
+
+    begin: int
+    """The line at which its storage was made."""
+    end: int
+    """The line at which its caller knew that it is done."""
+    root: str
+    path: str
+    """The object."""
+    durable: bool
+    staged: bool = True
+    """Whether the file is one that the storage made, and not somebody's under a second name."""
+
+
+def violations(traffic: Traffic, span: Span) -> list[str]:
+    """Return what was not done, or too late, or too early."""
+    given = [name for name in traffic.names if name.path == span.path and _within(name.event, span)]
+    found = [text for name in given for text in _of_name(name, span)]
+    if not span.durable:
+        return found
+    if removed := [each.event.end for each in traffic.removed if each.path == span.path]:
+        parent = str(PurePath(span.path).parent)
+        return [*found, *_flushed(traffic, parent, max(removed), span, "where it was removed")]
+    if not given:
+        found += _flushed(traffic, span.path, span.begin, span, "a file that was there already")
+    named = max((name.event.end for name in given), default=span.begin)
+    return found + list(_of_way(traffic, span, named))
+
+
+def _within(event: Event, span: Span) -> bool:
+    return span.begin < event.begin and event.end < span.end
+
+
+def _of_name(name: Name, span: Span) -> Iterator[str]:
+    file, named = name.file, name.event.begin
+    if file is None:
+        yield f"{name.path} was given to a file that nobody opened"
+        return
+    if span.staged:
+        yield from _of_staged(file)
+    written = max((write.end for write in file.writes), default=file.opened.end)
+    if written > named:
+        yield f"{name.path} was written to after it had its name"
+    if not any(written < look.begin and look.end < named for look in file.sizes):
+        yield f"{name.path} has its name without a look at its size after the last write"
+    if span.durable and not any(
+        written < flush.begin and flush.end < named for flush in file.flushes
+    ):
+        yield f"{name.path} has its name without a flush after the last write"
+
+
+def _of_staged(file: File) -> Iterator[str]:
+    how = file.opened.arguments
+    if "O_TMPFILE" not in how and not ("O_CREAT" in how and "O_EXCL" in how):
+        yield f"{file.path} was not made by who wrote it: {how}"
+    if not how.endswith(", 0444"):
+        yield f"{file.path} is not read-only: {how}"
+
+
+def _of_way(traffic: Traffic, span: Span, named: int) -> Iterator[str]:
+    """Look for names on the way to an object that were not flushed when its writer was told."""
+    below = PurePath(span.path)
+    since = named
+    while str(below) != span.root:
+        directory = str(below.parent)
+        yield from _flushed(traffic, directory, since, span, f"the directory of {below.name}")
+        below = below.parent
+        since = _made(traffic, str(below), span)
+    # The root is the user's own, unless it was made for him.
+    while (made := _made(traffic, str(below), span)) > span.begin:
+        yield from _flushed(
+            traffic, str(below.parent), made, span, f"the directory of {below.name}"
+        )
+        below = below.parent
+
+
+def _made(traffic: Traffic, path: str, span: Span) -> int:
+    """Return when a directory was made: at the beginning, if another may have and not flushed."""
+    return max(
+        (each.event.end for each in traffic.directories if each.path == path), default=span.begin
+    )
+
+
+def _flushed(traffic: Traffic, path: str, since: int, span: Span, what: str) -> Iterator[str]:
+    if not any(since < flush.begin and flush.end < span.end for flush in traffic.flushes(path)):
+        yield f"{what} was not flushed before the end: {path}"
