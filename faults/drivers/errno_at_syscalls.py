@@ -87,7 +87,7 @@ def _fail(scene: Scene, struck: list[Struck], undisturbed: Course, child: Child)
     found = [] if injected(log) else ["it was not reached"]
     found += _told(outcome, undisturbed, before, now)
     found += child.call("leaks")
-    found += _flush_is_final(log, differences(before, now))
+    found += _flush_is_final(outcome, log, differences(before, now))
     # What cannot be removed stays until the next sweep.
     if not any(call.startswith("unlink") for call in calls):
         found += [f"{file} was left" for file in leftovers(scene.directory) - abandoned]
@@ -104,8 +104,9 @@ def _told(outcome: Outcome, undisturbed: Course, before: State, now: State) -> l
     return untyped + halfway(before, undisturbed.after, now)
 
 
-def _flush_is_final(log: Path, changes: list[str]) -> list[str]:
+def _flush_is_final(outcome: Outcome, log: Path, changes: list[str]) -> list[str]:
     """Return what was done after a flush had failed. One that was interrupted may be repeated."""
+    secret = ["a flush failed, and nobody was told"] if outcome.error is None else []
     lines = log.read_text(encoding="utf-8").splitlines()
     for index, line in enumerate(lines):
         failed = re.search(r"(?:fsync|fdatasync)\((\d+<(.*?)>).*(?<!EINTR) \(.*\(INJECTED\)", line)
@@ -114,7 +115,8 @@ def _flush_is_final(log: Path, changes: list[str]) -> list[str]:
         again = [f"flushed again: {other}" for other in lines[index + 1 :] if failed[1] in other]
         # A directory is flushed after the name in it was given.
         is_directory = Path(failed[2]).is_dir()
-        return again + [f"not flushed, but {change}" for change in changes if not is_directory]
+        wrong = [f"not flushed, but {change}" for change in changes if not is_directory]
+        return secret + again + wrong
     return []
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
 from faults.syscalls.child import Child
-from faults.syscalls.operations import OPERATIONS, object_path
+from faults.syscalls.operations import OPERATIONS, SMALL, object_path
 from faults.syscalls.order import Span, violations
 from faults.syscalls.points import FILE_CALLS
 from faults.syscalls.strace import traced
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WAYS = {False: "native", True: "portable"}
 CROWD = "many at once"
+KNOWN_WAY = "write of what another wrote"
 
 
 def run(trial: Trial) -> None:
@@ -44,6 +45,10 @@ def _spans(
             child.call("arrange", scene)
         log = _logged(child, directory / "log", "marked", scene)
         yield name, _span(scene, log, scene.what.data, "end"), log
+    scene = Scene(KNOWN_WAY, directory / KNOWN_WAY, durable)
+    child.call("arrange", scene._replace(operation="first write"))
+    log = _logged(child, directory / "log", "known_way", scene)
+    yield KNOWN_WAY, _span(scene, log, SMALL, "end"), log
     scene = Scene(CROWD, directory / CROWD, durable)
     contents = [trial.random.randbytes(4096) for _ in range(trial.count(100, 1000))]
     log = _logged(child, directory / "log", "crowd", scene, contents)
@@ -59,12 +64,14 @@ def _logged(child: Child, log: Path, method: str, *arguments: object) -> Traffic
 
 def _span(scene: Scene, log: Traffic, data: bytes, end: str) -> Span:
     return Span(
+        made=log.marks[mark_of(scene.operation, "made")].begin,
         begin=log.marks[mark_of(scene.operation, "begin")].begin,
         end=log.marks[mark_of(scene.operation, end)].begin,
         root=str(scene.root),
         path=str(object_path(scene.root, data)),
         durable=scene.durable,
         staged=scene.operation != "import_file, hard link",
+        replaces=scene.operation == "heal",
     )
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Span(NamedTuple):
     """One operation in a log."""
 
-    begin: int
+    made: int
     """The line at which its storage was made."""
+    begin: int
+    """The line at which it was asked for."""
     end: int
     """The line at which its caller knew that it is done."""
     root: str
@@ -28,25 +30,28 @@ class Span(NamedTuple):
     durable: bool
     staged: bool = True
     """Whether the file is one that the storage made, and not somebody's under a second name."""
+    replaces: bool = False
+    """Whether something is in the object's place that is not the object."""
 
 
 def violations(traffic: Traffic, span: Span) -> list[str]:
     """Return what was not done, or too late, or too early."""
-    given = [name for name in traffic.names if name.path == span.path and _within(name.event, span)]
+    given = [name for name in traffic.names if _is_of(name.path, name.event, span)]
     found = [text for name in given for text in _of_name(name, span)]
     if not span.durable:
         return found
-    if removed := [each.event.end for each in traffic.removed if each.path == span.path]:
-        parent = str(PurePath(span.path).parent)
-        return [*found, *_flushed(traffic, parent, max(removed), span, "where it was removed")]
+    for path, event in traffic.removed:
+        if _is_of(path, event, span):
+            parent = str(PurePath(path).parent)
+            return [*found, *_flushed(traffic, parent, event.end, span, "where it was removed")]
     if not given:
         found += _flushed(traffic, span.path, span.begin, span, "a file that was there already")
     named = max((name.event.end for name in given), default=span.begin)
     return found + list(_of_way(traffic, span, named))
 
 
-def _within(event: Event, span: Span) -> bool:
-    return span.begin < event.begin and event.end < span.end
+def _is_of(path: str, event: Event, span: Span) -> bool:
+    return path == span.path and span.begin < event.begin and event.end < span.end
 
 
 def _of_name(name: Name, span: Span) -> Iterator[str]:
@@ -54,6 +59,8 @@ def _of_name(name: Name, span: Span) -> Iterator[str]:
     if file is None:
         yield f"{name.path} was given to a file that nobody opened"
         return
+    if name.event.call.startswith("rename") and not span.replaces:
+        yield f"{name.path} was given by a rename, which takes it from whoever has it"
     if span.staged:
         yield from _of_staged(file)
     written = max((write.end for write in file.writes), default=file.opened.end)
@@ -77,26 +84,23 @@ def _of_staged(file: File) -> Iterator[str]:
 
 def _of_way(traffic: Traffic, span: Span, named: int) -> Iterator[str]:
     """Look for names on the way to an object that were not flushed when its writer was told."""
-    below = PurePath(span.path)
-    since = named
+    below, since = PurePath(span.path), named
     while str(below) != span.root:
-        directory = str(below.parent)
-        yield from _flushed(traffic, directory, since, span, f"the directory of {below.name}")
+        what = f"the directory of {below.name}"
+        yield from _flushed(traffic, str(below.parent), since, span, what)
         below = below.parent
-        since = _made(traffic, str(below), span)
+        # Another may have made it, and not flushed it.
+        since = _made(traffic, str(below)) or span.made
     # The root is the user's own, unless it was made for him.
-    while (made := _made(traffic, str(below), span)) > span.begin:
-        yield from _flushed(
-            traffic, str(below.parent), made, span, f"the directory of {below.name}"
-        )
+    while (made := _made(traffic, str(below))) is not None:
+        what = f"the directory of {below.name}"
+        yield from _flushed(traffic, str(below.parent), made, span, what)
         below = below.parent
 
 
-def _made(traffic: Traffic, path: str, span: Span) -> int:
-    """Return when a directory was made: at the beginning, if another may have and not flushed."""
-    return max(
-        (each.event.end for each in traffic.directories if each.path == path), default=span.begin
-    )
+def _made(traffic: Traffic, path: str) -> int | None:
+    """Return when a directory was made, if it was."""
+    return next((each.event.end for each in traffic.directories if each.path == path), None)
 
 
 def _flushed(traffic: Traffic, path: str, since: int, span: Span, what: str) -> Iterator[str]:

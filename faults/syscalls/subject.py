@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import laboxide
 from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_data
 
-from faults.syscalls.operations import OPERATIONS, Operation
+from faults.syscalls.operations import OPERATIONS, SMALL, Operation
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 PATIENCE = 2.0
 """Seconds for workers to close what nobody waits for any more."""
+
+
+DIGEST = digest_data(SMALL, content_type="a/b")
 
 
 class Scene(NamedTuple):
@@ -119,14 +122,28 @@ class Subject:
 
     async def marked(self, scene: Scene) -> None:
         """Do the operation with a storage that is new, and mark where it begins and ends."""
+        mark(scene.operation, "made")
+        storage = scene.storage()
         mark(scene.operation, "begin")
-        await scene.what.act(scene.storage())
+        await scene.what.act(storage)
+        mark(scene.operation, "end")
+
+    async def known_way(self, scene: Scene) -> None:
+        """Write what another wrote last, where the directory was flushed before that."""
+        mark(scene.operation, "made")
+        storage, another = scene.storage(), FileStorage(scene.root)
+        await storage.write_data(SMALL, DIGEST, {})
+        await storage.delete(await another.write_data(SMALL, DIGEST, {}))
+        await another.write_data(SMALL, DIGEST, {})
+        mark(scene.operation, "begin")
+        await storage.write_data(SMALL, DIGEST, {})
         mark(scene.operation, "end")
 
     async def crowd(self, scene: Scene, contents: list[bytes]) -> None:
         """Write everything at once, and mark the end of each."""
-        mark(scene.operation, "begin")
+        mark(scene.operation, "made")
         storage = scene.storage()
+        mark(scene.operation, "begin")
 
         async def one(index: int, data: bytes) -> None:
             await storage.write_data(data, digest_data(data, content_type="a/b"), {})
