@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use common::{Chunk, expected, feed, files, finish, get, painted, publication, publish, put, stores};
-use laboxide_core::copy::{Link, import_file};
+use laboxide_core::copy::{Import, Link, import_file};
 use laboxide_core::digest::{Algorithm, Expected};
 use laboxide_core::pool::Engine;
 use laboxide_core::store::Store;
@@ -182,7 +182,8 @@ fn a_file_is_closed_when_its_import_is_done() {
                 drop(staged.expect("staged"));
                 answer(fs::read_dir("/proc/self/fd").expect("listed").any(is_open));
             };
-            import_file(engine, store, path, Link::Copy, vec![], CancelToken::default(), done);
+            let import = Import { path, link: Link::Copy, algorithms: vec![], limit: None };
+            import_file(engine, store, import, CancelToken::default(), done);
         });
         assert!(!open);
     });
