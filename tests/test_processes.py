@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from laboxide import FileStorage, digest_data
+from laboxide import FileStorage, _bridge, digest_data
+from laboxide._native import Store
 from storing import files
 
 from scripts import assert_clean, program_of
@@ -152,3 +153,18 @@ def test_processes_write_read_and_delete_the_same_objects(tmp_path: Path) -> Non
     for path in found:
         digest = digest_data(path.read_bytes(), content_type="a/b")
         assert path.name == digest["content_hash"]
+
+
+@pytest.mark.anyio
+async def test_a_sweep_keeps_each_of_two_second_names_of_one_file(tmp_path: Path) -> None:
+    source, root = tmp_path / "source", tmp_path / "root"
+    source.write_bytes(b"imported twice at once")
+    root.mkdir()
+    store = Store(root, portable=True)
+    first, second = [
+        await _bridge.run(store.import_file, source, "hardlink", ["blake3"], None) for _ in range(2)
+    ]
+    await _bridge.run(first.publish, "first", (22, None), False)
+    await write(root)  # by a storage that has not swept yet
+    assert await _bridge.run(second.publish, "second", (22, None), False) == "created"
+    assert not list((root / ".laboxide-staging").iterdir())

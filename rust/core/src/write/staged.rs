@@ -219,8 +219,9 @@ impl Drop for StagedFile {
 
 /// False if another process, which must be a sweep, holds the lock.
 fn try_lock(file: &File) -> bool {
+    // Shared with others who give the same file a second name: each must hold it to the end.
     // On a file system without locks no sweep can take the file for abandoned either.
-    !matches!(FileExt::try_lock(file), Err(TryLockError::WouldBlock))
+    !matches!(FileExt::try_lock_shared(file), Err(TryLockError::WouldBlock))
 }
 
 /// Whether a name is one of ours.

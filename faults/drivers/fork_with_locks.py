@@ -1,0 +1,49 @@
+"""Forks while other threads hold whatever locks there are; the children use all that they have."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver, Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORKS = 25
+"""Of one process. The next one starts anew: what happens at the first use is caught, too."""
+LIMIT = 180
+"""Seconds after which a process that forks counts as hung."""
+
+
+def run(trial: Trial) -> None:
+    """Fork as often as the tier says, on both paths of the engine."""
+    for index in range(trial.count(100, 5000) // FORKS):
+        name = ("native", "portable")[index % 2]
+        seed = trial.random.getrandbits(32)
+        found = _process(trial.directory / str(index), seed, portable=name == "portable")
+        trial.tried[f"{name} forks"] += FORKS
+        if found:
+            trial.found.append(f"{name} process with seed {seed}:\n{found}")
+
+
+def _process(directory: Path, seed: int, *, portable: bool) -> str:
+    """Let a process fork, and return what went wrong."""
+    command = (sys.executable, "-W", "ignore::DeprecationWarning", "-m", "faults.forking.parent")
+    process = subprocess.run(
+        (*command, str(directory), str(seed), str(FORKS)),
+        env={**os.environ, "LABOXIDE_PORTABLE": str(int(portable))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+    )
+    if process.returncode == 0 and not process.stdout:
+        return ""
+    return f"ended with {process.returncode}\n{process.stdout[-4000:]}"
+
+
+DRIVER = Driver("fork while threads hold locks", run, root=False, cores=2)

@@ -1,0 +1,1 @@
+"""A process that forks while all of its threads are at work, and what its children do."""

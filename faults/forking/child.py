@@ -1,0 +1,92 @@
+"""What a forked child does: it uses the storage, and what its parent had open."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import trio
+from laboxide import FileStorage, Hasher, digest_data, digest_stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from random import Random
+
+    from faults.forking.hammer import Shelf
+
+
+def live(storage: FileStorage, shelf: Shelf, random: Random) -> None:
+    """Do all that a child may do, in any order."""
+    steps = [lambda: run(random, lambda: use(storage, random)), lambda: use_up(shelf, random)]
+    random.shuffle(steps)
+    for step in steps:
+        step()
+
+
+def run(random: Random, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` on a new loop."""
+
+    async def main() -> None:
+        await work()
+
+    random.choice((lambda: asyncio.run(main()), lambda: trio.run(main)))()
+
+
+async def use(storage: FileStorage, random: Random) -> None:
+    """Write, read and delete, by each way."""
+    small, large = os.urandom(2000), random.randbytes(3 << 20) + os.urandom(8)
+    digest = digest_data(small, content_type="a/b")
+    pair = digest_stream(_chunks(large), content_type="a/b")
+    pointers = [
+        (await storage.write_data(small, digest, {}), small),
+        (await storage.write_data_stream(*pair, {}), large),
+    ]
+    for pointer, data in pointers:
+        assert await storage.read_data(pointer) == data
+        assert b"".join([chunk async for chunk in storage.read_data_stream(pointer)]) == data
+        await storage.verify(pointer)
+        assert pointer in [found async for found in storage.list_pointers()]
+        await storage.delete(pointer)
+        assert not await storage.exists(pointer)
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 100_000):
+        yield data[start : start + 100_000]
+
+
+def use_up(shelf: Shelf, random: Random) -> None:
+    """Use what the parent has open: it works, or raises at once. Then let it go."""
+    for thing in list(shelf.things.values()):
+        for use_of_it in uses(thing):
+            try:
+                run(random, use_of_it)
+            except (RuntimeError, StopAsyncIteration, ValueError) as error:
+                # Errors of streams that had ended, or are another's; what must not come is no answer.
+                assert str(error) or isinstance(error, StopAsyncIteration), repr(error)
+    shelf.things.clear()
+    gc.collect()
+
+
+def uses(thing: Any) -> list[Callable[[], Awaitable[None]]]:
+    """Return what can be done with something that was on the parent's shelf."""
+    if isinstance(thing, Hasher):
+        return [_in_a_coroutine(thing.hexdigest)]
+    if isinstance(thing, tuple):
+        stream, get_digest = thing
+        digest = _in_a_coroutine(lambda: get_digest(allow_incomplete=True))
+        return [digest, stream.__anext__, stream.aclose]
+    if hasattr(thing, "aclose"):
+        return [thing.__anext__, thing.aclose]
+    return [thing.__anext__]
+
+
+def _in_a_coroutine(function: Callable[[], object]) -> Callable[[], Awaitable[None]]:
+    async def call() -> None:
+        await anyio.sleep(0)
+        function()
+
+    return call

@@ -1,0 +1,145 @@
+"""Work that keeps every lock of the engine busy, on any loop."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from laboxide import FileStorage, Hasher, digest_data, digest_stream, hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from laboxide import FilePointer
+
+TASKS = 6
+"""Operations that are in flight at once on each loop."""
+
+
+class Shelf:
+    """What is in use in this process, for a child to find there: streams, walks, hashers."""
+
+    def __init__(self) -> None:
+        self.things: dict[int, Any] = {}
+
+    @contextmanager
+    def with_(self, thing: Any) -> Iterator[Any]:
+        """Have `thing` on the shelf."""
+        self.things[id(thing)] = thing
+        try:
+            yield thing
+        finally:
+            del self.things[id(thing)]
+
+
+class Hammer:
+    """Does one operation after the other until it is stopped.
+
+    Args:
+        storage: What it uses.
+        shelf: Where it puts what it has open.
+        seed: Decides what comes when.
+    """
+
+    def __init__(self, storage: FileStorage, shelf: Shelf, seed: int) -> None:
+        self._storage = storage
+        self._shelf = shelf
+        self._random = random.Random(seed)
+        self._small = self._random.randbytes(3000)
+        self._large = self._random.randbytes((5 << 20) + 7)
+        self.stopped = False
+
+    async def run(self) -> None:
+        """Work, on whatever loop this is."""
+        self._kept = await self._write(self._large)
+        async with anyio.create_task_group() as group:
+            for _ in range(TASKS):
+                group.start_soon(self._go_on)
+
+    async def _go_on(self) -> None:
+        while not self.stopped:
+            operation = self._random.choice(OPERATIONS)
+            limit = self._random.uniform(0, 0.01) if self._random.random() < 0.3 else 60
+            with anyio.move_on_after(limit) as scope:
+                await operation(self)
+            assert limit < 60 or not scope.cancelled_caught, f"{operation.__name__} hangs"
+
+    async def _write(self, data: bytes) -> FilePointer:
+        digest = digest_data(data, content_type="a/b", algorithm=self._algorithm())
+        return await self._storage.write_data(data, digest, {})
+
+    def _algorithm(self) -> str:
+        return self._random.choice(("blake3", "sha256"))
+
+    async def write_and_delete(self) -> None:
+        """Write a value, read it and delete it."""
+        # Not what another task deletes.
+        data = self._small + self._random.randbytes(8)
+        pointer = await self._write(data)
+        assert await self._storage.read_data(pointer) == data
+        await self._storage.delete(pointer)
+
+    async def write_stream(self) -> None:
+        """Write a stream and delete it."""
+        pair = digest_stream(
+            self._chunks(self._large + self._random.randbytes(8)),
+            content_type="a/b",
+            algorithm=self._algorithm(),
+        )
+        with self._shelf.with_(pair):
+            pointer = await self._storage.write_data_stream(*pair, {})
+        await self._storage.delete(pointer)
+
+    async def digest(self) -> None:
+        """Hash a stream, and ask for its digest before it has ended."""
+        stream, get_digest = digest_stream(self._chunks(self._large), content_type="a/b")
+        with self._shelf.with_((stream, get_digest)):
+            async for _ in stream:
+                if self._random.random() < 0.1:
+                    await anyio.to_thread.run_sync(lambda: get_digest(allow_incomplete=True))
+
+    async def read(self) -> None:
+        """Read a large object whole."""
+        assert len(await self._storage.read_data(self._kept)) == len(self._large)
+
+    async def read_stream(self) -> None:
+        """Read a stream, often not to its end."""
+        storage = FileStorage(self._storage.path, chunk_size=self._random.choice((4096, 1 << 20)))
+        with self._shelf.with_(storage.read_data_stream(self._kept)) as stream:
+            async for _ in stream:
+                if self._random.random() < 0.1:
+                    return
+
+    async def walk(self) -> None:
+        """List all objects."""
+        with self._shelf.with_(self._storage.list_pointers()) as pointers:
+            async for _ in pointers:
+                pass
+
+    async def verify(self) -> None:
+        """Verify an object, and hash it where it is."""
+        await self._storage.verify(self._kept)
+        await hash_file(self._storage.path / self._kept["key"], algorithm=self._algorithm())
+
+    async def hash(self) -> None:
+        """Hash in another thread."""
+        with self._shelf.with_(Hasher(self._algorithm())) as hasher:
+            await anyio.to_thread.run_sync(hasher.update, self._large)
+
+    async def _chunks(self, data: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(data), 100_000):
+            yield data[start : start + 100_000]
+
+
+OPERATIONS: tuple[Callable[[Hammer], Awaitable[None]], ...] = (
+    Hammer.write_and_delete,
+    Hammer.write_stream,
+    Hammer.digest,
+    Hammer.read,
+    Hammer.read_stream,
+    Hammer.walk,
+    Hammer.verify,
+    Hammer.hash,
+)

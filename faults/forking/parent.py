@@ -1,0 +1,73 @@
+"""The process that forks: `python -m faults.forking.parent DIRECTORY SEED FORKS`."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import gc
+import os
+import random
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import trio
+from laboxide import FileStorage
+
+from faults.forking.child import live
+from faults.forking.hammer import Hammer, Shelf
+
+LIMIT = 20.0
+"""Seconds after which a child counts as hung, on a busy machine."""
+FAILED, HUNG = 70, 71
+
+
+def main() -> int:
+    """Fork while threads work on two loops; the number of children that did not end well."""
+    directory, seed, forks = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    choice = random.Random(seed)
+    storage, shelf = FileStorage(directory, mkdir=True), Shelf()
+    hammers = [Hammer(storage, shelf, choice.getrandbits(32)) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: asyncio.run(hammers[0].run())),
+        threading.Thread(target=lambda: trio.run(hammers[1].run)),
+    ]
+    for thread in threads:
+        thread.start()
+    wrong = sum(_fork(storage, shelf, choice) != 0 for _ in range(forks))
+    for hammer in hammers:
+        hammer.stopped = True
+    for thread in threads:
+        thread.join()
+    return wrong
+
+
+def _fork(storage: FileStorage, shelf: Shelf, choice: random.Random) -> int:
+    time.sleep(choice.uniform(0, 0.01))
+    seed, ends_at_once = choice.getrandbits(32), choice.random() < 0.5
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        # A thread of C, which needs no lock of Python's to tell where the others hang.
+        faulthandler.dump_traceback_later(LIMIT, exit=True)
+        status = _live(storage, shelf, random.Random(seed))
+        if ends_at_once or status:
+            os._exit(status)
+        gc.collect()
+        sys.exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def _live(storage: FileStorage, shelf: Shelf, choice: random.Random) -> int:
+    try:
+        live(storage, shelf, choice)
+    except BaseException:  # noqa: BLE001 - the child must not go on as its parent
+        traceback.print_exc()
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
