@@ -24,7 +24,10 @@ pub fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(T) + Send>)) ->
 
 /// A cycle of 251 bytes, so that blocks that change places show.
 pub fn painted(len: usize) -> Vec<u8> {
-    (0..=250).cycle().take(len).collect()
+    let cycle: Vec<u8> = (0..=250).collect();
+    let mut data = cycle.repeat(len.div_ceil(cycle.len()));
+    data.truncate(len);
+    data
 }
 
 pub fn hash(algorithm: Algorithm, data: &[u8]) -> String {
@@ -79,22 +82,22 @@ pub fn put(store: &Arc<Store>, data: &[u8], publication: Publication) -> Result<
 }
 
 /// Memory for a read, poisoned so that a byte that was not filled shows.
-pub struct Memory(pub Vec<MaybeUninit<u8>>);
+pub struct Memory(Vec<u8>);
 
 impl Memory {
     pub fn new(len: usize) -> Self {
-        Self(vec![MaybeUninit::new(0xEE); len])
+        Self(vec![0xEE; len])
     }
 
     pub fn into_bytes(self) -> Vec<u8> {
-        // SAFETY: every byte was initialised when the memory was made.
-        self.0.into_iter().map(|byte| unsafe { byte.assume_init() }).collect()
+        self.0
     }
 }
 
 impl Buffer for Memory {
     fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
-        &mut self.0
+        // SAFETY: both have the same layout, and the engine only ever writes bytes to it.
+        unsafe { &mut *(std::ptr::from_mut(self.0.as_mut_slice()) as *mut [MaybeUninit<u8>]) }
     }
 }
 
