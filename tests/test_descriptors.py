@@ -210,3 +210,24 @@ def test_what_gets_no_descriptor_fails_alone(tmp_path: Path) -> None:
     asyncio.run(work())
     """
     assert_clean(run_script(script, tmp_path), "2")
+
+
+def test_a_stream_that_was_aborted_while_it_waited_has_no_digest(tmp_path: Path) -> None:
+    run(
+        """
+from laboxide._native import Store, Writer
+
+writers = [Writer(["blake3"], Store(root)) for index in range(50)]
+for writer in writers:
+    writer.feed(bytes(size))
+assert writers[-1].digest()[0] == size
+writers[-1].abort()
+try:
+    digest = writers[-1].digest()
+except ValueError as error:
+    assert str(error) == "the stream was aborted", error
+else:
+    raise AssertionError(digest)
+""",
+        tmp_path,
+    )

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex, mpsc};
+
 use common::{
     Chunk, expected, feed, files, finish, get, hash, painted, publication, publish, stores, stream,
 };
@@ -65,6 +67,28 @@ fn a_stream_is_stored_and_read_as_it_was() {
             files(store.root()).into_iter().filter(|path| path.to_string_lossy().contains("staging"));
         assert_eq!(leftovers.count(), 0);
     }
+}
+
+/// Nobody hashes it meanwhile: all workers are kept busy.
+#[test]
+fn a_stream_of_one_block_has_its_digest_while_it_ends() {
+    let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current(), None, Algorithm::ALL.to_vec());
+    let data = painted(BLOCK - 1);
+    writer.feed(data.clone()).expect("open");
+    let (release, held) = mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    for _ in 0..Engine::width() {
+        let held = Arc::clone(&held);
+        Engine::current().spawn(move || drop(held.lock().expect("no panic").recv()));
+    }
+    let (sender, ended) = mpsc::channel();
+    let at_once = writer.finish(move |result| sender.send(result).expect("awaited")).expect("open");
+    assert_eq!(at_once, None);
+    let hashes: Vec<_> = Algorithm::ALL.iter().map(|a| (*a, hash(*a, &data))).collect();
+    assert_eq!(writer.digest().expect("a digest").hashes, hashes);
+    drop(release);
+    ended.recv().expect("an answer").expect("hashed");
+    assert_eq!(writer.digest().expect("a digest").hashes, hashes);
 }
 
 fn chunks() -> impl Strategy<Value = Vec<usize>> {

@@ -238,13 +238,19 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return Err(Error::Forked);
         }
         let front = lock(&self.front);
-        if let Some(digest) = self.shared.digest_of_waiting(&front.block) {
+        let waiting = self.shared.digest_of_waiting(&front.block);
+        if waiting.is_none() {
+            self.shared.wait_idle();
+        }
+        // Blocks that came after the stop were not hashed, and those that waited are gone.
+        self.shared.check()?;
+        if let Some(digest) = waiting {
             return Ok(digest);
         }
-        self.shared.wait_idle();
-        // Blocks that came after the stop were not hashed.
-        self.shared.check()?;
         let algorithms = &self.shared.algorithms;
+        if front.index == 0 && !front.open {
+            return self.shared.hash_only_block();
+        }
         if front.index == 0 {
             return Ok(ContentDigest::of(algorithms, front.block.parts()));
         }
