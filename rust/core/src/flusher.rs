@@ -106,11 +106,13 @@ fn run(job: Job) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{LazyLock, mpsc};
+
+    static FLUSHERS: LazyLock<Flushers> = LazyLock::new(Flushers::default);
 
     #[test]
     fn every_job_is_done_by_no_more_threads_than_there_may_be() {
-        let flushers: &'static Flushers = Box::leak(Box::default());
+        let flushers = &*FLUSHERS;
         let (sender, receiver) = mpsc::channel();
         for index in 0..10 * flushers.most {
             let sender = sender.clone();
