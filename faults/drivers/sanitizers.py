@@ -1,0 +1,75 @@
+"""The engine's own tests, with every access to memory and every order of threads watched."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faults.driver import Driver
+from faults.sanitizing.builds import MEMORY, threads
+
+if TYPE_CHECKING:
+    from faults.driver import Trial
+    from faults.sanitizing.build import Build
+
+CONTROLS = Path("faults/sanitizing/controls")
+
+SAID = re.compile(r"WARNING: ThreadSanitizer: |ERROR: (?:Address|Leak)Sanitizer: ")
+PASSED = re.compile(r"^test result: ok\. (\d+) passed", re.MULTILINE)
+SHOWN = 12_000
+"""Characters of a report: the first of them and what comes after it."""
+
+
+def run(trial: Trial) -> None:
+    """Show that each sanitizer speaks when it has to, then run the tests under it."""
+    for program in ("use_after_free", "leak"):
+        _control(trial, MEMORY, program, speaks=True)
+    _test(trial, MEMORY, "AddressSanitizer")
+    build = threads()
+    _control(trial, build, "data_race", speaks=True)
+    _control(trial, build, "ordered", speaks=False)
+    _test(trial, build, "ThreadSanitizer")
+
+
+def _control(trial: Trial, build: Build, name: str, *, speaks: bool) -> None:
+    trial.tried["controls"] += 1
+    source = CONTROLS / f"{name}.rs"
+    program = build.rustc(source)
+    result = subprocess.run(
+        [program], env=build.variables(), capture_output=True, text=True, check=False
+    )
+    if (SAID.search(result.stderr) is not None) != speaks:
+        said = "was not reported" if speaks else "was reported"
+        trial.found.append(f"{source} {said}: {result.stderr[:SHOWN]}")
+
+
+def _test(trial: Trial, build: Build, name: str) -> None:
+    for _ in range(trial.count(1, 20)):
+        seed = str(trial.random.randrange(1 << 32))
+        result = build.cargo(
+            *("test", "--package=laboxide-core", "--tests", "--no-fail-fast"),
+            # A harness that captures what is printed does so under locks that are not seen.
+            after=("--", "--nocapture"),
+            environment={"PROPTEST_RNG_SEED": seed, "TMPDIR": str(trial.directory)},
+        )
+        passed = sum(map(int, PASSED.findall(result.stdout)))
+        trial.tried[f"tests under {name}"] += passed
+        if result.returncode or SAID.search(result.stdout) or not passed:
+            trial.found.append(f"PROPTEST_RNG_SEED={seed}, {name}:\n{_report(result.stdout)}")
+
+
+def _report(output: str) -> str:
+    first = SAID.search(output) or re.search(r"^(error|failures:)", output, re.MULTILINE)
+    start = first.start() if first else max(0, len(output) - SHOWN)
+    return output[start : start + SHOWN]
+
+
+DRIVER = Driver(
+    "the engine's tests under AddressSanitizer, LeakSanitizer and ThreadSanitizer",
+    run,
+    tools=("cargo", "cc"),
+    root=False,
+    cores=2,
+)

@@ -1,0 +1,1 @@
+"""Builds of the engine that watch themselves, and what it takes to make them."""
