@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	test-faults test-faults-long needs-faults \
+	test-faults test-faults-long needs-faults fuzz \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
@@ -67,6 +67,11 @@ test-faults: needs-faults $(EXTENSION) ## kill, break and fill everything under 
 test-faults-long: needs-faults $(EXTENSION) ## the same with the numbers of a night (90 minutes)
 	$(PY) -m faults --long
 
+fuzz: needs-rust | $(PY) ## look for inputs that break the engine (TARGET=streams SECONDS=60), or run one again (INPUT=hex)
+	@:$(call fail_if,$(if $(TARGET),,name what to fuzz: make fuzz TARGET=chunking, names or streams))
+	$(PY) -m faults.sanitizing.fuzzer $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(INPUT),--input $(INPUT))
+
 bench: $(EXTENSION) $(REFERENCE) ## measure everything beside peers and limit, write benches/results
 	$(PY) -m benches.run
 	$(PY) -m benches.report.pictures
@@ -88,6 +93,7 @@ lint: lint-rust lint-python ## formatting, clippy, ruff, mypy and stubtest; chan
 
 lint-rust: | needs-lint $(PY)
 	cargo fmt --all --check
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 lint-python: $(EXTENSION)
@@ -98,6 +104,7 @@ lint-python: $(EXTENSION)
 
 format: $(DEV) | needs-lint ## format Rust and Python, and repair what the linters can
 	cargo fmt --all
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 

@@ -1,0 +1,79 @@
+//! Only what stays below the root is a key, and only what names content is a hash.
+#![no_main]
+
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::LazyLock;
+
+use laboxide_core::Error;
+use laboxide_core::copy::Link;
+use laboxide_core::digest::{Algorithm, hex};
+use laboxide_core::store::{Key, Store};
+use libfuzzer_sys::fuzz_target;
+
+/// Two stores in a directory in which nothing else can be opened but what should not be.
+static STORES: LazyLock<[Store; 2]> = LazyLock::new(|| {
+    let outside = tempfile::tempdir().expect("a directory").keep();
+    std::fs::write(outside.join("secret"), b"not to be found").expect("written");
+    [false, true].map(|portable| {
+        let root = outside.join(portable.to_string());
+        std::fs::create_dir(&root).expect("made");
+        Store::new(root, false, portable)
+    })
+});
+
+fuzz_target!(|text: &str| {
+    check_key(text);
+    check_algorithm(text);
+    check_hash(text);
+    let known = matches!(text, "auto" | "reflink" | "hardlink" | "copy");
+    assert_eq!(Link::from_str(text).is_ok(), known);
+});
+
+fn check_key(text: &str) {
+    let Ok(key) = Key::parse(text) else { return assert!(!is_below(text), "{text:?} is a key") };
+    assert!(is_below(text), "{text:?} is not a key");
+    assert_eq!(key.as_str(), text);
+    for store in &*STORES {
+        match store.open(&key) {
+            Err(Error::Missing { .. }) => {}
+            // The system has limits of its own: for the length of a path, for instance.
+            Err(Error::Io { source, .. }) => assert_eq!(source.raw_os_error(), Some(36), "{text:?}"),
+            other => panic!("{text:?} leads to {other:?}"),
+        }
+    }
+}
+
+/// As the standard library sees it: names only, as they are, of a length that file systems have.
+fn is_below(text: &str) -> bool {
+    let names = Path::new(text).components().map(|component| match component {
+        Component::Normal(name) => name.to_str().filter(|name| name.len() < 256),
+        _ => None,
+    });
+    let Some(names) = names.collect::<Option<Vec<_>>>() else { return false };
+    let is_reserved = names.first().is_some_and(|name| name.eq_ignore_ascii_case(".laboxide-staging"));
+    let as_it_is = names.iter().collect::<PathBuf>().as_os_str() == text;
+    as_it_is && !names.is_empty() && !is_reserved && !text.contains('\0')
+}
+
+fn check_algorithm(text: &str) {
+    match Algorithm::from_str(text) {
+        Ok(algorithm) => assert_eq!(algorithm.name(), text),
+        Err(error) => {
+            assert!(!["blake3", "sha256"].contains(&text));
+            assert!(matches!(error, Error::Invalid(_)));
+        }
+    }
+}
+
+fn check_hash(text: &str) {
+    for algorithm in Algorithm::ALL {
+        let bytes: Option<Vec<u8>> = (0..text.len())
+            .step_by(2)
+            .map(|at| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
+            .collect();
+        // What reads the same when it is written again was right: no capitals, no signs, no halves.
+        let is_hash = bytes.is_some_and(|bytes| bytes.len() == 32 && hex(&bytes) == text);
+        assert_eq!(algorithm.check_hash(text).is_ok(), is_hash, "{text:?}");
+    }
+}
