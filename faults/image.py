@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ MAKE = {
 }
 SIZE = 320 << 20
 """The least that XFS takes. The files are sparse."""
+PATIENCE = 10
+"""Seconds in which a file that was let go of is closed."""
 
 
 class Image:
@@ -54,7 +57,7 @@ class Image:
         try:
             yield self.mount_point
         finally:
-            command("umount", self.mount_point)
+            unmount(self.mount_point)
 
 
 @contextmanager
@@ -65,7 +68,21 @@ def mounted_tmpfs(mount: Path, options: str) -> Iterator[Path]:
     try:
         yield mount
     finally:
-        command("umount", mount)
+        unmount(mount)
+
+
+def unmount(mount: Path) -> None:
+    """Unmount what is at `mount`. A call may return before a worker has closed its file."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            command("umount", mount)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            break
 
 
 def command(*words: str | Path) -> str:

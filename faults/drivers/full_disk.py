@@ -6,14 +6,15 @@ import asyncio
 import errno
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from laboxide import FileStorage
 
 from faults.driver import Driver
-from faults.image import Image, mounted_tmpfs
+from faults.image import Image, command, mounted_tmpfs
 from faults.poor.operations import writes
+from faults.poor.refusals import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from faults.poor.operations import Write
 
 PAGE, LAST = 4096, 64 << 10
+QUOTA = "4m"
 SMALL, LARGE = 5_000, (1 << 20) + 7
 RESTS = {
     SMALL: range(0, LAST + 1, PAGE),
@@ -36,6 +38,8 @@ def run(trial: Trial) -> None:
     for kind in ("ext4", "xfs", "btrfs"):
         with Image(kind, trial.directory / f"{kind}.image").mounted() as mount:
             asyncio.run(_fill(trial, kind, mount))
+    with Image("btrfs", trial.directory / "quota.image").mounted() as mount:
+        asyncio.run(_use_up_quota(trial, mount))
     with mounted_tmpfs(trial.directory / "tmpfs", "size=8m") as mount:
         asyncio.run(_fill(trial, "tmpfs", mount))
     with mounted_tmpfs(trial.directory / "inodes", "size=8m,nr_inodes=24") as mount:
@@ -103,6 +107,39 @@ def _full_but(mount: Path, rest: int) -> Iterator[None]:
         filler.unlink()
 
 
+async def _use_up_quota(trial: Trial, mount: Path) -> None:
+    """Use up what one part of a file system may have, while there is space in the others."""
+    limited = mount / "limited"
+    command("btrfs", "subvolume", "create", limited)
+    command("btrfs", "quota", "enable", mount)
+    command("btrfs", "qgroup", "limit", QUOTA, limited)
+    storage = FileStorage(limited / "store", mkdir=True)
+    for name, write in writes("blake3").items():
+        for size in RESTS:
+            trial.tried["quota"] += 1
+            content = trial.random.randbytes(size)
+            with _no_quota_left(limited):
+                refusal = await refused(write(storage, content, trial.directory), errno.EDQUOT)
+            # What was removed is counted until the file system has committed that.
+            command("sync", "--file-system", mount)
+            failure = await _try(storage, write, content, trial.directory, fits=True)
+            if failure is not None or not refusal:
+                what = f"quota: {name} of {size} bytes"
+                trial.found.append(f"{what}: refused: {refusal}, then {failure}")
+
+
+@contextmanager
+def _no_quota_left(directory: Path) -> Iterator[None]:
+    filler = directory / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(PAGE))
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
 async def _use_up_inodes(trial: Trial, mount: Path) -> None:
     for name, write in writes("blake3").items():
         storage = FileStorage(mount / name, mkdir=True)
@@ -125,4 +162,8 @@ async def _use_up_inodes(trial: Trial, mount: Path) -> None:
         shutil.rmtree(storage.path)
 
 
-DRIVER = Driver("full disk, to the last page; no inodes", run, tools=("mkfs.xfs", "mkfs.btrfs"))
+DRIVER = Driver(
+    "full disk, to the last page; no inodes, no quota",
+    run,
+    tools=("mkfs.xfs", "mkfs.btrfs", "btrfs"),
+)
