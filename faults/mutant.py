@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 
@@ -23,32 +24,53 @@ class Mutant:
     portable: bool = False
     """Whether the step is one of the portable path."""
 
+    @property
+    def is_for_a_driver(self) -> bool:
+        """Tell whether it is a driver that finds it."""
+        return "::" not in self.found_by
 
-def passes(test: str, mutant: Mutant | None, package: Path, scratch: Path) -> bool:
-    """Run a test or a driver, with a mutant or without, and tell whether it is content.
+
+def finds_nothing(tests: Iterable[str], package: Path, scratch: Path) -> bool:
+    """Tell whether the tests of pytest pass while no mutant is awake."""
+    return _passes(_pytest(tests, scratch), package, {})
+
+
+def survives(mutant: Mutant, package: Path, scratch: Path) -> bool:
+    """Tell whether a mutant is awake and nothing is found.
 
     Args:
-        test: The node of a test, or the name of a driver.
-        mutant: What goes wrong.
+        mutant: What goes wrong, and what should find that.
         package: Where the build with the mutants is.
         scratch: A directory to work in.
 
     Raises:
-        OSError: It could not be run, and what it said.
+        OSError: The test could not be run, and what it said.
     """
-    environment = {**os.environ, "PYTHONPATH": str(package), "CI": ""}
-    if mutant is not None:
-        environment["LABOXIDE_MUTANT"] = mutant.name
-        environment["LABOXIDE_PORTABLE"] = str(int(mutant.portable))
-    words = _pytest(test, scratch) if "::" in test else ("faults.one", test, "--seed", "1")
+    driver = ("faults.one", mutant.found_by, "--seed", "1", "--first")
+    words = driver if mutant.is_for_a_driver else _pytest([mutant.found_by], scratch)
+    awake = {"LABOXIDE_MUTANT": mutant.name, "LABOXIDE_PORTABLE": str(int(mutant.portable))}
+    return _passes(words, package, awake)
+
+
+def _passes(words: Sequence[str], package: Path, environment: dict[str, str]) -> bool:
     process = subprocess.run(
-        (sys.executable, "-m", *words), env=environment, capture_output=True, check=False
+        (sys.executable, "-m", *words),
+        env={**os.environ, "PYTHONPATH": str(package), "CI": "", **environment},
+        capture_output=True,
+        check=False,
     )
     if process.returncode not in (0, 1):
-        raise OSError(f"{test} could not be run:\n{process.stdout.decode()}")
+        raise OSError(f"{words} could not be run:\n{process.stdout.decode()}")
     return process.returncode == 0
 
 
-def _pytest(test: str, scratch: Path) -> tuple[str, ...]:
+def _pytest(tests: Iterable[str], scratch: Path) -> tuple[str, ...]:
     plugins = ("-p", "no:randomly", "-p", "no:cacheprovider")
-    return ("pytest", "-q", "-x", *plugins, f"--basetemp={scratch}", f"tests/{test}")
+    return (
+        "pytest",
+        "-q",
+        "-x",
+        *plugins,
+        f"--basetemp={scratch}",
+        *(f"tests/{test}" for test in tests),
+    )

@@ -10,13 +10,38 @@ import shutil
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from faults.driver import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from faults.driver import Driver
+
+
+class EnoughError(BaseException):
+    """Something was found, and no more is to be tried."""
+
+
+class FirstFinding(list[str]):
+    """Ends the trial with the first that comes."""
+
+    def append(self, finding: str, /) -> None:
+        """Keep it, and end."""
+        self.extend([finding])
+
+    def extend(self, findings: Iterable[str], /) -> None:
+        """Keep them, and end if there are any."""
+        super().extend(findings)
+        if self:
+            raise EnoughError
+
+    def __iadd__(self, findings: Iterable[str], /) -> Self:
+        self.extend(findings)
+        return self
 
 
 def load(name: str) -> Driver:
@@ -31,15 +56,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--first", action="store_true", help="stop when anything was found")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=_scratch()))
     trial = Trial(options.seed, options.long, directory)
+    if options.first:
+        trial.found = FirstFinding()
     # Each object that is healed is a warning, and drivers damage thousands.
     logging.getLogger("laboxide").setLevel(logging.ERROR)
     try:
-        load(options.name).run(trial)
-    except Exception:  # noqa: BLE001 - whatever it is, it is what came out
-        trial.found.append(traceback.format_exc())
+        with suppress(EnoughError):
+            _run(options.name, trial)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     text = json.dumps({"tried": trial.tried, "found": trial.found})
@@ -48,6 +75,13 @@ def main() -> int:
     else:
         options.output.write_text(text, encoding="utf-8")
     return int(bool(trial.found))
+
+
+def _run(name: str, trial: Trial) -> None:
+    try:
+        load(name).run(trial)
+    except Exception:  # noqa: BLE001 - whatever it is, it is what came out
+        trial.found.append(traceback.format_exc())
 
 
 def _scratch() -> Path:
