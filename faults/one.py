@@ -39,7 +39,7 @@ class FirstFinding(list[str]):
         if self:
             raise EnoughError
 
-    def __iadd__(self, findings: Iterable[str], /) -> Self:
+    def __iadd__(self, findings: Iterable[str], /) -> Self:  # type: ignore[override,misc]
         self.extend(findings)
         return self
 
