@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
 from faults.syscalls.child import Child, HungError, Relay
-from faults.syscalls.errnos import Fault, faults_at
+from faults.syscalls.errnos import HAND_IN, Fault, faults_at, handed_in
 from faults.syscalls.holds import State, differences, halfway, leftovers, staged, visible
 from faults.syscalls.operations import OPERATIONS
 from faults.syscalls.points import Course, Point, course
@@ -29,8 +29,7 @@ def run(trial: Trial) -> None:
     for portable in (False, True):
         with Relay(trial.directory, portable=portable) as relay:
             for name in OPERATIONS:
-                # What is not durable makes the same calls, but for those that flush.
-                for durable in (False, True) if trial.long else (True,):
+                for durable in (False, True):
                     scene = Scene(name, trial.directory / "scene", durable)
                     _all_points(trial, scene, relay, portable=portable)
 
@@ -39,7 +38,7 @@ def _all_points(trial: Trial, scene: Scene, relay: Relay, *, portable: bool) -> 
     undisturbed = course(scene, trial.directory / "log", portable=portable)
     shutil.rmtree(scene.directory)
     way = f"{'portable' if portable else 'native'}{', durable' * scene.durable}"
-    for struck in _all_faults(trial, undisturbed.points):
+    for struck in _all_faults(trial, undisturbed.points, durable=scene.durable):
         trial.tried["pairs" if len(struck) == 2 else way] += 1
         found = _survived(scene, struck, undisturbed, relay)
         told = " and ".join(f"{fault} at {point}" for point, fault in struck)
@@ -47,8 +46,13 @@ def _all_points(trial: Trial, scene: Scene, relay: Relay, *, portable: bool) -> 
         shutil.rmtree(scene.directory)
 
 
-def _all_faults(trial: Trial, points: list[Point]) -> Iterator[list[Struck]]:
+def _all_faults(trial: Trial, points: list[Point], *, durable: bool) -> Iterator[list[Struck]]:
     """Yield what goes wrong in each trial: one thing and, at night, two."""
+    for point in handed_in(points):
+        yield [(point, Fault(trial.random.choice(HAND_IN), lasting=False))]
+    # What is not durable hands a file in where else it is flushed; its other calls are the same.
+    if not durable and not trial.long:
+        return
     single = [
         (point, fault)
         for point in points
@@ -86,7 +90,10 @@ def _fail(scene: Scene, struck: list[Struck], undisturbed: Course, child: Child)
     # The first of two may be the end of it.
     found = [] if injected(log) else ["it was not reached"]
     found += _told(outcome, undisturbed, before, now)
-    found += child.call("leaks")
+    if "close" in calls:
+        found += _not_kept(outcome, differences(before, now))
+    else:
+        found += child.call("leaks")
     found += _flush_is_final(outcome, log, differences(before, now))
     # What cannot be removed stays until the next sweep.
     if not any(call.startswith("unlink") for call in calls):
@@ -102,6 +109,12 @@ def _told(outcome: Outcome, undisturbed: Course, before: State, now: State) -> l
         return differences(undisturbed.after, now)
     untyped = [] if outcome.typed else [f"it raised {outcome.error}"]
     return untyped + halfway(before, undisturbed.after, now)
+
+
+def _not_kept(outcome: Outcome, changes: list[str]) -> list[str]:
+    """Return what was done with a file that the file system refused when it was handed in."""
+    secret = ["it was not kept, and nobody was told"] if outcome.error is None else []
+    return secret + [f"not kept, but {change}" for change in changes]
 
 
 def _flush_is_final(outcome: Outcome, log: Path, changes: list[str]) -> list[str]:

@@ -6,6 +6,8 @@ than `OSError`. To the code the rest are one error, with as many names as there 
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -65,26 +67,34 @@ _CLONE = Errnos((), ("EOPNOTSUPP", "EXDEV", "EIO", "ENOSPC", "EDQUOT"))
 _NONE = Errnos((), ())
 _DUPLICATE = Errnos((), ("EMFILE",))
 
-# Not close: a call that is made to fail is not made at all, and a real close that fails closes.
-_OF = {
-    _OPEN: ("open", "openat"),
-    _OPENAT2: ("openat2",),
-    _MKDIR: ("mkdir", "mkdirat"),
-    _LOOK: ("stat", "lstat", "newfstatat", "statx", "statfs", "access", "faccessat", "readlink"),
-    _LOOK_AT_OPEN: ("fstat", "fstatfs", "getdents64", "lseek"),
-    _READ: ("pread64", "preadv", "preadv2"),
-    _WRITE: ("pwrite64", "pwritev", "pwritev2"),
-    _SYNC: ("fsync", "fdatasync", "sync_file_range"),
-    _RESERVE: ("fallocate",),
-    _RESIZE: ("ftruncate",),
-    _LINK: ("link", "linkat"),
-    _RENAME: ("rename", "renameat", "renameat2"),
-    _UNLINK: ("unlink", "unlinkat"),
-    _LOCK: ("flock",),
-    _CLONE: ("ioctl",),
-    _DUPLICATE: ("fcntl", "dup"),
+# A call that is made to fail is not made at all, while a real close that fails closes. So no close
+# but that by which a file is handed in: a second descriptor, which is all that is lost.
+HAND_IN = ("EIO", "ENOSPC", "EDQUOT")
+
+_BY_CALL = {
+    call: errnos
+    for errnos, calls in (
+        (_OPEN, ("open", "openat")),
+        (_OPENAT2, ("openat2",)),
+        (_MKDIR, ("mkdir", "mkdirat")),
+        (_LOOK, ("stat", "lstat", "newfstatat", "statx", "statfs", "access", "faccessat")),
+        (_LOOK, ("readlink", "readlinkat")),
+        (_LOOK_AT_OPEN, ("fstat", "fstatfs", "getdents64", "lseek")),
+        (_READ, ("pread64", "preadv", "preadv2")),
+        (_WRITE, ("pwrite64", "pwritev", "pwritev2")),
+        (_SYNC, ("fsync", "fdatasync", "sync_file_range")),
+        (_RESERVE, ("fallocate",)),
+        (_RESIZE, ("ftruncate",)),
+        (_LINK, ("link", "linkat")),
+        (_RENAME, ("rename", "renameat", "renameat2")),
+        (_UNLINK, ("unlink", "unlinkat")),
+        (_LOCK, ("flock",)),
+        (_CLONE, ("ioctl",)),
+        (_DUPLICATE, ("fcntl", "dup")),
+        (_NONE, ("close",)),
+    )
+    for call in calls
 }
-_BY_CALL = {call: errnos for errnos, names in _OF.items() for call in names}
 
 
 def faults_at(point: Point, random: Random, *, thorough: bool) -> Iterator[Fault]:
@@ -107,9 +117,21 @@ def faults_at(point: Point, random: Random, *, thorough: bool) -> Iterator[Fault
         yield Fault(errno, lasting=True)
 
 
+def handed_in(points: list[Point]) -> list[Point]:
+    """Return where a file system is asked, by a close, whether it keeps what was written."""
+    return [
+        close
+        for duplicate, close in pairwise(points)
+        if (copied := re.search(r"F_DUPFD.* = (\d+)<", duplicate.text)) is not None
+        and re.search(rf"\bclose\({copied[1]}<", close.text)
+    ]
+
+
 def _errnos(point: Point) -> Errnos:
     if "O_CREAT" in point.text or "O_TMPFILE" in point.text:
         return _CREATE
     if point.call == "fcntl" and "F_DUPFD" not in point.text:
         return _NONE
-    return _BY_CALL.get(point.call, _NONE)
+    if (errnos := _BY_CALL.get(point.call)) is None:
+        raise LookupError(f"nobody has said what {point.call} may fail with")
+    return errnos

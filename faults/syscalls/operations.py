@@ -138,6 +138,10 @@ async def _leftovers(storage: FileStorage) -> None:
         (staging / f"{index}{TEMPORARY}").write_bytes(SMALL)
 
 
+async def _sweep(storage: FileStorage) -> None:
+    await storage.sweep(delete=True)
+
+
 async def _read(storage: FileStorage) -> None:
     _same(await storage.read_data(_pointer(storage, SMALL)), SMALL)
 
@@ -182,7 +186,8 @@ OPERATIONS = {
     "write of what is there": Operation(_write_small, _small),
     "heal": Operation(_write_small, _torn),
     "delete": Operation(_delete, _small, absent=True),
-    "sweep": Operation(_write_small, _leftovers),
+    "first write after a crash": Operation(_write_small, _leftovers),
+    "sweep": Operation(_sweep, _leftovers),
     "read_data, twice": Operation(_read_twice, _small, writes=False),
     "read_data, large": Operation(_read_large, _large, writes=False),
     "read_data_stream": Operation(_read_stream, _large, writes=False),
