@@ -192,6 +192,69 @@ def test_a_stream_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> 
     assert_clean(process, f"99 {100 << 16} 6")
 
 
+def test_a_listing_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        storage = FileStorage(root)
+        async def begin():
+            await store(storage, 1)
+            await store(storage, 2)
+            listing = storage.list_pointers()
+            await anext(listing)
+            return listing
+        listing = asyncio.run(begin())
+        async def go_on():
+            await anext(listing)
+        if (child := os.fork()) == 0:
+            try:
+                asyncio.run(go_on())
+            except RuntimeError as error:
+                os._exit(7 if "fork" in str(error) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        asyncio.run(go_on())
+        """,
+        tmp_path,
+        options=("-W", "ignore::DeprecationWarning"),
+    )
+    assert_clean(process)
+
+
+def test_a_hasher_goes_on_in_a_forked_child_unless_it_was_in_an_update(tmp_path: Path) -> None:
+    process = run_script(
+        """
+        from laboxide import Hasher
+
+        resting, busy = Hasher("sha256", b"before "), Hasher("sha256")
+        large = bytes(1 << 30)
+        thread = threading.Thread(target=busy.update, args=(large,))
+        thread.start()
+        time.sleep(0.1)
+        if (child := os.fork()) == 0:
+            resting.update(b"after")
+            right = resting.digest() == Hasher("sha256", b"before after").digest()
+            for use in (busy.digest, busy.copy, lambda: busy.update(b"x")):
+                try:
+                    use()
+                except RuntimeError as error:
+                    right = right and "fork" in str(error)
+                else:
+                    right = False
+            os._exit(7 if right else 1)
+        deadline = time.monotonic() + 30
+        while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if ended == (0, 0):
+            os.kill(child, 9)
+        print(os.waitstatus_to_exitcode(ended[1]))
+        thread.join()
+        """,
+        tmp_path,
+        options=("-W", "ignore::DeprecationWarning"),
+    )
+    assert_clean(process, "7")
+
+
 def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> None:
     process = run_script(
         """

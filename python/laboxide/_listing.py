@@ -52,9 +52,13 @@ class PointerListing(AsyncIterator[FilePointer]):
     ) -> None:
         self._listing = listing
         self._pointer_to = pointer_to
+        self._generation = _bridge.generation
         self._found: list[Listed] = []
 
     async def __anext__(self) -> FilePointer:
+        # A thread of the parent's may have the lock of the native walk.
+        if self._generation != _bridge.generation:
+            raise RuntimeError("this listing belongs to the parent process: after fork begin anew")
         while True:
             while self._found:
                 found = self._found.pop()

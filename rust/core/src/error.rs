@@ -63,7 +63,7 @@ pub enum Error {
     #[error("the operation was cancelled")]
     Cancelled,
     /// The object belongs to the process that this one was forked from.
-    #[error("this stream belongs to the parent process and cannot be used after fork")]
+    #[error("this belongs to the parent process and cannot be used after fork")]
     Forked,
     /// A defect of the engine, caught at the job that showed it.
     #[error("internal error: {0}")]

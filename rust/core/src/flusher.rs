@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::descriptors::open_files_limit;
-use crate::pool::lock;
+use crate::pool::{become_worker, lock};
 
 /// More than this made it slower again. Each opens a directory or two for a moment: a process that may
 /// have few files open gets fewer.
@@ -77,6 +77,7 @@ impl Flushers {
     }
 
     fn work(&self) {
+        become_worker();
         let mut state = lock(&self.state);
         loop {
             if let Some(job) = state.jobs.pop_front() {

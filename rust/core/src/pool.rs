@@ -1,8 +1,9 @@
 //! The worker threads. They know nothing of Python and never wait for each other.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -27,8 +28,26 @@ pub struct Engine {
     flushers: Flushers,
 }
 
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is one of an engine's.
+#[must_use]
+pub fn is_worker() -> bool {
+    IS_WORKER.get()
+}
+
+/// Says that this thread is one.
+pub(crate) fn become_worker() {
+    IS_WORKER.set(true);
+}
+
 /// Null until first used, and again in a forked child, which has none of its parent's threads.
 static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(ptr::null_mut());
+
+/// On the way to this process.
+static FORKS: AtomicU64 = AtomicU64::new(0);
 
 impl Engine {
     /// The engine of this process, started on first use.
@@ -60,7 +79,14 @@ impl Engine {
     /// To be called in a forked child: the old engine's locks may be held by threads that the child
     /// does not have, so it is left as it is and the next use starts a new one.
     pub fn forget_after_fork() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
         CURRENT.store(ptr::null_mut(), Ordering::Release);
+    }
+
+    /// How many forks there were on the way to this process. Tells a lock that was made before one.
+    #[must_use]
+    pub fn forks() -> u64 {
+        FORKS.load(Ordering::Relaxed)
     }
 
     /// Whether this is still the engine of the running process, which it is not after a fork.
@@ -111,6 +137,7 @@ impl Engine {
     }
 
     fn work(&self) {
+        become_worker();
         yield_to_loops();
         let can_watch = can_watch();
         let mut was_brief = false;

@@ -11,12 +11,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView};
 
+use crate::left::Reference;
+
 /// A `bytes` object that is kept and read, never changed.
 pub(crate) struct Lent {
     start: NonNull<u8>,
     len: usize,
-    /// Keeps the object alive. Dropped on a thread that is attached, or left to `PyO3`'s pool.
-    _object: Py<PyBytes>,
+    /// Keeps the object alive.
+    _object: Reference,
 }
 
 // SAFETY: a `bytes` object never changes and never moves, so any thread may read its memory for as
@@ -30,7 +32,11 @@ impl Lent {
     pub(crate) fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
         let object = object.cast_exact::<PyBytes>().ok()?;
         let data = object.as_bytes();
-        Some(Self { start: NonNull::from(data).cast(), len: data.len(), _object: object.clone().unbind() })
+        Some(Self {
+            start: NonNull::from(data).cast(),
+            len: data.len(),
+            _object: Reference::new(object.clone().unbind()),
+        })
     }
 }
 
@@ -45,7 +51,7 @@ impl AsRef<[u8]> for Lent {
 pub(crate) struct Fresh {
     start: NonNull<MaybeUninit<u8>>,
     len: usize,
-    object: Py<PyBytes>,
+    object: Reference,
 }
 
 // SAFETY: nobody else has a reference to the object before `into_object`, so whoever owns the
@@ -69,12 +75,12 @@ impl Fresh {
         // SAFETY: the object is a `bytes`.
         let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
         let start = NonNull::new(start.cast()).ok_or_else(|| PyErr::fetch(py))?;
-        Ok(Self { start, len, object: object.unbind() })
+        Ok(Self { start, len, object: Reference::new(object.unbind()) })
     }
 
     /// The object, which has been filled.
-    pub(crate) fn into_object(self) -> Py<PyBytes> {
-        self.object
+    pub(crate) fn into_object(self, py: Python<'_>) -> Py<PyBytes> {
+        self.object.object(py)
     }
 }
 

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::convert::to_py;
+use crate::left::drop_left;
 
 type Convert = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
@@ -42,7 +43,8 @@ impl Completions {
     }
 
     /// A ticket for one operation.
-    fn ticket(&self) -> Ticket {
+    fn ticket(&self, py: Python<'_>) -> Ticket {
+        drop_left(py);
         Ticket {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             cancel: CancelToken::default(),
@@ -52,6 +54,7 @@ impl Completions {
 
     /// Everything that has finished, as (ticket's id, value, exception or None).
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        drop_left(py);
         let items = PyList::empty(py);
         for Finished { id, convert } in self.queue.drain() {
             let (value, error) = match convert(py) {

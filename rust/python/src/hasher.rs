@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use laboxide_core::digest::{Algorithm, Hasher, hex};
 use laboxide_core::pool::Engine;
@@ -27,15 +28,37 @@ const SLICE: usize = 16 << 20;
 pub(crate) struct PyHasher {
     algorithm: Algorithm,
     state: Mutex<Hasher>,
+    /// The forks on the way to the process that has last used it.
+    forks: AtomicU64,
 }
 
 impl PyHasher {
+    fn of(algorithm: Algorithm, state: Hasher) -> Self {
+        Self { algorithm, state: Mutex::new(state), forks: AtomicU64::new(Engine::forks()) }
+    }
+
+    /// Refuses a hasher that was in the middle of an update when the process was forked: the thread
+    /// that holds its lock is not there. Nobody else has the lock now, for who wants it was here
+    /// first, and this thread has the interpreter.
+    fn check_fork(&self, _: Python<'_>) -> PyResult<()> {
+        let forks = Engine::forks();
+        if self.forks.load(Ordering::Relaxed) != forks {
+            if matches!(self.state.try_lock(), Err(TryLockError::WouldBlock)) {
+                let message = "another thread was updating this hasher at the moment of the fork";
+                return Err(PyRuntimeError::new_err(message));
+            }
+            self.forks.store(forks, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> PyResult<MutexGuard<'_, Hasher>> {
         self.state.lock().map_err(|_| PyRuntimeError::new_err("an update of this hasher has failed"))
     }
 
     /// Locks without the interpreter: another thread may hold the lock and want the interpreter.
     fn finalize(&self, py: Python<'_>) -> PyResult<[u8; 32]> {
+        self.check_fork(py)?;
         py.detach(|| Ok(self.lock()?.finalize()))
     }
 }
@@ -46,7 +69,7 @@ impl PyHasher {
     #[pyo3(signature = (algorithm = "blake3", data = None, /))]
     fn new(py: Python<'_>, algorithm: &str, data: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let algorithm = Algorithm::from_str(algorithm).map_err(to_py)?;
-        let hasher = Self { algorithm, state: Mutex::new(Hasher::new(algorithm)) };
+        let hasher = Self::of(algorithm, Hasher::new(algorithm));
         data.map_or(Ok(()), |data| hasher.update(py, data))?;
         Ok(hasher)
     }
@@ -55,6 +78,7 @@ impl PyHasher {
     #[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
     #[pyo3(signature = (data, /))]
     fn update(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.check_fork(py)?;
         let view = View::of(data)?;
         let data = view.as_slice();
         if data.len() <= DETACH_ABOVE
@@ -87,8 +111,9 @@ impl PyHasher {
 
     /// A second hasher that goes on from the same bytes.
     fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        self.check_fork(py)?;
         let state = py.detach(|| PyResult::Ok(self.lock()?.clone()))?;
-        Ok(Self { algorithm: self.algorithm, state: Mutex::new(state) })
+        Ok(Self::of(self.algorithm, state))
     }
 
     #[getter]

@@ -5,6 +5,7 @@ mod bytes;
 mod completions;
 mod convert;
 mod hasher;
+mod left;
 mod reader;
 mod store;
 mod writer;

@@ -45,7 +45,7 @@ impl Reader {
             self.inner.supply(Fresh::new(py, len)?);
         }
         match self.inner.take().map_err(to_py)? {
-            Taken::Chunk(chunk) => Ok(Some(chunk.into_object())),
+            Taken::Chunk(chunk) => Ok(Some(chunk.into_object(py))),
             Taken::Pending => Ok(None),
             Taken::End => Err(PyStopAsyncIteration::new_err(())),
         }

@@ -92,7 +92,7 @@ impl PyStore {
             let len = usize::try_from(expected.size).unwrap_or(usize::MAX);
             let Some(cached) = read::open_cached(&self.inner, &key, expected) else { return Ok(None) };
             let mut fresh = Fresh::new(config.py(), len)?;
-            return Ok(cached.read(fresh.memory()).then(|| fresh.into_object()));
+            return Ok(cached.read(fresh.memory()).then(|| fresh.into_object(config.py())));
         }
         let _ = (config, hashed);
         Ok(None)
@@ -109,7 +109,7 @@ impl PyStore {
     ) -> PyResult<()> {
         let (key, expected) = (self::key(key)?, expected.parse()?);
         let fresh = Fresh::new(py, usize::try_from(expected.size).unwrap_or(usize::MAX))?;
-        let reply = ticket.reply(|_, fresh: Fresh| Ok(fresh.into_object().into_any()));
+        let reply = ticket.reply(|py, fresh: Fresh| Ok(fresh.into_object(py).into_any()));
         let store = Arc::clone(&self.inner);
         read::read_blob(Ticket::engine(), store, key, expected, fresh, ticket.token(), reply);
         Ok(())

@@ -147,6 +147,9 @@ impl<B: Buffer> StreamReader<B> {
 
     /// The size of the next buffer to supply, or None while enough are on their way.
     pub fn wants(&self) -> Option<usize> {
+        if !self.shared.engine.is_current() {
+            return None;
+        }
         let front = lock(&self.front);
         let shared = &self.shared;
         let ahead = front.supplied - front.taken;

@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -125,9 +124,12 @@ impl Directory for OpenDirectory {
     }
 
     fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>> {
-        // Without /proc such a file could not be given a name later.
-        static NAMEABLE: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
-        if !*NAMEABLE {
+        thread_local! {
+            // Without /proc such a file could not be given a name later. For each thread: a process that
+            // is forked while another thread finds that out would wait for it for ever.
+            static NAMEABLE: bool = Path::new("/proc/self/fd").is_dir();
+        }
+        if !NAMEABLE.with(|nameable| *nameable) {
             return Ok(None);
         }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;

@@ -47,6 +47,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
     where
         D: FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
     {
+        if !self.engine.is_current() {
+            return done(Err(Error::Forked), None);
+        }
         let (engine, store) = (self.engine, Arc::clone(&self.store));
         let checked = publication.expected.check_given(&self.digest);
         match self.content.take() {

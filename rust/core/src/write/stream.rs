@@ -268,6 +268,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// What was written, ready to be published. Only after the end, and once.
     pub fn take_staged(&self) -> Result<Staged<P>> {
         let shared = &self.shared;
+        if !shared.engine.is_current() {
+            return Err(Error::Forked);
+        }
         let (Some(digest), Some(sink)) = (shared.digest.get(), &shared.sink) else {
             return Err(Error::Closed("the stream has not ended"));
         };
