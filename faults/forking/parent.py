@@ -13,8 +13,9 @@ import time
 import traceback
 from pathlib import Path
 
+import anyio
 import trio
-from laboxide import FileStorage
+from laboxide import FileStorage, hash_file
 
 from faults.forking.child import live
 from faults.forking.hammer import Hammer, Shelf
@@ -29,6 +30,10 @@ def main() -> int:
     directory, seed, forks = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     choice = random.Random(seed)
     storage, shelf = FileStorage(directory, mkdir=True), Shelf()
+    # A module that another thread is importing at the moment of a fork can never be imported in the
+    # child: its lock is Python's, and not what is tried here.
+    asyncio.run(_import_all())
+    trio.run(_import_all)
     hammers = [Hammer(storage, shelf, choice.getrandbits(32)) for _ in range(2)]
     threads = [
         threading.Thread(target=lambda: asyncio.run(hammers[0].run())),
@@ -42,6 +47,12 @@ def main() -> int:
     for thread in threads:
         thread.join()
     return wrong
+
+
+async def _import_all() -> None:
+    """Have everything imported that a loop makes laboxide and anyio import."""
+    await anyio.to_thread.run_sync(str)
+    await hash_file(__file__)
 
 
 def _fork(storage: FileStorage, shelf: Shelf, choice: random.Random) -> int:
