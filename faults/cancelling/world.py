@@ -31,9 +31,10 @@ class World:
     Args:
         directory: What it is made in; it does not exist yet.
         source: Where the contents come from.
+        large: The size of what is large.
     """
 
-    def __init__(self, directory: Path, source: random.Random) -> None:
+    def __init__(self, directory: Path, source: random.Random, large: int = LARGE) -> None:
         self.directory = directory
         self.store = FileStorage(directory / "store", mkdir=True, chunk_size=256 << 10)
         self.durable = FileStorage(self.store.path, durable=True)
@@ -41,7 +42,7 @@ class World:
         self.elsewhere = FileStorage(directory / "elsewhere", mkdir=True)
         self.plain_names = FileStorage(directory / "plain", router=_size_router, mkdir=True)
         self.small, self.new_small = source.randbytes(SMALL), source.randbytes(SMALL)
-        self.large, self.new_large = source.randbytes(LARGE), source.randbytes(LARGE)
+        self.large, self.new_large = source.randbytes(large), source.randbytes(large)
         self.doomed = b"to be deleted"
         self.file = directory / "file"
         self.target = directory / "target"

@@ -1,0 +1,85 @@
+"""What a process holds after thousands of operations, also failing and cancelled ones."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from faults.cancelling.operations import OPERATIONS
+from faults.cancelling.trouble import FAILURES, NONE, TROUBLES
+from faults.cancelling.world import World
+from faults.driver import Driver, Trial
+from faults.leaking.failing import FAILING, BrokenSourceError
+from faults.leaking.held import Held, settled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOPS: dict[str, dict[str, Any]] = {
+    "asyncio": {"backend": "asyncio"},
+    "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
+    "trio": {"backend": "trio"},
+}
+EVERYTHING = {**OPERATIONS, **FAILING}
+LARGE = (2 << 20) + 77_777
+"""More than `TROUBLES` lets a file grow to."""
+AT_ONCE = 8
+OF_ONE_LOOP = 800
+EXPECTED = (*FAILURES, BrokenSourceError, ValueError)
+
+
+def run(trial: Trial) -> None:
+    """Do all of it after the same was done a few times, and compare what is held."""
+    for warmed_up in range(len(LOOPS)):
+        _loop(trial, warmed_up)
+    before = Held.now()
+    for index in range(trial.count(12, 125)):
+        _loop(trial, index)
+        if trial.found:
+            return
+    trial.found.extend(settled(before))
+    grown = Held.now().memory - before.memory
+    trial.tried["KiB more"] = max(grown >> 10, 0)
+
+
+def _loop(trial: Trial, index: int) -> None:
+    """Let one loop come, work and go."""
+    name = tuple(LOOPS)[index % len(LOOPS)]
+    directory = trial.directory / name
+    anyio.run(_work, trial, name, directory, **LOOPS[name])
+    shutil.rmtree(directory)
+
+
+async def _work(trial: Trial, name: str, directory: Path) -> None:
+    world = World(directory, trial.random, LARGE)
+    await world.furnish()
+    for _ in range(OF_ONE_LOOP // AT_ONCE):
+        trouble = NONE
+        if trial.random.random() < 0.1:
+            trouble = trial.random.choice(tuple(TROUBLES.values()))
+        with trouble(world):
+            async with anyio.create_task_group() as group:
+                for _ in range(AT_ONCE):
+                    group.start_soon(_do, trial, name, world)
+        world.clear()
+    if wrong := await world.settled():
+        trial.found.append(f"{name}: {wrong}")
+
+
+async def _do(trial: Trial, name: str, world: World) -> None:
+    """Do an operation; a third of them are cancelled, most before they have ended."""
+    operation = trial.random.choice(tuple(EVERYTHING))
+    limit = trial.random.uniform(0, 0.005) if trial.random.random() < 0.33 else None
+    trial.tried[name] += 1
+    with anyio.move_on_after(limit):
+        try:
+            await EVERYTHING[operation](world)
+        except EXPECTED:
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            trial.found.append(f"{name}: {operation} raised {error!r}")
+
+
+DRIVER = Driver("leaks: descriptors, threads, temps, memory", run, root=False, cores=2)

@@ -1,0 +1,1 @@
+"""What a process holds, and operations that may leave something behind."""
