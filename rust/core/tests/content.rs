@@ -79,7 +79,9 @@ fn a_stream_of_one_block_has_its_digest_while_it_ends() {
     let held = Arc::new(Mutex::new(held));
     for _ in 0..Engine::width() {
         let held = Arc::clone(&held);
-        Engine::current().spawn(move || drop(held.lock().expect("no panic").recv()));
+        Engine::current().spawn(move || {
+            let _ = held.lock().expect("no panic").recv();
+        });
     }
     let (sender, ended) = mpsc::channel();
     let at_once = writer.finish(move |result| sender.send(result).expect("awaited")).expect("open");
