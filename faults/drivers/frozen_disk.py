@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +31,8 @@ GAP = 0.05
 """Seconds for which a loop may stand still, and in which a cancelled call returns."""
 WAIT = 0.1
 """Seconds for which an operation waits for the disk."""
+PATIENCE = 10
+"""Seconds after which a disk is thawed in any case."""
 
 LEAVE = """
 import asyncio, sys
@@ -59,10 +64,17 @@ def run(trial: Trial) -> None:
 
 @contextmanager
 def _frozen(mount: Path) -> Iterator[None]:
-    command("fsfreeze", "--freeze", mount)
+    # A loop that waits for the disk cannot thaw it, and no signal ends that: another process does.
+    thaw = f"sleep {PATIENCE}; exec fsfreeze --unfreeze {shlex.quote(str(mount))}"
+    alarm = subprocess.Popen(("sh", "-c", thaw), start_new_session=True)
     try:
+        command("fsfreeze", "--freeze", mount)
         yield
     finally:
+        if alarm.poll() is not None:
+            raise TimeoutError(f"nothing went on while {mount} was frozen")
+        os.killpg(alarm.pid, signal.SIGKILL)
+        alarm.wait()
         command("fsfreeze", "--unfreeze", mount)
 
 

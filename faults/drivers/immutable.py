@@ -69,12 +69,12 @@ def run(trial: Trial) -> None:
 
 
 async def _protect(trial: Trial, what: str, root: Path) -> None:
-    storage = FileStorage(root, mkdir=True)
-    for case in CASES:
+    for number, case in enumerate(CASES):
         for name, write in writes("blake3").items():
             for size in SIZES:
                 trial.tried[f"chattr +{case.flag}"] += 1
                 content = trial.random.randbytes(size)
+                storage = FileStorage(root / f"{number}-{name}-{size}", mkdir=True)
                 try:
                     wrong = await _try(storage, case, write, content, trial.directory)
                 except OSError as error:

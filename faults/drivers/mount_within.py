@@ -37,13 +37,14 @@ def run(trial: Trial) -> None:
 
 
 async def _mount(trial: Trial, root: Path) -> None:
-    storage = FileStorage(root, mkdir=True)
     for kind in ("bind", "tmpfs"):
         for name, write in writes("blake3").items():
             for size in SIZES:
                 for torn in (False, True):
                     trial.tried[kind] += 1
                     content = trial.random.randbytes(size)
+                    path = root / f"{kind}-{name}-{size}-{torn}"
+                    storage = FileStorage(path, mkdir=True)
                     try:
                         wrong = await _try(
                             storage, kind, write, content, trial.directory, torn=torn
@@ -51,8 +52,7 @@ async def _mount(trial: Trial, root: Path) -> None:
                     except OSError as error:
                         wrong = repr(error)
                     if wrong is not None:
-                        what = f"{kind} below {root}, torn={torn}"
-                        trial.found.append(f"{what}: {name} of {size} bytes: {wrong}")
+                        trial.found.append(f"{path}: {wrong}")
 
 
 async def _try(
