@@ -118,6 +118,12 @@ class Hammer:
             async for _ in pointers:
                 pass
 
+    async def audit(self) -> None:
+        """Look after the whole store. Nothing is wrong with it, and nobody has left it."""
+        with self._shelf.with_(self._storage.verify_all()) as findings:
+            assert [finding async for finding in findings] == []
+        await self._storage.sweep()
+
     async def verify(self) -> None:
         """Verify an object, and hash it where it is."""
         await self._storage.verify(self._kept)
@@ -140,6 +146,7 @@ OPERATIONS: tuple[Callable[[Hammer], Awaitable[None]], ...] = (
     Hammer.read,
     Hammer.read_stream,
     Hammer.walk,
+    Hammer.audit,
     Hammer.verify,
     Hammer.hash,
 )
