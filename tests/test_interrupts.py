@@ -17,6 +17,8 @@ LIMIT = 0.1
 SETUP = """
 import os, signal
 from laboxide import Hasher
+# A shell that starts something in the background has it ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 storage = FileStorage(root / "store", mkdir=True)
 sparse = root / "sparse"
 with sparse.open("wb") as file:
