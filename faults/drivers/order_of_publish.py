@@ -38,7 +38,7 @@ def run(trial: Trial) -> None:
 def _spans(
     trial: Trial, child: Child, directory: Path, *, durable: bool
 ) -> Iterator[tuple[str, Span, Traffic]]:
-    for name in [name for name, operation in OPERATIONS.items() if operation.writes]:
+    for name in [name for name, each in OPERATIONS.items() if each.writes and each.publishes]:
         scene = Scene(name, directory / name, durable)
         # The first write of all makes the root, too.
         if name != "first write":

@@ -43,6 +43,8 @@ class Operation:
     """The content that it is about."""
     writes: bool = True
     """Whether it changes what is stored. What does not cannot be torn by a kill."""
+    publishes: bool = True
+    """Whether its content has a name at the end that it may not have had before."""
     absent: bool = False
     """Whether it ends with the object gone, so that it fails the second time."""
 
@@ -187,7 +189,7 @@ OPERATIONS = {
     "heal": Operation(_write_small, _torn),
     "delete": Operation(_delete, _small, absent=True),
     "first write after a crash": Operation(_write_small, _leftovers),
-    "sweep": Operation(_sweep, _leftovers),
+    "sweep": Operation(_sweep, _leftovers, publishes=False),
     "read_data, twice": Operation(_read_twice, _small, writes=False),
     "read_data, large": Operation(_read_large, _large, writes=False),
     "read_data_stream": Operation(_read_stream, _large, writes=False),
