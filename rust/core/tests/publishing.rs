@@ -104,6 +104,18 @@ fn an_aborted_stream_leaves_nothing() {
 }
 
 #[test]
+fn of_an_aborted_stream_nothing_can_be_published() {
+    each_store(|store| {
+        let writer: StreamWriter<Chunk> =
+            StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Blake3]);
+        feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
+        finish(&writer).expect("written");
+        writer.abort();
+        assert!(matches!(writer.take_staged().map(drop), Err(Error::Closed(_))));
+    });
+}
+
+#[test]
 fn a_staged_file_may_be_dropped_unpublished() {
     each_store(|store| {
         let writer: StreamWriter<Chunk> =

@@ -271,6 +271,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if !shared.engine.is_current() {
             return Err(Error::Forked);
         }
+        // What was written before the stream was aborted may still be there, for a moment.
+        shared.check()?;
         let (Some(digest), Some(sink)) = (shared.digest.get(), &shared.sink) else {
             return Err(Error::Closed("the stream has not ended"));
         };
