@@ -61,7 +61,8 @@ class Cuts:
             shut_down(mount_point, FLAGS[self._name])
         with suppress(EOFError):
             while True:
-                self._take(_too_late(pipe.recv()))
+                if not _is_too_late(message := pipe.recv()):
+                    self._take(message)
 
     def _listen(self, pipe: Connection, count: int) -> None:
         """Take in what is promised of the next `count` objects. Nothing may fail meanwhile."""
@@ -83,15 +84,13 @@ class Cuts:
         self._trial.found += [f"{where}: {what}" for what in outcome.found]
 
 
-def _too_late(message: tuple[int, Promise] | str) -> tuple[int, Promise] | str:
-    """Return what a message is worth that came after the power was gone.
+def _is_too_late(message: tuple[int, Promise] | str) -> bool:
+    """Tell whether a message promises something after the power was gone: nobody does that.
 
-    Nobody says anything then. But a process under which XFS was shut down goes on, and is told that
-    the flush of a directory went well: the log is thrown away, so there is nothing to wait for.
+    But a process under which XFS was shut down goes on, and is told that a directory was flushed:
+    the log is thrown away, so there is nothing to wait for.
     """
-    if isinstance(message, str) or message[1] is Promise.NOTHING:
-        return message
-    return message[0], Promise.ATOMIC
+    return not isinstance(message, str) and message[1] in (Promise.PRESENT, Promise.GONE)
 
 
 def shut_down(mount_point: Path, flag: int) -> None:
