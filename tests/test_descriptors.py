@@ -172,11 +172,11 @@ large = [asyncio.ensure_future(storage.write_data_stream(
     for pointer in [await storage.write_data(content(0), digest_of(content(0)), {{}})]
     for _ in range({MORE})]
 await asyncio.sleep(0.05)
-begun = time.monotonic()
 for task in streams + large:
     task.cancel()
-await asyncio.gather(*streams, *large, return_exceptions=True)
-assert time.monotonic() - begun < 2
+assert all(isinstance(outcome, asyncio.CancelledError)
+    for outcome in await asyncio.gather(*streams, return_exceptions=True))
+await asyncio.gather(*large, return_exceptions=True)  # some were done
 await settle(before)
 assert await storage.read_data(await storage.write_data_stream(*stream(3), {{}})) == content(3)
 """,

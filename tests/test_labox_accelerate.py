@@ -280,7 +280,8 @@ async def test_the_loop_is_not_kept_waiting_for_a_value(tmp_path: Path) -> None:
     stalls: list[float] = []
     async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
         with accelerate():
-            for _ in range(3):  # other processes stall a loop, too
+            # SHA-256 of so much takes 70 ms and more. Other processes stall a loop, too.
+            while len(stalls) < 10 and (not stalls or stalls[-1] >= 0.03):
                 ticker = asyncio.create_task(worst_tick(stalls))
                 await asyncio.sleep(0.01)
                 item = StorableValue(data)
@@ -288,8 +289,7 @@ async def test_the_loop_is_not_kept_waiting_for_a_value(tmp_path: Path) -> None:
                 ticker.cancel()
                 await asyncio.gather(ticker, return_exceptions=True)
                 assert saved.contents[0].content_hash == expected
-    # SHA-256 of so much takes 70 ms and more.
-    assert min(stalls) < 0.03
+    assert stalls[-1] < 0.03, stalls
 
 
 async def worst_tick(stalls: list[float]) -> None:
