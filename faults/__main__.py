@@ -8,8 +8,10 @@ import json
 import os
 import pkgutil
 import random
+import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import faults.drivers
@@ -91,13 +93,19 @@ async def _run(row: Row, *, long: bool) -> None:
     output.unlink(missing_ok=True)
     command = ["-m", "faults.one", row.name, "--seed", str(row.seed), "--output", str(output)]
     begun = time.monotonic()
-    process = await asyncio.create_subprocess_exec(sys.executable, *command, *["--long"] * long)
+    # A group of its own: whatever it started ends with it.
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, *["--long"] * long, process_group=0
+    )
     try:
         status = await asyncio.wait_for(process.wait(), LIMIT[long])
     except TimeoutError:
-        process.kill()
-        status = await process.wait()
         row.found.append(f"not done after {LIMIT[long]} seconds")
+        status = signal.SIGKILL
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     row.seconds = time.monotonic() - begun
     if output.exists():
         result = json.loads(output.read_text(encoding="utf-8"))

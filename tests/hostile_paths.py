@@ -132,6 +132,8 @@ RESERVED = (
     ".laboxide-staging/a",
     ".laboxide-staging/1-2-3.laboxide-tmp",
     ".LABOXIDE-STAGING/a",
+    ".laboxide-\u017ftaging/a",
+    ".laboxide-sta\u200dging/a",
     ".Laboxide-Staging",
     "./.laboxide-staging/a",
     "a/../.laboxide-staging/a",

@@ -15,8 +15,10 @@ LIMIT = 0.1
 """Seconds."""
 
 SETUP = """
-import os, signal
+import os, signal, warnings
 from laboxide import Hasher
+# Trio raises wherever its task is, be it between the making of a coroutine and its first step.
+warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
 # A shell that starts something in the background has it ignore the signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 storage = FileStorage(root / "store", mkdir=True)

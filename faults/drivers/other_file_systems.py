@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from faults.driver import Driver
 from faults.image import Image, command, mounted_tmpfs
+from faults.poor.served import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,8 @@ STORAGES = ("TestFileStorage", "TestFileStorageWithOtherOptions")
 
 def run(trial: Trial) -> None:
     """Run it on each: two storages on asyncio, every one on every loop in the long tier."""
-    with _exfat(trial.directory) as mount:
-        _conform(trial, "exfat", mount)
+    with served(trial.directory, SIZE) as disk:
+        _conform(trial, "exfat", disk.mount)
     with mounted_tmpfs(trial.directory / "tmpfs", "size=512m") as mount:
         with _overlay(mount) as merged:
             _conform(trial, "overlay", merged)
@@ -34,25 +35,6 @@ def run(trial: Trial) -> None:
     for kind in ("xfs", "btrfs") if trial.long else ():
         with Image(kind, trial.directory / f"{kind}.image", SIZE).mounted() as mount:
             _conform(trial, kind, mount)
-
-
-@contextmanager
-def _exfat(directory: Path) -> Iterator[Path]:
-    """Mount a file system without links, modes, nameless files, and names that differ in case."""
-    image, mount = directory / "exfat.image", directory / "exfat"
-    mount.mkdir()
-    with image.open("wb") as file:
-        file.truncate(SIZE)
-    command("mkfs.exfat", image)
-    device = command("losetup", "--find", "--show", image)
-    try:
-        command("mount.exfat-fuse", device, mount)
-        try:
-            yield mount
-        finally:
-            command("umount", mount)
-    finally:
-        command("losetup", "--detach", device)
 
 
 @contextmanager

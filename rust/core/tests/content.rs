@@ -2,10 +2,11 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 
 use common::{
-    Chunk, expected, feed, files, finish, get, hash, painted, publication, publish, stores, stream,
+    Chunk, expected, feed, files, finish, get, hash, keep_workers_busy, painted, publication, publish,
+    stores, stream,
 };
 use laboxide_core::BLOCK;
 use laboxide_core::digest::Algorithm;
@@ -75,20 +76,13 @@ fn a_stream_of_one_block_has_its_digest_while_it_ends() {
     let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current(), None, Algorithm::ALL.to_vec());
     let data = painted(BLOCK - 1);
     writer.feed(data.clone()).expect("open");
-    let (release, held) = mpsc::channel::<()>();
-    let held = Arc::new(Mutex::new(held));
-    for _ in 0..Engine::width() {
-        let held = Arc::clone(&held);
-        Engine::current().spawn(move || {
-            let _ = held.lock().expect("no panic").recv();
-        });
-    }
+    let busy = keep_workers_busy();
     let (sender, ended) = mpsc::channel();
     let at_once = writer.finish(move |result| sender.send(result).expect("awaited")).expect("open");
     assert_eq!(at_once, None);
     let hashes: Vec<_> = Algorithm::ALL.iter().map(|a| (*a, hash(*a, &data))).collect();
     assert_eq!(writer.digest().expect("a digest").hashes, hashes);
-    drop(release);
+    drop(busy);
     ended.recv().expect("an answer").expect("hashed");
     assert_eq!(writer.digest().expect("a digest").hashes, hashes);
 }

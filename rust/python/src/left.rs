@@ -2,7 +2,7 @@
 //!
 //! A reference can be dropped only with the interpreter, which workers never have. `PyO3` would keep it
 //! for later, in a list behind a lock. If the process is forked while a worker has that lock, every
-//! call of the extension waits for it in the child, for ever: under load one child of thirty. The list
+//! call of the extension waits for it in the child, for ever: under load some of the children hung. The list
 //! here has no lock.
 
 use std::mem::ManuallyDrop;

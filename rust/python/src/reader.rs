@@ -35,7 +35,7 @@ impl Reader {
     #[staticmethod]
     #[pyo3(signature = (object, expected, chunk_size, /))]
     fn of(object: &PyObject, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
-        let object = object.inner.clone();
+        let object = object.inner.object().clone();
         Ok(Self { inner: StreamReader::of(Engine::current(), object, expected.parse()?, chunk_size) })
     }
 

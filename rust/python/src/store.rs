@@ -5,8 +5,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use laboxide_core::copy::{self, Link};
-use laboxide_core::read;
-use laboxide_core::store::{Object, Status, Store};
+use laboxide_core::read::{self, Verified};
+use laboxide_core::store::{Status, Store};
 use laboxide_core::write::{self, Published};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
@@ -196,5 +196,5 @@ impl PyStore {
 /// An object, opened and verified.
 #[pyclass(frozen, name = "Object", module = "laboxide._native")]
 pub(crate) struct PyObject {
-    pub(crate) inner: Object,
+    pub(crate) inner: Verified,
 }

@@ -5,6 +5,7 @@ mod blob;
 mod cached;
 mod original;
 mod stream;
+mod verified;
 mod verify;
 
 pub use blob::{Buffer, read_blob};
@@ -12,5 +13,6 @@ pub use blob::{Buffer, read_blob};
 pub use cached::{Cached, open_cached};
 pub(crate) use original::Original;
 pub use stream::{StreamReader, Taken};
+pub use verified::Verified;
 pub(crate) use verify::{check_read, hash_open_file, hash_open_file_by};
 pub use verify::{hash_file, verify};

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::io;
 use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
-use crate::read::Original;
+use crate::read::{Original, Verified};
 use crate::slab::BLOCK;
 use crate::store::Object;
 
@@ -21,7 +21,7 @@ pub fn verify(
     open: impl FnOnce() -> Result<Object> + Send + 'static,
     expected: Expected,
     cancel: CancelToken,
-    done: impl FnOnce(Result<Object>) + Send + 'static,
+    done: impl FnOnce(Result<Verified>) + Send + 'static,
 ) {
     engine.spawn_reading(move |permit| {
         let checked = guarded(|| {
@@ -39,7 +39,7 @@ pub fn verify(
         pass.start(engine, move |passed| {
             done(passed.and_then(|passed| {
                 check_read(&object.path, &expected, &passed.digest)?;
-                Ok(object)
+                Ok(Verified::new(engine, object))
             }));
         });
     });

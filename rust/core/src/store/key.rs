@@ -59,8 +59,11 @@ fn too_long(text: &str) -> Option<&'static str> {
 
 fn reserved(text: &str) -> Option<&'static str> {
     let first = text.split('/').next().unwrap_or_default();
-    // Also on file systems that do not tell cases apart.
-    first.eq_ignore_ascii_case(STAGING).then_some("the directory is reserved for temporary files")
+    // Also on file systems that do not tell cases apart ("\u{17f}" is an "s" there, too), or that leave
+    // invisible characters out when they compare.
+    let visible = first.chars().filter(|c| c.is_ascii() || c.is_alphanumeric());
+    let folded = visible.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    folded.eq(STAGING.chars()).then_some("the directory is reserved for temporary files")
 }
 
 #[cfg(test)]
@@ -86,6 +89,8 @@ mod tests {
             "./a",
             "a\0b",
             ".laboxide-Staging/x",
+            ".laboxide-\u{17f}taging/x",
+            ".laboxide-stag\u{ad}ing/x",
         ] {
             assert!(Key::parse(bad).is_err(), "{bad:?}");
         }

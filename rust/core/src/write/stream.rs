@@ -240,6 +240,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let front = lock(&self.front);
         let waiting = self.shared.digest_of_waiting(&front.block);
         if waiting.is_none() {
+            // What was stopped has none, and its last blocks may wait for a disk that does not answer.
+            self.shared.check()?;
             self.shared.wait_idle();
         }
         // Blocks that came after the stop were not hashed, and those that waited are gone.

@@ -4,7 +4,9 @@
 
 use std::mem::MaybeUninit;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use laboxide_core::digest::{Algorithm, ContentDigest, Expected, Hasher, hex};
 use laboxide_core::pool::Engine;
@@ -14,6 +16,9 @@ use laboxide_core::write::{Existing, Flow, Publication, Published, Staged, Strea
 use laboxide_core::{CancelToken, Result};
 
 pub type Chunk = Vec<u8>;
+
+/// Far more than anything takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for the one answer of an operation.
 pub fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
@@ -28,6 +33,33 @@ pub fn painted(len: usize) -> Vec<u8> {
     let mut data = cycle.repeat(len.div_ceil(cycle.len()));
     data.truncate(len);
     data
+}
+
+/// All workers, at a job that goes on until this is dropped.
+pub struct Busy {
+    _until: Vec<Sender<()>>,
+    /// Two tests that had half of the workers each would wait for ever.
+    _alone: MutexGuard<'static, ()>,
+}
+
+pub fn keep_workers_busy() -> Busy {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (begun, all_begun) = mpsc::channel();
+    let until = (0..Engine::width()).map(|_| {
+        let (sender, dropped) = mpsc::channel::<()>();
+        let begun = begun.clone();
+        Engine::current().spawn(move || {
+            begun.send(()).expect("the test waits");
+            let _ = dropped.recv();
+        });
+        sender
+    });
+    let busy = Busy { _until: until.collect(), _alone: alone };
+    for _ in 0..Engine::width() {
+        all_begun.recv_timeout(PATIENCE).expect("a worker begins");
+    }
+    busy
 }
 
 pub fn hash(algorithm: Algorithm, data: &[u8]) -> String {

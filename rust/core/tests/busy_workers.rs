@@ -1,0 +1,60 @@
+//! While all workers wait for a disk that does not answer, no call of a loop waits for them.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use std::{fs, io};
+
+use common::{Chunk, PATIENCE, expected, keep_workers_busy, painted, publication, put, stores, wait};
+use laboxide_core::digest::Algorithm;
+use laboxide_core::pool::Engine;
+use laboxide_core::store::Key;
+use laboxide_core::write::{Existing, StreamWriter};
+use laboxide_core::{BLOCK, CancelToken, Error, read};
+
+fn is_open(path: &Path) -> bool {
+    let links = fs::read_dir("/proc/self/fd").expect("listed").map(|entry| fs::read_link(entry?.path()));
+    links.filter_map(io::Result::ok).any(|target| target == path)
+}
+
+#[test]
+fn what_was_verified_is_closed_by_a_worker() {
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    let wanted = expected(Algorithm::Blake3, &painted(10));
+    put(&store, &painted(10), publication("a", wanted.clone(), Existing::Heal)).expect("written");
+    let (path, reader) = (store.root().join("a"), store.clone());
+    let open = move || reader.open(&Key::parse("a")?);
+    let verified = wait(|done| read::verify(Engine::current(), open, wanted, CancelToken::default(), done))
+        .expect("verified");
+    let busy = keep_workers_busy();
+    drop(verified);
+    assert!(is_open(&path), "this thread has closed it");
+    drop(busy);
+    for _ in 0..2000 {
+        if !is_open(&path) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("nobody has closed it");
+}
+
+#[test]
+fn an_aborted_stream_has_no_digest_at_once() {
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(store), vec![Algorithm::Blake3]);
+    let busy = keep_workers_busy();
+    writer.feed(painted(3 * BLOCK)).expect("fed");
+    writer.abort();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(writer.digest()));
+    let digest = receiver.recv_timeout(PATIENCE).expect("an answer while the workers are busy");
+    assert!(matches!(digest, Err(Error::Closed(_))));
+    drop(busy);
+}
