@@ -41,12 +41,12 @@ def survives(mutant: Mutant, package: Path, scratch: Path) -> bool:
     Args:
         mutant: What goes wrong, and what should find that.
         package: Where the build with the mutants is.
-        scratch: A directory to work in.
+        scratch: A directory to work in, on the file system that is asked about.
 
     Raises:
         OSError: The test could not be run, and what it said.
     """
-    driver = ("faults.one", mutant.found_by, "--seed", "1", "--first")
+    driver = ("faults.one", mutant.found_by, "--seed", "1", "--first", "--below", str(scratch))
     words = driver if mutant.is_for_a_driver else _pytest([mutant.found_by], scratch)
     awake = {"LABOXIDE_MUTANT": mutant.name, "LABOXIDE_PORTABLE": str(int(mutant.portable))}
     return _passes(words, package, awake)
@@ -71,6 +71,6 @@ def _pytest(tests: Iterable[str], scratch: Path) -> tuple[str, ...]:
         "-q",
         "-x",
         *plugins,
-        f"--basetemp={scratch}",
+        f"--basetemp={scratch / 'tests'}",
         *(f"tests/{test}" for test in tests),
     )

@@ -57,8 +57,11 @@ def main() -> int:
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--first", action="store_true", help="stop when anything was found")
+    parser.add_argument("--below", type=Path, default=Path("target/faults"), help="where to work")
     options = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=_scratch()))
+    below = options.below.absolute()
+    below.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=below))
     trial = Trial(options.seed, options.long, directory)
     if options.first:
         trial.found = FirstFinding()
@@ -82,12 +85,6 @@ def _run(name: str, trial: Trial) -> None:
         load(name).run(trial)
     except Exception:  # noqa: BLE001 - whatever it is, it is what came out
         trial.found.append(traceback.format_exc())
-
-
-def _scratch() -> Path:
-    scratch = Path("target/faults").absolute()
-    scratch.mkdir(parents=True, exist_ok=True)
-    return scratch
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from faults.driver import Driver
 from faults.mutant import Mutant, finds_nothing, survives
+from faults.places import places
 from faults.special_build import special_build
 
 if TYPE_CHECKING:
@@ -58,17 +59,23 @@ MUTANTS = (
 
 
 def run(trial: Trial) -> None:
-    """Wake each mutant in turn."""
+    """Wake each mutant in turn, on each file system."""
     _check_list(trial)
-    package, scratch = special_build(), trial.directory / "scratch"
+    package = special_build()
+    for name, place in places(trial):
+        _wake_all(trial, name, package, place)
+
+
+def _wake_all(trial: Trial, file_system: str, package: Path, place: Path) -> None:
     # The drivers are tried without a mutant beside this one.
     tests = dict.fromkeys(each.found_by for each in MUTANTS if not each.is_for_a_driver)
-    if not finds_nothing(tests, package, scratch):
-        trial.found.append("the tests that should find mutants fail without one")
+    if not finds_nothing(tests, package, place):
+        trial.found.append(f"{file_system}: tests that should find mutants fail without one")
     for mutant in MUTANTS:
-        trial.tried["mutants"] += 1
-        if survives(mutant, package, scratch):
-            trial.found.append(f"LABOXIDE_MUTANT={mutant.name} is not found by {mutant.found_by}")
+        trial.tried[f"mutants on {file_system}"] += 1
+        if survives(mutant, package, place):
+            again = f"LABOXIDE_MUTANT={mutant.name} is not found by {mutant.found_by}"
+            trial.found.append(f"{file_system}: {again}")
 
 
 def _check_list(trial: Trial) -> None:
