@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,13 +55,27 @@ def mounted(kind: str, directory: Path) -> Iterator[Path]:
             try:
                 yield mount
             finally:
-                _run("umount", mount)
+                _unmount(mount)
         finally:
             _run("losetup", "--detach", device)
     finally:
         image.unlink(missing_ok=True)
         with suppress(OSError):
             mount.rmdir()
+
+
+def _unmount(mount: Path) -> None:
+    # A worker may close its file a moment after the call that needed it.
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            _run("umount", mount)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _attach(image: Path) -> str:

@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from images import mounted
 from laboxide import CorruptDataError, FileStorage
 from storing import path_of, put
 
@@ -33,16 +34,12 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Iterator[Path]:
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
+    image = tmp_path / "image"
     with image.open("wb") as file:
         file.truncate(IMAGE_SIZE)
-    mounted.mkdir()
     subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
-    try:
+    with mounted(image):
         yield image
-    finally:
-        subprocess.run(["umount", mounted], check=True)
 
 
 def forget(path: Path) -> None:
