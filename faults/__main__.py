@@ -1,4 +1,4 @@
-"""Runs the drivers, as many at once as there are cores for, and prints the table."""
+"""Runs the drivers, more at once than there are processors, and prints the table."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from faults.table import Row, markdown
 RESULTS = Path("target/faults")
 LIMIT = {False: 300, True: 5400}
 """Seconds after which a driver counts as hung, in the two tiers."""
+LANES = (os.cpu_count() or 1) + 1
+"""Most drivers wait for a device, a mount or a child for a third of their time."""
 
 
 async def main() -> int:
@@ -30,7 +32,8 @@ async def main() -> int:
     names = options.names or [
         module.name for module in pkgutil.iter_modules(faults.drivers.__path__)
     ]
-    free = Cores(os.cpu_count() or 1)
+    names.sort(key=lambda name: load(name).minutes, reverse=True)
+    free = Lanes(LANES)
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     rows = await asyncio.gather(*(_row(name, options, free) for name in names))
@@ -52,8 +55,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Cores:
-    """The processors that are left for drivers."""
+class Lanes:
+    """What is left for drivers to run in."""
 
     def __init__(self, count: int) -> None:
         self._free = self._count = count
@@ -74,13 +77,13 @@ class Cores:
             self._changed.notify_all()
 
 
-async def _row(name: str, options: argparse.Namespace, free: Cores) -> Row:
+async def _row(name: str, options: argparse.Namespace, free: Lanes) -> Row:
     driver = load(name)
     seed = random.SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
     row = Row(name, driver.title, seed)
     row.skipped = missing(driver)
     if row.skipped is None:
-        taken = await free.take(driver.cores)
+        taken = await free.take(driver.lanes)
         await _run(row, long=options.long)
         await free.give_back(taken)
     seconds = f"{row.seconds:.0f} s, seed {row.seed}"

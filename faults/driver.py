@@ -47,5 +47,7 @@ class Driver:
     """The programs that it calls."""
     root: bool = True
     """Whether it takes root: to mount, to trace, to freeze."""
-    cores: int = 1
-    """How many processors it keeps busy."""
+    lanes: int = 1
+    """How many run as if it were so many; 2 if it needs the processors, or watches a clock."""
+    minutes: int = 2
+    """About how long it takes at night: the longest begin first."""

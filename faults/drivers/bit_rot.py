@@ -95,4 +95,4 @@ async def _run(trial: Trial) -> None:
     await _expect_corrupt(trial, storage, second, "swapped with another")
 
 
-DRIVER = Driver("bit rot: flips, truncations, extensions, swaps", run, root=False)
+DRIVER = Driver("bit rot: flips, truncations, extensions, swaps", run, root=False, minutes=11)

@@ -70,4 +70,5 @@ DRIVER = Driver(
     "states of the disk after a power cut",
     run,
     tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
+    minutes=50,
 )

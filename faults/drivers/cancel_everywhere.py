@@ -25,4 +25,6 @@ def run(trial: Trial) -> None:
         anyio.run(Session(trial, name).run, **options)
 
 
-DRIVER = Driver("cancelled at every suspension, streams left at every chunk", run, root=False)
+DRIVER = Driver(
+    "cancelled at every suspension, streams left at every chunk", run, root=False, minutes=16
+)

@@ -141,4 +141,6 @@ def _swept(scene: Scene, child: Child) -> list[str]:
     return cannot + [f"{file} was not swept" for file in staged(scene.directory)]
 
 
-DRIVER = Driver("an errno at every system call, once and lasting", run, tools=("strace",))
+DRIVER = Driver(
+    "an errno at every system call, once and lasting", run, tools=("strace",), minutes=15
+)

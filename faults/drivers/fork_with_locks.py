@@ -46,4 +46,4 @@ def _process(directory: Path, seed: int, *, portable: bool) -> str:
     return f"ended with {process.returncode}\n{process.stdout[-4000:]}"
 
 
-DRIVER = Driver("fork while threads hold locks", run, root=False)
+DRIVER = Driver("fork while threads hold locks", run, root=False, minutes=16)

@@ -177,5 +177,8 @@ async def _make_read_only(trial: Trial, kind: str, mount: Path) -> None:
 
 
 DRIVER = Driver(
-    "a disk that is frozen, or read-only", run, tools=("fsfreeze", "mkfs.xfs", "mkfs.btrfs")
+    "a disk that is frozen, or read-only",
+    run,
+    tools=("fsfreeze", "mkfs.xfs", "mkfs.btrfs"),
+    lanes=2,
 )

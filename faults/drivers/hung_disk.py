@@ -186,4 +186,4 @@ def _ends(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-DRIVER = Driver("a disk that hangs", run, tools=("mkfs.exfat", "mount.exfat-fuse"))
+DRIVER = Driver("a disk that hangs", run, tools=("mkfs.exfat", "mount.exfat-fuse"), lanes=2)

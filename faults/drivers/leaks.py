@@ -82,4 +82,4 @@ async def _do(trial: Trial, name: str, world: World) -> None:
             trial.found.append(f"{name}: {operation} raised {error!r}")
 
 
-DRIVER = Driver("leaks: descriptors, threads, temps, memory", run, root=False)
+DRIVER = Driver("leaks: descriptors, threads, temps, memory", run, root=False, minutes=6)

@@ -88,4 +88,4 @@ def _check_list(trial: Trial) -> None:
     trial.found.extend(f"mutant not built in: {name}" for name in sorted(listed - built_in))
 
 
-DRIVER = Driver("mutants: steps left out, each seen by a test", run, tools=("strace",))
+DRIVER = Driver("mutants: steps left out, each seen by a test", run, tools=("strace",), minutes=13)

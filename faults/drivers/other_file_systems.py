@@ -71,4 +71,5 @@ DRIVER = Driver(
     "file systems without links, nameless files, case",
     run,
     tools=("mkfs.exfat", "mount.exfat-fuse", "mkfs.xfs", "mkfs.btrfs"),
+    minutes=5,
 )

@@ -114,4 +114,4 @@ def run(trial: Trial) -> None:
                     trial.found.append(f"{kind}, {name}: no object was torn, so nothing was cut")
 
 
-DRIVER = Driver("power cut while writing", run, tools=("mkfs.ext4", "mkfs.xfs"))
+DRIVER = Driver("power cut while writing", run, tools=("mkfs.ext4", "mkfs.xfs"), minutes=28)

@@ -71,5 +71,6 @@ DRIVER = Driver(
     run,
     tools=("cargo", "cc"),
     root=False,
-    cores=2,
+    lanes=2,
+    minutes=60,
 )

@@ -72,4 +72,4 @@ def _child(
     return answer
 
 
-DRIVER = Driver("short writes and reads (libfiu)", run, tools=("fiu-run",), root=False)
+DRIVER = Driver("short writes and reads (libfiu)", run, tools=("fiu-run",), root=False, minutes=6)

@@ -48,4 +48,4 @@ def _settings(trial: Trial) -> settings:
     )
 
 
-DRIVER = Driver("random steps beside a model (hypothesis)", run, root=False)
+DRIVER = Driver("random steps beside a model (hypothesis)", run, root=False, minutes=17)

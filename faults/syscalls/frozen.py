@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,12 @@ def names_of_threads(process: int, *, but: Container[int]) -> dict[int, str]:
         but: Threads that are frozen, and left out.
     """
     while True:
-        tasks = [
-            task for task in Path(f"/proc/{process}/task").iterdir() if int(task.name) not in but
-        ]
-        if all(_state(task) == "S" for task in tasks):
-            return {int(task.name): _text(task / "comm") for task in tasks}
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        # One that ends while it is looked at was not waiting.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            others = [task for task in tasks if int(task.name) not in but]
+            if all(_state(task) == "S" for task in others):
+                return {int(task.name): _text(task / "comm") for task in others}
         time.sleep(0.0002)
 
 
