@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
 from faults.image import Image
+from faults.power.child import checker
 from faults.power.device import device
 from faults.power.failing import ALIGNED, OTHER, FailingDisk
 from faults.power.items import KINDS, Item
@@ -29,8 +30,8 @@ def run(trial: Trial) -> None:
 
 def _try_file_system(trial: Trial, image: Image) -> None:
     seed = trial.random.randrange(1 << 31)
-    with device(image.path) as hardware:
-        disk = FailingDisk(image, hardware, seed)
+    with device(image.path) as hardware, checker() as check:
+        disk = FailingDisk(image, hardware, seed, check)
         for kind in DURABLE:
             item = _item(seed, kind)
             counts = disk.operate(item, None).counts

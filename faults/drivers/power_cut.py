@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
 from faults.image import Image
-from faults.power.child import check, forked, write
+from faults.power.child import checker, forked, write
 from faults.power.items import Promise
 from faults.power.memory import in_memory
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from faults.power.child import Checker
 
 FS_IOC_SHUTDOWN = 0x8004587D
 FLAGS = {"log flushed": 1, "log lost": 2}
@@ -31,8 +32,9 @@ OBJECTS, WAIT = 30, 0.003
 class Cuts:
     """One file system, and the cuts that it goes through."""
 
-    def __init__(self, trial: Trial, image: Image, name: str) -> None:
+    def __init__(self, trial: Trial, image: Image, name: str, checker: Checker) -> None:
         self._trial = trial
+        self._checker = checker
         self._image = image
         self._name = name
         self._seed = 0
@@ -77,7 +79,7 @@ class Cuts:
         return None
 
     def _check(self, root: Path) -> None:
-        outcome = check(root, self._seed, self._promises)
+        outcome = self._checker(root, self._seed, self._promises)
         self.torn += outcome.torn
         where = f"{self._image.kind}, {self._name}"
         self._trial.tried[where] += 1
@@ -104,11 +106,11 @@ def shut_down(mount_point: Path, flag: int) -> None:
 
 def run(trial: Trial) -> None:
     """Cut the power of each file system in each way."""
-    with in_memory(trial.directory) as memory:
+    with in_memory(trial.directory) as memory, checker() as check:
         for kind in ("ext4", "xfs"):
             image = Image(kind, memory / kind)
             for name in FLAGS:
-                cuts = Cuts(trial, image, name)
+                cuts = Cuts(trial, image, name, check)
                 cuts.run(trial.count(100, 5000))
                 if not cuts.torn:
                     trial.found.append(f"{kind}, {name}: no object was torn, so nothing was cut")

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.image import command
-from faults.power.child import check, forked, make
+from faults.power.child import forked, make
 from faults.power.items import Item, Promise
 
 if TYPE_CHECKING:
     from faults.image import Image
     from faults.power.checking import Outcome
+    from faults.power.child import Checker
     from faults.power.device import Device
     from faults.power.records import Fault
 
@@ -42,13 +43,15 @@ class FailingDisk:
         image: The file system.
         disk: The device that offers it.
         seed: What the objects follow from.
+        checker: Looks what is left.
     """
 
-    def __init__(self, image: Image, disk: Device, seed: int) -> None:
+    def __init__(self, image: Image, disk: Device, seed: int, checker: Checker) -> None:
         self._image = image
         self._disk = disk
         self._root = image.mount_point / "store"
         self._seed = seed
+        self._checker = checker
         self._start = image.path.with_suffix(".start")
         command("cp", "--sparse=always", image.path, self._start)
         self._promises = self.operate(Item(seed, OTHER), None).promises
@@ -89,7 +92,7 @@ class FailingDisk:
     def check(self, promises: dict[int, Promise]) -> Outcome:
         """Look what is left, the device being whole again and the file system mounted anew."""
         with self._image.mounted(device=self._disk.path):
-            return check(self._root, self._seed, self._promises | promises)
+            return self._checker(self._root, self._seed, self._promises | promises)
 
 
 def _limit_requests(mount_point: Path) -> None:
