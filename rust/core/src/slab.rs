@@ -19,9 +19,10 @@ pub(crate) struct Slabs {
 }
 
 impl Slabs {
-    /// An empty buffer with room for one block.
-    pub(crate) fn take(&self) -> Vec<u8> {
-        lock(&self.idle).pop().unwrap_or_else(|| Vec::with_capacity(BLOCK))
+    /// An empty buffer with room for a block of `size` bytes.
+    pub(crate) fn take(&self, size: usize) -> Vec<u8> {
+        let idle = if size == BLOCK { lock(&self.idle).pop() } else { None };
+        idle.unwrap_or_else(|| Vec::with_capacity(size))
     }
 
     /// Returns a buffer that [`Self::take`] gave.

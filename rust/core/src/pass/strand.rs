@@ -156,7 +156,7 @@ impl Running {
                 Ok(Held::AtAnEnd)
             }
             (Source::File(file, path), _) => {
-                let mut slab = self.engine.slabs.take();
+                let mut slab = self.engine.slabs.take(BLOCK);
                 let read = io::read_into_slab(file, path, &mut slab, len, offset);
                 let held = Held::Slab(slab);
                 match read {

@@ -8,8 +8,9 @@ use crate::slab::{BLOCK, Slabs};
 /// Chunks from this size on are kept by reference; copying smaller ones costs less than keeping them.
 pub(crate) const LENT_MIN: usize = 16 << 10;
 
-/// Up to [`BLOCK`] bytes, lent or copied.
+/// Up to `size` bytes, lent or copied.
 pub(crate) struct Block<P> {
+    size: usize,
     parts: Vec<Part<P>>,
     /// What was copied, all of it.
     slab: Vec<u8>,
@@ -24,7 +25,19 @@ enum Part<P> {
 
 impl<P> Default for Block<P> {
     fn default() -> Self {
-        Self { parts: Vec::new(), slab: Vec::new(), len: 0 }
+        Self::of(BLOCK)
+    }
+}
+
+impl<P> Block<P> {
+    /// An empty block for `size` bytes, of which [`BLOCK`] is the most.
+    pub(crate) fn of(size: usize) -> Self {
+        Self { size, parts: Vec::new(), slab: Vec::new(), len: 0 }
+    }
+
+    /// Changes the size; what it holds has to fit.
+    pub(crate) fn resize(&mut self, size: usize) {
+        self.size = size;
     }
 }
 
@@ -35,7 +48,7 @@ impl<P: AsRef<[u8]>> Block<P> {
 
     /// How many bytes still fit.
     pub(crate) fn room(&self) -> usize {
-        BLOCK - self.len
+        self.size - self.len
     }
 
     pub(crate) fn lend(&mut self, chunk: &Arc<P>, range: Range<usize>) {
@@ -45,7 +58,7 @@ impl<P: AsRef<[u8]>> Block<P> {
 
     pub(crate) fn copy(&mut self, data: &[u8], slabs: &Slabs) {
         if self.slab.capacity() == 0 {
-            self.slab = slabs.take();
+            self.slab = slabs.take(self.size);
         }
         let start = self.slab.len();
         self.slab.extend_from_slice(data);
@@ -95,6 +108,8 @@ mod tests {
         let expected = [vec![1; LENT_MIN], vec![2; 10], vec![3; 10], vec![1; 5], vec![4; 10]].concat();
         assert_eq!(block.parts().collect::<Vec<_>>().concat(), expected);
         assert_eq!((block.len(), block.room()), (expected.len(), BLOCK - expected.len()));
+        block.resize(64 << 10);
+        assert_eq!(block.room(), (64 << 10) - expected.len());
         assert_eq!(block.parts().count(), 4, "copies that follow each other are one part");
         let mut returned = 0;
         block.recycle(&slabs, |used| returned = used.len());

@@ -10,8 +10,8 @@ use crate::fs::reserve;
 use crate::pool::lock;
 use crate::store::Store;
 
-/// Space is reserved ahead in steps that double between these.
-const STEP_MIN: u64 = 4 << 20;
+/// Space is reserved ahead in steps that double, from so many blocks to so many bytes.
+const BLOCKS_AHEAD: u64 = 4;
 const STEP_MAX: u64 = 64 << 20;
 
 pub(crate) struct FileSink {
@@ -60,7 +60,7 @@ impl FileSink {
         self.open()?;
         let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
         let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
-        self.reserve(staged, offset + len as u64);
+        self.reserve(staged, offset, len as u64);
         staged.write(offset, parts)
     }
 
@@ -79,13 +79,13 @@ impl FileSink {
         Ok(())
     }
 
-    fn reserve(&self, staged: &StagedFile, end: u64) {
+    fn reserve(&self, staged: &StagedFile, offset: u64, len: u64) {
         if !self.store.file_system().preallocates {
             return;
         }
         let mut reserved = lock(&self.reserved);
-        while let Some(until) = reserved.filter(|until| *until < end) {
-            let step = until.clamp(STEP_MIN, STEP_MAX);
+        while let Some(until) = reserved.filter(|until| *until < offset + len) {
+            let step = until.clamp(BLOCKS_AHEAD * len, STEP_MAX);
             *reserved = reserve(staged.file(), until, step).then_some(until + step);
         }
     }

@@ -1,12 +1,12 @@
 //! A stream being written: chunks go in on the loop's thread, blocks are hashed and written by workers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::block::{Block, LENT_MIN};
 use super::sink::FileSink;
 use super::{Content, Staged};
-use crate::budget::Seat;
+use crate::budget::{Seat, UNSEATED};
 use crate::descriptors::Permit;
 use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
 use crate::entrance::{Entrance, Entry};
@@ -51,7 +51,7 @@ struct Front<P> {
     size: u64,
     open: bool,
     turn: Turn,
-    /// Taken with the first block.
+    /// Taken by what is not small.
     seat: Option<Seat>,
 }
 
@@ -68,6 +68,8 @@ impl<P> Front<P> {
 struct Shared<P> {
     engine: &'static Engine,
     algorithms: Vec<Algorithm>,
+    /// The size of each block but the last. Set before the first is handed over.
+    block: AtomicUsize,
     sink: Option<FileSink>,
     /// Blocks wait here for the right to open the file.
     entrance: Entrance<(u64, Block<P>)>,
@@ -103,6 +105,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let shared = Shared {
             engine,
             algorithms,
+            block: AtomicUsize::new(BLOCK),
             entrance: Entrance::new(store.is_none()),
             sink: store.map(FileSink::new),
             tree: hash.tree.clone().map(Mutex::new),
@@ -131,6 +134,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     pub fn feed(&self, chunk: P) -> Result<Flow> {
         let mut front = self.open_front()?;
         let len = chunk.as_ref().len();
+        self.take_seat(&mut front, len);
         if len < LENT_MIN && len <= front.block.room() {
             front.block.copy(chunk.as_ref(), &self.shared.engine.slabs);
             front.size += len as u64;
@@ -149,6 +153,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// Takes in a copy of `data`.
     pub fn feed_copy(&self, data: &[u8]) -> Result<Flow> {
         let mut front = self.open_front()?;
+        self.take_seat(&mut front, data.len());
         Ok(self.append(&mut front, data.len(), |block, range, slabs| block.copy(&data[range], slabs)))
     }
 
@@ -181,12 +186,21 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if front.open { Ok(front) } else { Err(Error::Closed("the stream has ended")) }
     }
 
+    /// Before `more` bytes are fed.
+    fn take_seat(&self, front: &mut Front<P>, more: usize) {
+        if front.seat.is_some() || front.block.len() + more <= UNSEATED {
+            return;
+        }
+        let seat = front.seat.insert(self.shared.engine.budget.join());
+        front.block.resize(seat.block);
+        self.shared.block.store(seat.block, Ordering::Relaxed);
+    }
+
     /// Gives the block to the workers; tells whether the producer has to wait.
     fn hand_over(&self, front: &mut Front<P>) -> bool {
-        let block = std::mem::take(&mut front.block);
+        let block = std::mem::replace(&mut front.block, Block::of(self.shared.block()));
         let index = front.index;
         front.index += 1;
-        front.seat.get_or_insert_with(|| self.shared.engine.budget.join());
         self.shared.let_go_of_used();
         let full = {
             let mut gate = lock(&self.shared.gate);
@@ -259,7 +273,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let mut hash = lock(&self.shared.serial).clone();
         hash.tree = self.shared.tree.as_ref().map(|tree| lock(tree).clone());
         if let Some(tree) = hash.tree.as_mut().filter(|_| front.block.len() > 0) {
-            tree.insert(front.index, subtree(front.index * BLOCK as u64, front.block.parts()));
+            tree.insert(front.index, subtree(self.shared.offset(front.index), front.block.parts()));
         }
         for part in front.block.parts() {
             hash.hashers.iter_mut().for_each(|hasher| hasher.update(part));
@@ -375,7 +389,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
     }
 
     fn hash_and_write(&self, index: u64, block: &Block<P>) -> Result<()> {
-        let offset = index * BLOCK as u64;
+        let offset = self.offset(index);
         // Writing first leaves the block in the cache for the hash: 3-5 % more.
         if let Some(sink) = &self.sink {
             sink.write(offset, block.len(), block.parts())?;
@@ -387,10 +401,19 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
         Ok(())
     }
 
+    fn block(&self) -> usize {
+        self.block.load(Ordering::Relaxed)
+    }
+
+    fn offset(&self, index: u64) -> u64 {
+        index * self.block() as u64
+    }
+
     /// Bytes in flight from which on the producer has to wait: its share but for the block that is
-    /// being filled.
+    /// being filled, and at least one block.
     fn in_flight(&self) -> usize {
-        self.engine.budget.share() - BLOCK
+        let block = self.block();
+        self.engine.budget.share().max(2 * block) - block
     }
 
     fn retire(&self, block: Block<P>) {
