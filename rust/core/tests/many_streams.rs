@@ -49,7 +49,8 @@ fn what_is_written_in_smaller_blocks_is_the_same() {
             let others = begun(others);
             for (size, chunk) in sizes.into_iter().zip([1000, 65_536, 3 << 20].into_iter().cycle()) {
                 let (data, key) = (painted(size), format!("{}/{size}", others.len()));
-                let writer = StreamWriter::new(Engine::current(), Some(Arc::clone(&store)), Algorithm::ALL.to_vec());
+                let writer =
+                    StreamWriter::new(Engine::current(), Some(Arc::clone(&store)), Algorithm::ALL.to_vec());
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), size % 2 == 0).expect("fed");
                 let digest = finish(&writer).expect("finished");
                 assert_eq!(digest.hashes, Algorithm::ALL.map(|a| (a, hash(a, &data))), "{key}");
