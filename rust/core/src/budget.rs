@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::slab::BLOCK;
 
-/// For all streams together, as far as blocks allow, and for one.
+/// For all streams together, and for one. What a stream needs to go on at all it may hold beyond that.
 const TOTAL: usize = 64 * BLOCK;
 const MOST: usize = 8 * BLOCK;
 /// What is less than this is held without a seat.
@@ -13,29 +13,46 @@ pub(crate) const UNSEATED: usize = 16 << 10;
 #[derive(Default)]
 pub(crate) struct Budget {
     streams: AtomicUsize,
+    held: AtomicUsize,
 }
 
 /// A stream's place among those that share the budget.
 pub(crate) struct Seat {
     budget: &'static Budget,
-    /// The size of its blocks: a power of two, and no stream holds less than two of them.
+    held: AtomicUsize,
+    /// The size of its blocks, of which it may always hold two: a power of two.
     pub block: usize,
 }
 
 impl Budget {
     pub(crate) fn join(&'static self) -> Seat {
         let streams = self.streams.fetch_add(1, Ordering::Relaxed) + 1;
-        Seat { budget: self, block: block_of(streams) }
+        Seat { budget: self, held: AtomicUsize::new(0), block: block_of(streams) }
     }
 
-    /// Bytes that each stream may hold now, if a block is no more than that.
+    /// Bytes that each stream may hold now. None while those who came earlier hold everything.
     pub(crate) fn share(&self) -> usize {
+        if self.held.load(Ordering::Relaxed) >= TOTAL {
+            return 0;
+        }
         (TOTAL / self.streams.load(Ordering::Relaxed).max(1)).min(MOST)
     }
 }
 
-/// An eighth of a share. Who came first keeps the larger blocks: 512 streams that come one after the
-/// other hold 96 MiB, if each holds as much as it may.
+impl Seat {
+    pub(crate) fn hold(&self, bytes: usize) {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.held.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn let_go(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// An eighth of a share. Who came first keeps the larger blocks: two for each of 512 streams that come
+/// one after the other are 64 MiB, as much as the whole budget.
 fn block_of(streams: usize) -> usize {
     let eighth = (TOTAL / 8 / streams).clamp(UNSEATED, BLOCK);
     1 << eighth.ilog2()
@@ -43,6 +60,7 @@ fn block_of(streams: usize) -> usize {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.let_go(self.held.load(Ordering::Relaxed));
         self.budget.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -51,7 +69,7 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    static BUDGET: Budget = Budget { streams: AtomicUsize::new(0) };
+    static BUDGET: Budget = Budget { streams: AtomicUsize::new(0), held: AtomicUsize::new(0) };
 
     #[test]
     fn streams_share_what_there_is() {
@@ -63,8 +81,9 @@ mod tests {
         let blocks: Vec<_> = seats.iter().chain(&more).map(|seat| seat.block).collect();
         assert_eq!((blocks[0], blocks[511]), (BLOCK, UNSEATED));
         assert!(blocks.iter().all(|block| block.is_power_of_two()));
-        let held: usize = blocks.iter().map(|block| BUDGET.share().max(2 * block)).sum();
-        assert!(held <= 96 << 20, "{held}");
+        assert_eq!(blocks.iter().map(|block| 2 * block).sum::<usize>(), TOTAL);
+        seats[0].hold(TOTAL);
+        assert_eq!(BUDGET.share(), 0);
         drop((seats, more));
         assert_eq!(BUDGET.share(), MOST);
     }

@@ -3,14 +3,25 @@
 mod common;
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::{Chunk, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish, stores};
+use common::{
+    Chunk, Memory, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish, put,
+    stores,
+};
 use laboxide_core::digest::Algorithm;
 use laboxide_core::pool::Engine;
+use laboxide_core::read::StreamReader;
+use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, Flow, StreamWriter};
 
 const CHUNK: usize = 20_000;
+
+/// All share one budget, and each test has it for itself.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Streams that have begun, and wait for more.
 fn begun(count: usize) -> Vec<StreamWriter<Chunk>> {
@@ -24,6 +35,7 @@ fn begun(count: usize) -> Vec<StreamWriter<Chunk>> {
 
 #[test]
 fn what_they_hold_while_nothing_is_done_has_a_cap() {
+    let _alone = alone();
     let busy = keep_workers_busy();
     let writers = begun(512);
     let mut held = 0;
@@ -36,12 +48,61 @@ fn what_they_hold_while_nothing_is_done_has_a_cap() {
     }
     drop(busy);
     // A chunk is taken in whole: of the last one, there may be as much too many in each stream.
-    assert!(held <= (96 << 20) + writers.len() * CHUNK, "{held} bytes");
+    assert!(held <= (112 << 20) + writers.len() * CHUNK, "{held} bytes");
     assert!(held >= 48 << 20, "{held} bytes");
 }
 
 #[test]
+fn what_has_ended_counts_for_as_long_as_its_content_is_held() {
+    let _alone = alone();
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    let ended = |_| {
+        let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(Arc::clone(&store)), Vec::new());
+        let mut held = 0;
+        while held < 900_000 && writer.feed_copy(&painted(CHUNK)).expect("open") != Flow::Full {
+            held += CHUNK;
+        }
+        writer.finish(drop).expect("open");
+        (writer, held + CHUNK)
+    };
+    let busy = keep_workers_busy();
+    let writers: Vec<_> = (0..512).map(ended).collect();
+    drop(busy);
+    let held: usize = writers.iter().map(|(_, held)| held).sum();
+    assert!(held <= (112 << 20) + writers.len() * CHUNK, "{held} bytes");
+}
+
+#[test]
+fn what_is_read_ahead_has_a_cap() {
+    let _alone = alone();
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    let data = painted(4 << 20);
+    let expected = expected(Algorithm::Blake3, &data);
+    put(&store, &data, publication("object", expected.clone(), Existing::Heal)).expect("published");
+    let mut ahead = 0;
+    let begun = |_| {
+        let (store, key) = (Arc::clone(&store), Key::parse("object").expect("a key"));
+        let reader =
+            StreamReader::new(Engine::current(), move || store.open(&key), expected.clone(), 64 << 10);
+        while let Some(len) = reader.wants() {
+            reader.supply(Memory::new(len));
+            ahead += len;
+        }
+        reader
+    };
+    let readers: Vec<_> = (0..512).map(begun).collect();
+    // Each may have one chunk, whatever the others have.
+    assert!(ahead <= (64 << 20) + readers.len() * (64 << 10), "{ahead} bytes");
+    drop(readers);
+    let alone = StreamReader::<Memory>::new(Engine::current(), || unreachable!(), expected, 64 << 10);
+    assert_eq!(alone.wants(), Some(64 << 10));
+}
+
+#[test]
 fn what_is_written_in_smaller_blocks_is_the_same() {
+    let _alone = alone();
     let root = tempfile::tempdir().expect("a directory");
     let sizes = [16_384, 16_385, 65_536, 1_000_000, (5 << 20) + 7];
     for store in stores(root.path()) {

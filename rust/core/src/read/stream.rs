@@ -168,7 +168,8 @@ impl<B: Buffer> StreamReader<B> {
         let mut front = lock(&self.front);
         let index = front.supplied;
         front.supplied += 1;
-        front.seat.get_or_insert_with(|| self.shared.engine.budget.join());
+        let seat = front.seat.get_or_insert_with(|| self.shared.engine.budget.join());
+        seat.hold(self.shared.chunk_len(index));
         self.shared.enter(index, buffer);
     }
 
@@ -187,6 +188,7 @@ impl<B: Buffer> StreamReader<B> {
             front.turn.end();
             return Ok(Taken::Pending);
         };
+        front.seat.iter().for_each(|seat| seat.let_go(shared.chunk_len(front.taken)));
         front.taken += 1;
         let last = front.taken == shared.chunks;
         let checked = chunk.and_then(|chunk| if last { shared.check().map(|()| chunk) } else { Ok(chunk) });

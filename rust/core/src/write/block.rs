@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::budget::{Budget, Seat, UNSEATED};
 use crate::slab::{BLOCK, Slabs};
 
 /// Chunks from this size on are kept by reference; copying smaller ones costs less than keeping them.
 pub(crate) const LENT_MIN: usize = 16 << 10;
 
-/// Up to `size` bytes, lent or copied.
+/// Up to [`Self::size`] bytes, lent or copied.
 pub(crate) struct Block<P> {
-    size: usize,
+    /// That of its stream. It is left when the last block that holds bytes of the stream goes.
+    seat: Option<Arc<Seat>>,
     parts: Vec<Part<P>>,
     /// What was copied, all of it.
     slab: Vec<u8>,
@@ -25,19 +27,45 @@ enum Part<P> {
 
 impl<P> Default for Block<P> {
     fn default() -> Self {
-        Self::of(BLOCK)
+        Self::of(None)
     }
 }
 
 impl<P> Block<P> {
-    /// An empty block for `size` bytes, of which [`BLOCK`] is the most.
-    pub(crate) fn of(size: usize) -> Self {
-        Self { size, parts: Vec::new(), slab: Vec::new(), len: 0 }
+    fn of(seat: Option<Arc<Seat>>) -> Self {
+        Self { seat, parts: Vec::new(), slab: Vec::new(), len: 0 }
     }
 
-    /// Changes the size; what it holds has to fit.
-    pub(crate) fn resize(&mut self, size: usize) {
-        self.size = size;
+    /// An empty block of the same stream.
+    pub(crate) fn next(&self) -> Self {
+        Self::of(self.seat.clone())
+    }
+
+    /// How many bytes it is for. Every block of a stream has the same size.
+    pub(crate) fn size(&self) -> usize {
+        self.seat.as_ref().map_or(BLOCK, |seat| seat.block)
+    }
+
+    /// Counts its bytes as held from now on.
+    pub(crate) fn hold(&self) {
+        self.seat.iter().for_each(|seat| seat.hold(self.len));
+    }
+
+    /// Counts them no longer.
+    pub(crate) fn let_go(&self) {
+        self.seat.iter().for_each(|seat| seat.let_go(self.len));
+    }
+
+    /// Where it begins, as the one with this index.
+    pub(crate) fn offset(&self, index: u64) -> u64 {
+        index * self.size() as u64
+    }
+
+    /// Takes a seat for the stream if, with `more`, it has too many bytes to go without.
+    pub(crate) fn take_seat(&mut self, budget: &'static Budget, more: usize) {
+        if self.seat.is_none() && self.len + more > UNSEATED {
+            self.seat = Some(Arc::new(budget.join()));
+        }
     }
 }
 
@@ -48,7 +76,7 @@ impl<P: AsRef<[u8]>> Block<P> {
 
     /// How many bytes still fit.
     pub(crate) fn room(&self) -> usize {
-        self.size - self.len
+        self.size() - self.len
     }
 
     pub(crate) fn lend(&mut self, chunk: &Arc<P>, range: Range<usize>) {
@@ -58,7 +86,7 @@ impl<P: AsRef<[u8]>> Block<P> {
 
     pub(crate) fn copy(&mut self, data: &[u8], slabs: &Slabs) {
         if self.slab.capacity() == 0 {
-            self.slab = slabs.take(self.size);
+            self.slab = slabs.take(self.size());
         }
         let start = self.slab.len();
         self.slab.extend_from_slice(data);
@@ -108,8 +136,6 @@ mod tests {
         let expected = [vec![1; LENT_MIN], vec![2; 10], vec![3; 10], vec![1; 5], vec![4; 10]].concat();
         assert_eq!(block.parts().collect::<Vec<_>>().concat(), expected);
         assert_eq!((block.len(), block.room()), (expected.len(), BLOCK - expected.len()));
-        block.resize(64 << 10);
-        assert_eq!(block.room(), (64 << 10) - expected.len());
         assert_eq!(block.parts().count(), 4, "copies that follow each other are one part");
         let mut returned = 0;
         block.recycle(&slabs, |used| returned = used.len());

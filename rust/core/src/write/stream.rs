@@ -1,12 +1,11 @@
 //! A stream being written: chunks go in on the loop's thread, blocks are hashed and written by workers.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::block::{Block, LENT_MIN};
 use super::sink::FileSink;
 use super::{Content, Staged};
-use crate::budget::{Seat, UNSEATED};
 use crate::descriptors::Permit;
 use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
 use crate::entrance::{Entrance, Entry};
@@ -14,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::lane::Lane;
 use crate::mutant;
 use crate::pool::{Engine, guarded, lock};
-use crate::slab::BLOCK;
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -51,8 +49,6 @@ struct Front<P> {
     size: u64,
     open: bool,
     turn: Turn,
-    /// Taken by what is not small.
-    seat: Option<Seat>,
 }
 
 impl<P> Front<P> {
@@ -68,8 +64,6 @@ impl<P> Front<P> {
 struct Shared<P> {
     engine: &'static Engine,
     algorithms: Vec<Algorithm>,
-    /// The size of each block but the last. Set before the first is handed over.
-    block: AtomicUsize,
     sink: Option<FileSink>,
     /// Blocks wait here for the right to open the file.
     entrance: Entrance<(u64, Block<P>)>,
@@ -105,7 +99,6 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let shared = Shared {
             engine,
             algorithms,
-            block: AtomicUsize::new(BLOCK),
             entrance: Entrance::new(store.is_none()),
             sink: store.map(FileSink::new),
             tree: hash.tree.clone().map(Mutex::new),
@@ -119,14 +112,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             only: Mutex::default(),
             used: Mutex::default(),
         };
-        let front = Front {
-            block: Block::default(),
-            index: 0,
-            size: 0,
-            open: true,
-            turn: Turn::default(),
-            seat: None,
-        };
+        let front = Front { block: Block::default(), index: 0, size: 0, open: true, turn: Turn::default() };
         Self { front: Mutex::new(front), shared: Arc::new(shared) }
     }
 
@@ -134,7 +120,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     pub fn feed(&self, chunk: P) -> Result<Flow> {
         let mut front = self.open_front()?;
         let len = chunk.as_ref().len();
-        self.take_seat(&mut front, len);
+        front.block.take_seat(&self.shared.engine.budget, len);
         if len < LENT_MIN && len <= front.block.room() {
             front.block.copy(chunk.as_ref(), &self.shared.engine.slabs);
             front.size += len as u64;
@@ -153,7 +139,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// Takes in a copy of `data`.
     pub fn feed_copy(&self, data: &[u8]) -> Result<Flow> {
         let mut front = self.open_front()?;
-        self.take_seat(&mut front, data.len());
+        front.block.take_seat(&self.shared.engine.budget, data.len());
         Ok(self.append(&mut front, data.len(), |block, range, slabs| block.copy(&data[range], slabs)))
     }
 
@@ -167,7 +153,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let mut full = false;
         while taken < len {
             if front.block.room() == 0 {
-                full = self.hand_over(front);
+                let next = front.block.next();
+                full = self.hand_over(front, next);
             }
             let end = len.min(taken + front.block.room());
             put(&mut front.block, taken..end, &self.shared.engine.slabs);
@@ -186,27 +173,18 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if front.open { Ok(front) } else { Err(Error::Closed("the stream has ended")) }
     }
 
-    /// Before `more` bytes are fed.
-    fn take_seat(&self, front: &mut Front<P>, more: usize) {
-        if front.seat.is_some() || front.block.len() + more <= UNSEATED {
-            return;
-        }
-        let seat = front.seat.insert(self.shared.engine.budget.join());
-        front.block.resize(seat.block);
-        self.shared.block.store(seat.block, Ordering::Relaxed);
-    }
-
     /// Gives the block to the workers; tells whether the producer has to wait.
-    fn hand_over(&self, front: &mut Front<P>) -> bool {
-        let block = std::mem::replace(&mut front.block, Block::of(self.shared.block()));
+    fn hand_over(&self, front: &mut Front<P>, next: Block<P>) -> bool {
+        let block = std::mem::replace(&mut front.block, next);
         let index = front.index;
         front.index += 1;
         self.shared.let_go_of_used();
+        block.hold();
         let full = {
             let mut gate = lock(&self.shared.gate);
             gate.bytes += block.len();
             gate.blocks += 1;
-            gate.bytes >= self.shared.in_flight()
+            gate.bytes >= self.shared.in_flight(block.size())
         };
         self.shared.enter(index, block);
         full
@@ -214,9 +192,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
 
     /// Calls `notify` once there is room for more, at once if there is.
     pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
-        drop(self.open_front()?);
+        let in_flight = self.shared.in_flight(self.open_front()?.block.size());
         // Below the half the workers could run out of blocks before the producer is back.
-        self.shared.wait_for(self.shared.in_flight() * 4 / 7, Box::new(notify));
+        self.shared.wait_for(in_flight * 4 / 7, Box::new(notify));
         Ok(())
     }
 
@@ -225,11 +203,10 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     pub fn finish(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<Option<ContentDigest>> {
         let mut front = self.open_front()?;
         front.open = false;
-        front.seat = None;
         let shared = Arc::clone(&self.shared);
         let size = front.size;
         if front.index > 0 {
-            self.hand_over(&mut front);
+            self.hand_over(&mut front, Block::default());
             drop(front);
             self.shared.wait_for(0, Box::new(move |result| notify(result.and_then(|()| shared.end(size)))));
             return Ok(None);
@@ -273,7 +250,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let mut hash = lock(&self.shared.serial).clone();
         hash.tree = self.shared.tree.as_ref().map(|tree| lock(tree).clone());
         if let Some(tree) = hash.tree.as_mut().filter(|_| front.block.len() > 0) {
-            tree.insert(front.index, subtree(self.shared.offset(front.index), front.block.parts()));
+            tree.insert(front.index, subtree(front.block.offset(front.index), front.block.parts()));
         }
         for part in front.block.parts() {
             hash.hashers.iter_mut().for_each(|hasher| hasher.update(part));
@@ -312,7 +289,6 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         self.shared.let_go_of_used();
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
-            front.seat = None;
             front.block = Block::default();
         }
         if let Ok(mut only) = self.shared.only.try_lock() {
@@ -389,7 +365,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
     }
 
     fn hash_and_write(&self, index: u64, block: &Block<P>) -> Result<()> {
-        let offset = self.offset(index);
+        let offset = block.offset(index);
         // Writing first leaves the block in the cache for the hash: 3-5 % more.
         if let Some(sink) = &self.sink {
             sink.write(offset, block.len(), block.parts())?;
@@ -401,28 +377,24 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
         Ok(())
     }
 
-    fn block(&self) -> usize {
-        self.block.load(Ordering::Relaxed)
-    }
-
-    fn offset(&self, index: u64) -> u64 {
-        index * self.block() as u64
-    }
-
     /// Bytes in flight from which on the producer has to wait: its share but for the block that is
     /// being filled, and at least one block.
-    fn in_flight(&self) -> usize {
-        let block = self.block();
+    fn in_flight(&self, block: usize) -> usize {
         self.engine.budget.share().max(2 * block) - block
     }
 
     fn retire(&self, block: Block<P>) {
         let len = block.len();
-        block.recycle(&self.engine.slabs, |used| lock(&self.used).extend(used));
+        block.let_go();
+        self.recycle(block);
         let mut gate = lock(&self.gate);
         gate.bytes -= len;
         gate.blocks -= 1;
         self.wake(gate);
+    }
+
+    fn recycle(&self, block: Block<P>) {
+        block.recycle(&self.engine.slabs, |used| lock(&self.used).extend(used));
     }
 
     /// On the thread that feeds: chunks are dropped where they came from.
@@ -473,9 +445,15 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Shared<P> {
     }
 
     fn hash_only_block(&self) -> Result<ContentDigest> {
-        let only = lock(&self.only);
+        let mut only = lock(&self.only);
+        if let Some(digest) = self.digest.get() {
+            return Ok(digest.clone());
+        }
         let block = only.as_ref().ok_or(Error::Closed("the stream was aborted"))?;
         let digest = ContentDigest::of(&self.algorithms, block.parts());
+        if self.sink.is_none() {
+            only.take().into_iter().for_each(|block| self.recycle(block));
+        }
         Ok(self.digest.get_or_init(|| digest).clone())
     }
 
