@@ -11,6 +11,7 @@ from faults.cancelling.operations import OPERATIONS
 from faults.cancelling.trouble import FAILURES, NONE, TROUBLES
 from faults.cancelling.world import World
 from faults.driver import Driver, Trial
+from faults.leaking.controls import unseen_controls
 from faults.leaking.failing import FAILING, BrokenSourceError
 from faults.leaking.held import Held, settled
 
@@ -35,6 +36,9 @@ def run(trial: Trial) -> None:
     for warmed_up in range(len(LOOPS)):
         _loop(trial, warmed_up)
     before = Held.now()
+    for kind, unseen in unseen_controls():
+        trial.tried["controls"] += 1
+        trial.found.extend([f"a leak of {kind} is not seen"] if unseen else [])
     for index in range(trial.count(12, 125)):
         _loop(trial, index)
         if trial.found:
