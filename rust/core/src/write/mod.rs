@@ -4,6 +4,8 @@ mod blob;
 mod block;
 mod content;
 mod existing;
+mod gate;
+mod pipeline;
 mod publish;
 mod sink;
 mod small;
