@@ -54,10 +54,10 @@ impl Engine {
     pub fn current() -> &'static Self {
         let existing = CURRENT.load(Ordering::Acquire);
         if !existing.is_null() {
-            // SAFETY: the pointer came from `Box::leak` below and is never freed.
+            // SAFETY: the pointer was stored below, and what is stored is never freed.
             return unsafe { &*existing };
         }
-        let fresh: &'static Self = Box::leak(Box::new(Self {
+        let fresh = Box::into_raw(Box::new(Self {
             queue: Queue::default(),
             slabs: Slabs::default(),
             budget: Budget::default(),
@@ -65,14 +65,19 @@ impl Engine {
             writing: Descriptors::default(),
             flushers: Flushers::default(),
         }));
-        let raw = ptr::from_ref(fresh).cast_mut();
-        match CURRENT.compare_exchange(ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire) {
+        match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
-                fresh.start();
-                fresh
+                // SAFETY: as above.
+                let engine = unsafe { &*fresh };
+                engine.start();
+                engine
             }
-            // SAFETY: as above; another thread was first, and ours stays idle.
-            Err(winner) => unsafe { &*winner },
+            Err(winner) => {
+                // SAFETY: another thread was first, and nobody has seen ours.
+                drop(unsafe { Box::from_raw(fresh) });
+                // SAFETY: as above.
+                unsafe { &*winner }
+            }
         }
     }
 

@@ -1,0 +1,24 @@
+//! Threads that need the engine before there is one.
+
+use std::sync::Barrier;
+use std::thread;
+
+use laboxide_core::pool::Engine;
+
+/// That of those who come second is given up; `LeakSanitizer` tells if it is not freed.
+#[test]
+fn all_get_the_same_engine() {
+    for _ in 0..20 {
+        Engine::forget_after_fork();
+        let together = Barrier::new(8);
+        let first = || {
+            together.wait();
+            std::ptr::from_ref(Engine::current()) as usize
+        };
+        let engines: Vec<usize> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(first)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("an engine")).collect()
+        });
+        assert!(engines.iter().all(|engine| *engine == engines[0]));
+    }
+}
