@@ -1,5 +1,6 @@
 //! From an object to bytes, verified on the way.
 
+mod ahead;
 mod blob;
 #[cfg(target_os = "linux")]
 mod cached;

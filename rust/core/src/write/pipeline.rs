@@ -23,13 +23,13 @@ pub(crate) struct Pipeline<P> {
     /// Hashers that need the bytes in order, at work on `lane`. Locked for as long as a block takes.
     pub(super) serial: Mutex<StreamHash>,
     /// Whether there are any.
-    pub(super) in_order: bool,
-    pub(super) lane: Lane<Block<P>>,
+    in_order: bool,
+    lane: Lane<Block<P>>,
     pub(super) gate: Gate,
     pub(super) digest: OnceLock<ContentDigest>,
     /// The block of a stream that has no other.
     pub(super) only: Mutex<Option<Block<P>>>,
-    pub(super) used: Mutex<Vec<Arc<P>>>,
+    used: Mutex<Vec<Arc<P>>>,
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {

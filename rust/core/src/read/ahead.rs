@@ -1,0 +1,221 @@
+//! What workers do for a stream that is read: they fill and hash chunks ahead of the consumer.
+
+use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::{Buffer, check_read};
+use crate::descriptors::Permit;
+use crate::digest::{Algorithm, Expected, StreamHash, subtree};
+use crate::entrance::{Entrance, Entry};
+use crate::error::{Error, Result};
+use crate::io;
+use crate::lane::Lane;
+use crate::pool::{Engine, guarded, lock};
+use crate::slab::BLOCK;
+use crate::store::Object;
+
+type Notify = Box<dyn FnOnce(Result<()>) + Send>;
+pub(super) type Open = Box<dyn FnOnce() -> Result<Object> + Send>;
+
+pub(crate) struct ReadAhead<B> {
+    pub(super) engine: &'static Engine,
+    pub(super) expected: Expected,
+    pub(super) chunk_size: u64,
+    pub(super) chunks: u64,
+    /// The size of the aligned units that make up each chunk, if they can be hashed apart.
+    unit: Option<usize>,
+    hash: Mutex<StreamHash>,
+    /// Whether chunks have to be hashed one after the other, on `lane`.
+    in_order: bool,
+    lane: Lane<Result<B>>,
+    /// Buffers wait here for the right to open the object.
+    pub(super) entrance: Entrance<(u64, B)>,
+    object: Mutex<Opened>,
+    permit: Mutex<Option<Permit>>,
+    pub(super) ready: Mutex<Ready<B>>,
+    pub(super) stopped: AtomicBool,
+}
+
+enum Opened {
+    NotYet(Open),
+    Done(Result<Object>),
+    Closed,
+}
+
+pub(super) struct Ready<B> {
+    pub(super) chunks: BTreeMap<u64, Result<B>>,
+    /// The chunk that the consumer waits for.
+    pub(super) waiter: Option<(u64, Notify)>,
+}
+
+impl<B: Buffer> ReadAhead<B> {
+    pub(super) fn new(
+        entrance: Entrance<(u64, B)>,
+        engine: &'static Engine,
+        open: Open,
+        expected: Expected,
+        chunk_size: usize,
+    ) -> Self {
+        let chunk_size = chunk_size.max(1) as u64;
+        let chunks = expected.size.div_ceil(chunk_size).max(1);
+        let unit = unit_of(chunk_size, chunks, &expected);
+        let algorithms = expected.algorithms();
+        let hash =
+            if unit.is_some() { StreamHash::by_units(&algorithms) } else { StreamHash::new(&algorithms) };
+        let in_order = !hash.hashers.is_empty();
+        Self {
+            engine,
+            in_order,
+            expected,
+            chunk_size,
+            chunks,
+            unit,
+            hash: Mutex::new(hash),
+            lane: Lane::default(),
+            entrance,
+            permit: Mutex::default(),
+            object: Mutex::new(Opened::NotYet(open)),
+            ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn chunk_len(&self, index: u64) -> usize {
+        let rest = self.expected.size.saturating_sub(index * self.chunk_size);
+        usize::try_from(rest.min(self.chunk_size)).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn enter(self: &Arc<Self>, index: u64, buffer: B) {
+        match self.entrance.enter((index, buffer)) {
+            Entry::Passed((index, buffer)) => self.spawn(index, buffer),
+            Entry::First => {
+                let ahead = Arc::clone(self);
+                self.engine.reading.admit(self.engine, move |permit| ahead.admitted(permit));
+            }
+            Entry::Kept => {}
+        }
+    }
+
+    /// The object may be opened: the buffers that have waited for it are filled.
+    fn admitted(self: &Arc<Self>, permit: Permit) {
+        *lock(&self.permit) = Some(permit);
+        if self.stopped.load(Ordering::Relaxed) {
+            return self.give_permit_back();
+        }
+        for (index, buffer) in self.entrance.open() {
+            self.spawn(index, buffer);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, index: u64, buffer: B) {
+        let ahead = Arc::clone(self);
+        self.engine.spawn(move || ahead.fill(index, buffer));
+    }
+
+    pub(super) fn close(&self) {
+        *lock(&self.object) = Opened::Closed;
+        self.give_permit_back();
+    }
+
+    fn give_permit_back(&self) {
+        let permit = lock(&self.permit).take();
+        drop(permit);
+    }
+
+    fn fill(&self, index: u64, mut buffer: B) {
+        let filled = guarded(|| {
+            self.read(index, buffer.memory())?;
+            Ok(buffer)
+        });
+        if !self.in_order {
+            return self.deliver(index, filled);
+        }
+        self.lane.pass(index, filled, |index, filled| {
+            self.deliver(
+                index,
+                filled.map(|mut buffer| {
+                    self.hash_in_order(buffer.memory());
+                    buffer
+                }),
+            );
+        });
+    }
+
+    fn read(&self, index: u64, memory: &mut [MaybeUninit<u8>]) -> Result<()> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Err(Error::Closed("the stream is closed"));
+        }
+        let object = self.open()?;
+        let offset = index * self.chunk_size;
+        let filled = io::read_at(&object.file, &object.path, memory, offset)?;
+        io::require_full(&object.path, offset, filled, memory.len())?;
+        if let Some(unit) = self.unit {
+            let first = offset / unit as u64;
+            for (index, part) in (first..).zip(initialised(memory).chunks(unit)) {
+                let value = subtree(index * unit as u64, std::iter::once(part));
+                if let Some(tree) = &mut lock(&self.hash).tree {
+                    tree.insert(index, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hash_in_order(&self, memory: &mut [MaybeUninit<u8>]) {
+        let mut hash = lock(&self.hash);
+        hash.hashers.iter_mut().for_each(|hasher| hasher.update(initialised(memory)));
+    }
+
+    /// The object, opened by whichever worker is first.
+    fn open(&self) -> Result<Object> {
+        let mut object = lock(&self.object);
+        if matches!(*object, Opened::NotYet(_))
+            && let Opened::NotYet(open) = std::mem::replace(&mut *object, Opened::Closed)
+        {
+            *object = Opened::Done(guarded(|| {
+                let object = open()?;
+                object.check_size(&self.expected)?;
+                Ok(object)
+            }));
+        }
+        match &*object {
+            Opened::Done(result) => result.clone(),
+            _ => Err(Error::Closed("the stream is closed")),
+        }
+    }
+
+    fn deliver(&self, index: u64, chunk: Result<B>) {
+        let mut ready = lock(&self.ready);
+        if self.stopped.load(Ordering::Relaxed) && ready.waiter.is_none() {
+            return;
+        }
+        ready.chunks.insert(index, chunk);
+        if let Some((_, notify)) = ready.waiter.take_if(|(wanted, _)| *wanted == index) {
+            drop(ready);
+            notify(Ok(()));
+        }
+    }
+
+    /// All chunks are hashed by now: each was before it was handed out.
+    pub(super) fn check(&self) -> Result<()> {
+        let algorithms = self.expected.algorithms();
+        let digest = lock(&self.hash).clone().finish(self.expected.size, &algorithms);
+        check_read(self.open()?.path(), &self.expected, &digest)
+    }
+}
+
+/// BLAKE3 can be hashed in units apart if each chunk is made up of whole ones: powers of two, and
+/// not so small that joining them would be felt.
+fn unit_of(chunk_size: u64, chunks: u64, expected: &Expected) -> Option<usize> {
+    let blake3 = matches!(expected.hash, Some((Algorithm::Blake3, _)));
+    let unit = BLOCK.min(1 << chunk_size.trailing_zeros().min(63));
+    (blake3 && chunks > 1 && unit >= 16 << 10).then_some(unit)
+}
+
+/// The bytes of memory that a read has filled.
+fn initialised(memory: &mut [MaybeUninit<u8>]) -> &[u8] {
+    // SAFETY: called only with buffers that `io::read_at` has filled to the end.
+    unsafe { &*(std::ptr::from_mut(memory) as *const [u8]) }
+}
