@@ -1,0 +1,76 @@
+"""The digest of a value."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from blake3_vectors import HASHES, vector_input
+from hashing import (
+    BAD_ALGORITHMS,
+    BUFFERS,
+    both_algorithms,
+    every_buffer,
+    every_vector,
+    expected_hash,
+)
+from laboxide import digest_data
+
+
+@both_algorithms
+@every_vector
+def test_digest_data_has_all_fields(algorithm: str, length: int) -> None:
+    digest = digest_data(
+        vector_input(length), content_type="a/b", content_encoding="gzip", algorithm=algorithm
+    )
+    assert digest == {
+        "content_encoding": "gzip",
+        "content_type": "a/b",
+        "content_hash_algorithm": algorithm,
+        "content_hash": expected_hash(algorithm, length),
+        "content_size": length,
+    }
+
+
+def test_digest_data_names_content_by_blake3_unless_told() -> None:
+    assert digest_data(b"", content_type="a/b") == {
+        "content_encoding": None,
+        "content_type": "a/b",
+        "content_hash_algorithm": "blake3",
+        "content_hash": HASHES[0],
+        "content_size": 0,
+    }
+
+
+def test_digest_data_puts_the_hashes_of_further_algorithms_beside_the_first() -> None:
+    digest = digest_data(vector_input(1025), content_type="a/b", algorithms=("sha256", "blake3"))
+    assert digest == {
+        "content_encoding": None,
+        "content_type": "a/b",
+        "content_hash_algorithm": "sha256",
+        "content_hash": expected_hash("sha256", 1025),
+        "content_size": 1025,
+        "content_hashes": {"blake3": HASHES[1025]},
+    }
+
+
+@every_buffer
+def test_digest_data_counts_bytes_and_not_items(kind: str) -> None:
+    buffer = BUFFERS[kind]
+    assert digest_data(buffer, content_type="a/b")["content_size"] == len(bytes(buffer))
+
+
+def test_digest_data_refuses_a_strided_memoryview() -> None:
+    with pytest.raises((BufferError, TypeError), match="contiguous"):
+        digest_data(memoryview(b"abcdef")[::2], content_type="a/b")
+
+
+def test_digest_data_refuses_a_str() -> None:
+    with pytest.raises(TypeError, match="encoded"):
+        digest_data(cast("Any", "text"), content_type="a/b")
+
+
+@BAD_ALGORITHMS
+def test_digest_data_refuses_bad_algorithms(algorithms: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        digest_data(b"", content_type="a/b", algorithms=algorithms)
