@@ -51,11 +51,11 @@ impl Seat {
     }
 }
 
-/// An eighth of a share. Who came first keeps the larger blocks: two for each of 512 streams that come
-/// one after the other are 64 MiB, as much as the whole budget.
+/// A sixteenth of a share. Who came first keeps the larger blocks. It takes eight streams at least to
+/// hold the whole budget; two blocks for each of 504 more are 28 MiB.
 fn block_of(streams: usize) -> usize {
-    let eighth = (TOTAL / 8 / streams).clamp(UNSEATED, BLOCK);
-    1 << eighth.ilog2()
+    let sixteenth = (TOTAL / 16 / streams).clamp(UNSEATED, BLOCK);
+    1 << sixteenth.ilog2()
 }
 
 impl Drop for Seat {
@@ -81,7 +81,7 @@ mod tests {
         let blocks: Vec<_> = seats.iter().chain(&more).map(|seat| seat.block).collect();
         assert_eq!((blocks[0], blocks[511]), (BLOCK, UNSEATED));
         assert!(blocks.iter().all(|block| block.is_power_of_two()));
-        assert_eq!(blocks.iter().map(|block| 2 * block).sum::<usize>(), TOTAL);
+        assert_eq!(blocks[8..].iter().map(|block| 2 * block).sum::<usize>(), 28 << 20);
         seats[0].hold(TOTAL);
         assert_eq!(BUDGET.share(), 0);
         drop((seats, more));
