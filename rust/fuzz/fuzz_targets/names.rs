@@ -51,9 +51,16 @@ fn is_below(text: &str) -> bool {
         _ => None,
     });
     let Some(names) = names.collect::<Option<Vec<_>>>() else { return false };
-    let is_reserved = names.first().is_some_and(|name| name.eq_ignore_ascii_case(".laboxide-staging"));
     let as_it_is = names.iter().collect::<PathBuf>().as_os_str() == text;
-    as_it_is && !names.is_empty() && !is_reserved && !text.contains('\0')
+    as_it_is && names.first().is_some_and(|name| !is_reserved(name)) && !text.contains('\0')
+}
+
+/// What some file system takes for our directory: capitals and ligatures are other spellings
+/// to it, and it does not see what is neither a letter nor a digit.
+fn is_reserved(name: &str) -> bool {
+    let plain = name.replace('\u{17f}', "s").replace('\u{131}', "i").replace(['\u{fb05}', '\u{fb06}'], "st");
+    let seen: String = plain.chars().filter(|c| c.is_ascii() || c.is_alphanumeric()).collect();
+    seen.eq_ignore_ascii_case(".laboxide-staging")
 }
 
 fn check_algorithm(text: &str) {

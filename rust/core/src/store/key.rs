@@ -91,6 +91,9 @@ mod tests {
             ".laboxide-Staging/x",
             ".laboxide-\u{17f}taging/x",
             ".laboxide-stag\u{ad}ing/x",
+            ".laboxide-\u{fb06}aging/x",
+            ".labox\u{131}de-staging/x",
+            ".laboxide-Staging\u{38b}/x",
         ] {
             assert!(Key::parse(bad).is_err(), "{bad:?}");
         }
