@@ -19,11 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Stops in the middle of a stream, after what fills the first blocks, until it is told to go on.
+# Stops in the middle of a stream, when a worker has opened its file, until it is told to go on.
 STREAM = """
+def is_staged():
+    for name in os.listdir("/proc/self/fd"):
+        descriptor = f"/proc/self/fd/{name}"
+        if os.path.isfile(descriptor) and os.readlink(descriptor).startswith(f"{root}/"):
+            return True
+    return False
+
 async def halting():
     for index in range(80):
         if index == 60:
+            while not is_staged():
+                await asyncio.sleep(0.001)
             print("halted", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
         yield bytes([index]) * (1 << 16)
