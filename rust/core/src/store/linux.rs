@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -124,12 +125,7 @@ impl Directory for OpenDirectory {
     }
 
     fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>> {
-        thread_local! {
-            // Without /proc such a file could not be given a name later. For each thread: a process that
-            // is forked while another thread finds that out would wait for it for ever.
-            static NAMEABLE: bool = Path::new("/proc/self/fd").is_dir();
-        }
-        if !NAMEABLE.with(|nameable| *nameable) {
+        if !can_be_named() {
             return Ok(None);
         }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -218,4 +214,14 @@ impl Directory for OpenDirectory {
         let directory = fs::openat(&self.descriptor, ".", LISTED, Mode::empty());
         directory.and_then(fs::fsync).context("fsync", &self.path)
     }
+}
+
+/// Whether a file without a name can be given one later, which takes /proc.
+fn can_be_named() -> bool {
+    // No lock: a process that is forked while another thread looks would wait for it for ever.
+    static SEEN: AtomicBool = AtomicBool::new(false);
+    if !SEEN.load(Ordering::Relaxed) {
+        SEEN.store(Path::new("/proc/self/fd").is_dir(), Ordering::Relaxed);
+    }
+    SEEN.load(Ordering::Relaxed)
 }
