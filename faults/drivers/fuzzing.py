@@ -20,7 +20,7 @@ SHOWN = 4000
 def run(trial: Trial) -> None:
     """Run all targets, side by side."""
     fuzzer.build()
-    seconds = trial.count(60, 3600)
+    seconds = trial.count(60, 1800)
     searches = [_start(trial, target, seconds) for target in fuzzer.TARGETS]
     for target, search, scratch in searches:
         output = scratch / "output"
