@@ -99,8 +99,11 @@ def _of_way(traffic: Traffic, span: Span, named: int) -> Iterator[str]:
 
 
 def _made(traffic: Traffic, path: str) -> int | None:
-    """Return when a directory was made, if it was."""
-    return next((each.event.end for each in traffic.directories if each.path == path), None)
+    """Return when a directory began to be made, if it was.
+
+    Who finds it there may be in the log before its maker is told.
+    """
+    return next((each.event.begin for each in traffic.directories if each.path == path), None)
 
 
 def _flushed(traffic: Traffic, path: str, since: int, span: Span, what: str) -> Iterator[str]:

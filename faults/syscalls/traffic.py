@@ -135,9 +135,11 @@ class _Reader:
             self._use(event, file)
 
     def _open(self, event: Event, path: str) -> None:
-        file = self._by_path[path] = File(event, path)
-        self._descriptors[event.result] = file
+        file = self._descriptors[event.result] = File(event, path)
         self.found.files.append(file)
+        # A sweep may open what another thread is about to name: the one who made it names it.
+        if path not in self._by_path or re.search("O_CREAT|O_TMPFILE", event.arguments):
+            self._by_path[path] = file
 
     def _use(self, event: Event, file: File) -> None:
         if event.call == "fcntl" and "F_DUPFD" in event.arguments:
