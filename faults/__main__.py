@@ -22,8 +22,8 @@ from faults.table import Row, markdown
 RESULTS = Path("target/faults")
 LIMIT = {False: 300, True: 5400}
 """Seconds after which a driver counts as hung, in the two tiers."""
-LANES = (os.cpu_count() or 1) + 1
-"""Most drivers wait for a device, a mount or a child for a third of their time."""
+LANES = (os.cpu_count() or 1) + 2
+"""Most drivers wait for a device, a mount or a child for half of their time."""
 
 
 async def main() -> int:

@@ -79,9 +79,10 @@ def _frozen(mount: Path) -> Iterator[None]:
 
 
 async def _freeze(trial: Trial, kind: str, storage: FileStorage, mount: Path) -> None:
-    contents = [trial.random.randbytes(size) for size in SIZES]
-    for content in contents:
+    for size in SIZES:
         for name, write in writes("blake3").items():
+            # Each its own: a delete that was cancelled may come when the disk is thawed.
+            content = trial.random.randbytes(size)
             what = f"{kind}, durable={storage.durable}: {name} of {len(content)} bytes"
             pointer = await write(storage, content, trial.directory)
             await storage.delete(pointer)

@@ -22,7 +22,7 @@ DURABLE = [kind for kind in KINDS if kind != "lazy"]
 
 def run(trial: Trial) -> None:
     """Let every flush fail, and some writes, of each operation on each file system."""
-    for _ in range(trial.count(1, 20)):
+    for _ in range(trial.count(1, 8)):
         with in_memory(trial.directory) as memory:
             for kind, options in ALIGNED.items():
                 _try_file_system(trial, Image(kind, memory / kind, options=options))

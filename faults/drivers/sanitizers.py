@@ -46,7 +46,7 @@ def _control(trial: Trial, build: Build, name: str, *, speaks: bool) -> None:
 
 
 def _test(trial: Trial, build: Build, name: str) -> None:
-    for _ in range(trial.count(1, 20)):
+    for _ in range(trial.count(1, 8)):
         seed = str(trial.random.randrange(1 << 32))
         result = build.cargo(
             *("test", "--package=laboxide-core", "--tests", "--no-fail-fast"),
@@ -72,5 +72,5 @@ DRIVER = Driver(
     tools=("cargo", "cc"),
     root=False,
     lanes=2,
-    minutes=60,
+    minutes=30,
 )
