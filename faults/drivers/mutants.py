@@ -14,7 +14,7 @@ from faults.special_build import special_build
 if TYPE_CHECKING:
     from faults.driver import Trial
 
-DAMAGE = "test_file_damage.py::test_"
+HEALING = "test_file_healing.py::test_"
 
 MUTANTS = (
     Mutant("no-file-fsync", "order_of_publish"),
@@ -30,13 +30,16 @@ MUTANTS = (
         "test_close_errors.py::test_what_is_refused_at_close_is_not_published",
     ),
     Mutant("short-write-ignored", "short_io"),
-    Mutant("rename-over-good-object", f"{DAMAGE}an_object_of_the_right_size_is_not_written_again"),
-    Mutant("dedup-trusts-name", f"{DAMAGE}writing_again_heals_a_torn_object"),
+    Mutant("rename-over-good-object", f"{HEALING}an_object_of_the_right_size_is_not_written_again"),
+    Mutant("dedup-trusts-name", f"{HEALING}writing_again_heals_a_torn_object"),
     Mutant(
         "dedup-trusts-size",
         "test_power_loss.py::test_writing_again_heals_an_object_of_which_only_space_is_left[0-durable]",
     ),
-    Mutant("size-check-off", f"{DAMAGE}by_size_alone_sizes_and_kinds_are_checked"),
+    Mutant(
+        "size-check-off",
+        "test_file_damage.py::test_by_size_alone_sizes_and_kinds_are_checked",
+    ),
     Mutant(
         "verified-path-reopened",
         "test_served_as_verified.py::test_a_verified_object_is_not_opened_again",
@@ -50,7 +53,10 @@ MUTANTS = (
         "sweep-ignores-writers",
         "test_processes.py::test_a_writer_at_work_keeps_its_temporary_file[asyncio-portable]",
     ),
-    Mutant("links-followed", f"{DAMAGE}a_linked_directory_is_not_followed_to_write"),
+    Mutant(
+        "links-followed",
+        "test_file_links.py::test_a_linked_directory_is_not_followed_to_write",
+    ),
     Mutant(
         "objects-are-private",
         "test_file_layout.py::test_objects_are_read_only_and_directories_as_the_umask_has_them[0o022]",
