@@ -1,0 +1,180 @@
+"""An audit is left and goes on: at a cursor, after it was cancelled, or not any more."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from auditing import fill, findings
+from damage import flip
+from laboxide import FileStorage
+from laboxide.testing._sources import content_of
+from storing import DATA, KIB, MIB, path_of, put
+
+from scripts import assert_clean, run_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from laboxide import Finding
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+async def test_findings_come_in_the_order_of_keys(storage: FileStorage, workers: int) -> None:
+    pointers = await fill(storage, 600)
+    bad = pointers[::50]
+    for pointer in bad:
+        flip(path_of(storage, pointer), 0)
+    audit = storage.verify_all(workers=workers)
+    seen = []
+    async for finding in audit:
+        assert audit.cursor == finding.key
+        seen.append(finding.key)
+    assert seen == [pointer["key"] for pointer in bad]
+    assert audit.objects == 600
+
+
+async def test_an_audit_goes_on_from_each_cursor(storage: FileStorage) -> None:
+    pointers = await fill(storage, 40)
+    bad = [pointer["key"] for pointer in pointers[::7]]
+    for key in bad:
+        flip(storage.path / key, 0)
+    cursor: str | None = None
+    seen: list[str] = []
+    stops = 0
+    while True:
+        audit = storage.verify_all(cursor=cursor, workers=1)
+        async for finding in audit:
+            seen.append(finding.key)
+            break
+        cursor = audit.cursor
+        if cursor is None:
+            break
+        stops += 1
+        assert stops <= len(bad), "it did not get on"
+    assert seen == bad
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_a_cursor_covers_what_comes_before_it_and_no_more(
+    storage: FileStorage, count: int
+) -> None:
+    pointers = await fill(storage, 12)
+    audit = storage.verify_all(cursor=pointers[-count]["key"])
+    await findings(audit)
+    assert audit.objects == count - 1
+
+
+@pytest.mark.parametrize("cursor", ["a", "blake3", "blake3/80", "blake3/80/8", "zz/z", "sha256"])
+async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor: str) -> None:
+    pointers = await fill(storage, 50)
+    later = [pointer for pointer in pointers if pointer["key"].split("/") > cursor.split("/")]
+    audit = storage.verify_all(cursor=cursor)
+    assert await findings(audit) == []
+    assert audit.objects == len(later)
+
+
+async def test_a_cancelled_audit_goes_on_where_it_was(storage: FileStorage) -> None:
+    pointers = [await put(storage, content_of(100 * KIB, seed=seed)) for seed in range(30)]
+    last = max(pointers, key=lambda pointer: pointer["key"])
+    flip(path_of(storage, last), 0)
+    audit = storage.verify_all(max_bytes_per_second=2 * MIB, workers=2)
+    seen: list[Finding] = []
+    cursors: list[str] = []
+    is_over = False
+    while not is_over:
+        with anyio.move_on_after(0.6):
+            async for finding in audit:
+                seen.append(finding)  # noqa: PERF401 - kept when it is cancelled
+            is_over = True
+        cursors.append(audit.cursor or "the end")
+        assert cursors == sorted(cursors), "it went back"
+    assert [finding.key for finding in seen] == [last["key"]]
+    assert len(cursors) > 1, "it was not cancelled"
+
+
+async def test_nothing_is_passed_over_by_an_audit_that_was_cancelled_while_listing(
+    storage: FileStorage,
+) -> None:
+    pointers = await fill(storage, 5)
+    for pointer in pointers:
+        flip(path_of(storage, pointer), 0)
+    audit = storage.verify_all()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await findings(audit)
+    await anyio.sleep(0.05)
+    seen = [finding.key for finding in await findings(audit)]
+    assert seen == [pointer["key"] for pointer in pointers]
+
+
+async def test_a_wait_for_its_turn_to_read_is_cancelled_at_once(storage: FileStorage) -> None:
+    await fill(storage, 5)
+    began = time.monotonic()
+    with anyio.move_on_after(0.1) as scope:
+        await findings(storage.verify_all(max_bytes_per_second=1, workers=2))
+    assert scope.cancelled_caught
+    # Its turn would come after days.
+    assert time.monotonic() - began < 30
+
+
+async def test_an_audit_can_be_left_at_any_point(storage: FileStorage) -> None:
+    for pointer in await fill(storage, 5):
+        flip(path_of(storage, pointer), 0)
+    async for _finding in storage.verify_all():
+        break
+    audit = storage.verify_all()
+    await anext(audit)
+    del audit
+    assert len(await findings(storage.verify_all())) == 5
+
+
+async def test_an_audit_that_is_over_stays_over(storage: FileStorage) -> None:
+    await put(storage, DATA)
+    audit = storage.verify_all()
+    assert await findings(audit) == []
+    assert await findings(audit) == []
+    assert audit.objects == 1
+
+
+async def test_an_audit_has_one_reader(storage: FileStorage) -> None:
+    await fill(storage, 5)
+    audit = storage.verify_all(max_bytes_per_second=1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(findings, audit)
+        await anyio.sleep(0.05)
+        with pytest.raises(RuntimeError, match="another task"):
+            await anext(audit)
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_an_audit_belongs_to_the_process_that_began_it(tmp_path: Path) -> None:
+    script = """
+    async def first(audit):
+        try:
+            return await anext(audit, None)
+        except RuntimeError as error:
+            return error
+
+    storage = FileStorage(root / "store", mkdir=True)
+    asyncio.run(store(storage, 1))
+    audit = storage.verify_all()
+    if (child := os.fork()) == 0:
+        print(asyncio.run(first(audit)), asyncio.run(first(storage.verify_all())), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(asyncio.run(first(audit)))
+    """
+    expected = "this audit belongs to the parent process; begin one at its cursor None\nNone"
+    assert_clean(run_script(script, tmp_path), expected)
