@@ -12,10 +12,10 @@ from laboxide import (
     digest_stream,
 )
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+from storing import files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
-    from pathlib import Path
 
     from laboxide import FileKey, FilePointer, GetStreamDigest, TagMap
 
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 KIB, MIB = 1 << 10, 1 << 20
 DATA = b"some content"
-
-
-def files(root: Path) -> list[Path]:
-    """Return every file below `root`, temporary ones included."""
-    return sorted(path for path in root.rglob("*") if not path.is_dir())
 
 
 async def assert_unharmed(storage: FileStorage) -> None:

@@ -6,7 +6,6 @@ import hashlib
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from labox.builtin import StorableStream, StorableValue
 from labox.core import (
     BaseRecord,
@@ -22,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
 CONTENT_TYPE = "application/octet-stream"
@@ -95,13 +94,6 @@ async def parts(count: int, size: int = 1 << 16, start: int = 0) -> AsyncGenerat
 
 def all_parts(count: int, size: int = 1 << 16, start: int = 0) -> bytes:
     return b"".join([part(index, size) for index in range(start, start + count)])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what workers do after a failed call has returned."""
-    with anyio.fail_after(10):
-        while not condition():
-            await anyio.sleep(0.005)
 
 
 async def load(manifest: ManifestRecord, registry: Registry, session: AsyncSession) -> bytes:

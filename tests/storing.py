@@ -99,7 +99,7 @@ def path_of(storage: FileStorage, pointer: FilePointer) -> Path:
     return storage.path / pointer["key"]
 
 
-async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
+async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
     """Wait for what workers do a moment later."""
     with anyio.fail_after(timeout):
         while not condition():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from laboxide import FileStorage, digest_data, digest_stream, hash_file
+from storing import files, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -88,7 +89,7 @@ async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
     storage, pointer = stored
     await anyio.sleep(0.02)
     gc.collect()
-    before = {*objects(storage.path)}, open_files(storage.path)
+    before = {*files(storage.path)}, open_files(storage.path)
     if operation in ("write_data", "import_file"):
         await storage.delete(pointer)
         before = set(), open_files(storage.path)
@@ -97,7 +98,7 @@ async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
     while len(latencies) < 10 and (not latencies or latencies[-1] >= LIMIT):
         latencies.append(await cancelled_in(OPERATIONS[operation](storage, large_file, pointer)))
     assert latencies[-1] < LIMIT, latencies
-    await until(lambda: ({*objects(storage.path)}, open_files(storage.path)) == before)
+    await until(lambda: ({*files(storage.path)}, open_files(storage.path)) == before)
     assert not list(storage.path.glob(".laboxide-staging/*"))
     assert not large_file.with_name("copy").exists()
     small = b"usable"
@@ -146,7 +147,7 @@ async def test_a_cancelled_operation_leaves_its_siblings_alone(tmp_path: Path) -
                 await store(storage, stuck_source())
     assert done
     # What was cancelled is removed by workers, a moment later.
-    await until(lambda: len(objects(tmp_path)) == 1)
+    await until(lambda: len(files(tmp_path)) == 1)
 
 
 async def test_a_cancelled_write_has_no_digest(tmp_path: Path) -> None:
@@ -197,10 +198,6 @@ async def test_a_read_stream_left_in_the_middle_gives_its_file_back(
     await until(lambda: open_files(storage.path) == before)
 
 
-def objects(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file()]
-
-
 def open_files(root: Path) -> int:
     """Count the descriptors of this process that lead below `root`, nameless ones included."""
     count = 0
@@ -208,9 +205,3 @@ def open_files(root: Path) -> int:
         with contextlib.suppress(FileNotFoundError):
             count += str(descriptor.readlink()).startswith(str(root))
     return count
-
-
-async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
-    with anyio.fail_after(timeout):
-        while not condition():
-            await anyio.sleep(0.01)

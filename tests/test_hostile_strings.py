@@ -22,6 +22,7 @@ from laboxide import (
 )
 from laboxide.labox import FileStorage as LaboxStorage
 from laboxide.testing._sources import stream_of
+from storing import files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
@@ -92,10 +93,6 @@ def assert_names(error: Exception, text: str) -> None:
         assert error.object == text
     elif plain := PLAIN.search(text[:30]):
         assert plain[0] in str(error), text[:80]
-
-
-def files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if not path.is_dir()]
 
 
 def pointer_to(root: object, **changes: object) -> Any:

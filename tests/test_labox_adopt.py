@@ -1,45 +1,37 @@
-"""The content of Labox's records moved to another storage, whatever comes in between."""
+"""The content of Labox's records moved to another storage."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import shutil
-import signal
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import laboxide
 import laboxide.labox
 import pytest
+from adopting import STREAMS, VALUES, fill, objects
 from labox.builtin import FileStorage as LaboxFileStorage
 from labox.builtin import MemoryStorage as LaboxMemoryStorage
-from labox.builtin import StorableStream, StorableValue, database_storage
-from labox.core import ContentRecord, load_one, new_saver, save_one
+from labox.builtin import StorableValue, database_storage
+from labox.core import ContentRecord, load_one, save_one
 from labox_world import (
-    all_parts,
     check_all,
     contents,
     manifests,
     opened,
-    parts,
     registry_of,
     sqlite_url,
 )
-from laboxide import CorruptDataError, DigestMismatchError, NoStorageData
 from laboxide.labox import adopt
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
-HERE = Path(__file__).parent
-VALUES, STREAMS = 6, 6
 
 
 @pytest.fixture
@@ -56,19 +48,6 @@ def source(tmp_path: Path) -> Any:
 @pytest.fixture
 def target(tmp_path: Path) -> Any:
     return laboxide.FileStorage(tmp_path / "target", mkdir=True)
-
-
-async def fill(session: Any, storage: Any, streams: int = STREAMS) -> None:
-    """Save values and streams; two of each have the same content."""
-    async with new_saver(registry_of(storage), session) as saver:
-        for index in range(VALUES):
-            saver.save_soon(StorableValue(all_parts(1 + index // 2)), tags={"kind": "value"})
-        for index in range(streams):
-            saver.save_soon(StorableStream(parts(40 + index // 2)), tags={"kind": "stream"})
-
-
-def objects(root: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 async def columns(session: Any) -> list[Any]:
@@ -294,277 +273,3 @@ async def test_a_dry_run_says_what_would_be_and_changes_nothing(
         assert (dry.adopted, dry.content_size) == (real.adopted, real.content_size)
         assert {f.content_id for f in dry.failures} == {f.content_id for f in real.failures}
         assert len(dry.failures) == 2
-
-
-# What cannot be moved
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def flip(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
-
-
-def replace_by_directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-FAULTS: dict[str, tuple[Callable[[Path], None], type[Exception]]] = {
-    "missing": (Path.unlink, NoStorageData),
-    "truncated": (truncate, DigestMismatchError),
-    "emptied": (empty, DigestMismatchError),
-    "flipped": (flip, DigestMismatchError),
-    "directory": (replace_by_directory, CorruptDataError),
-}
-
-
-@pytest.mark.parametrize("link", ["auto", "copy"])
-@pytest.mark.parametrize("fault", list(FAULTS))
-async def test_damaged_content_stays_where_it_is(
-    tmp_path: Path, source: Any, target: Any, fault: str, link: str
-) -> None:
-    damage, error = FAULTS[fault]
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        kept = objects(source.path)
-        damaged = sorted(kept)[3]
-        damage(damaged)
-        adoption = await adopt(session, source=source, target=target, link=link)
-        left = [r for r in await contents(session) if r.storage_name == source.name]
-        assert {f.content_id for f in adoption.failures} == {record.id for record in left}
-        assert {damaged.stem} == {record.content_hash for record in left}
-        assert all(isinstance(failure.error, error) for failure in adoption.failures)
-        assert len(objects(target.path)) == len(kept) - 1
-        # Repaired, they are adopted as well.
-        shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink(missing_ok=True)
-        damaged.write_bytes(kept[damaged])
-        again = await adopt(session, source=source, target=target, link=link)
-        assert (again.adopted, again.failures) == (len(left), ())
-        assert await check_all(registry_of(target), session) == VALUES + STREAMS
-
-
-@pytest.mark.parametrize("keep", ["drop", "change"])
-async def test_damaged_content_of_other_storages_stays_where_it_is(
-    tmp_path: Path, target: Any, keep: str
-) -> None:
-    source: Any = LaboxMemoryStorage()
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        for key in list(source.store)[::2]:
-            if keep == "drop":
-                del source.store[key]
-            else:
-                source.store[key] = b"changed" + source.store[key][7:]
-        adoption = await adopt(session, source=source, target=target)
-        assert adoption.adopted == 6
-        error = KeyError if keep == "drop" else DigestMismatchError
-        assert all(isinstance(failure.error, error) for failure in adoption.failures)
-        assert len(adoption.failures) == 6
-        assert len(objects(target.path)) == 3
-
-
-async def test_records_that_make_no_sense_stay_as_they_are(
-    tmp_path: Path, source: Any, target: Any
-) -> None:
-    nonsense = ['"/etc/hostname"', "null", '{"key": 1}', '"file://host/x"']
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        records = (await contents(session))[: len(nonsense)]
-        for record, config in zip(records, nonsense, strict=True):
-            change = {"storage_config": config}
-            await session.execute(
-                update(ContentRecord).where(ContentRecord.id == record.id).values(**change)
-            )
-        last = (await contents(session))[-1]
-        last.content_hash_algorithm = "md5"
-        await session.commit()
-        adoption = await adopt(session, source=source, target=target)
-        assert {f.content_id for f in adoption.failures} == {r.id for r in [*records, last]}
-        assert adoption.adopted == VALUES + STREAMS - len(nonsense) - 1
-        assert "/etc" not in "".join(map(str, objects(target.path)))
-
-
-@pytest.mark.parametrize(
-    ("argument", "value", "error"),
-    [
-        ("batch_size", 0, ValueError),
-        ("concurrency", 0, ValueError),
-        ("link", "symlink", ValueError),
-        ("dry_run", "yes", TypeError),
-        ("source", "a path", TypeError),
-        ("target", None, TypeError),
-    ],
-)
-async def test_bad_arguments_are_refused(  # noqa: PLR0917 - fixtures and parameters
-    tmp_path: Path, source: Any, target: Any, argument: str, value: Any, error: type[Exception]
-) -> None:
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        arguments = {"source": source, "target": target, argument: value}
-        with pytest.raises(error, match=argument):
-            await adopt(session, **arguments)
-
-
-# Stopped
-
-
-class Failing(laboxide.FileStorage):
-    """Fails, or is cancelled, with one file or another."""
-
-    left = 5
-    fail: Callable[[], None]
-
-    async def import_file(self, *args: Any, **options: Any) -> Any:
-        self.left -= 1
-        if self.left == 0:
-            self.fail()
-        return await super().import_file(*args, **options)
-
-
-async def test_an_error_of_the_target_is_raised_and_what_was_done_is_kept(
-    tmp_path: Path, source: Any
-) -> None:
-    def full() -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
-
-    target: Any = Failing(tmp_path / "target", mkdir=True)
-    target.fail = full
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        options: Any = {"batch_size": 2, "concurrency": 1, "link": "copy"}
-        with pytest.raises(OSError, match="space left") as caught:
-            await adopt(session, source=source, target=target, **options)
-        assert caught.value.errno == errno.ENOSPC
-        assert await moved(session, target) == 4
-        target.left = 0  # all goes well from here on
-        assert (await adopt(session, source=source, target=target, **options)).adopted == 8
-        assert await check_all(registry_of(target), session) == VALUES + STREAMS
-
-
-async def test_no_transaction_is_open_while_content_is_moved(tmp_path: Path, source: Any) -> None:
-    target: Any = Failing(tmp_path / "target", mkdir=True)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        seen = []
-        target.fail = lambda: seen.append(session.in_transaction())
-        await adopt(session, source=source, target=target)
-        assert seen == [False]
-
-
-async def moved(session: Any, target: Any) -> int:
-    return sum(record.storage_name == target.name for record in await contents(session))
-
-
-async def test_it_can_be_cancelled_and_resumed(tmp_path: Path, source: Any, database: str) -> None:
-    target: Any = Failing(tmp_path / "target", mkdir=True)
-    async with opened(database) as sessions:
-        async with sessions() as session:
-            await fill(session, source)
-        async with sessions() as session:
-            with anyio.CancelScope() as scope:
-                target.fail = scope.cancel
-                await adopt(session, source=source, target=target, batch_size=3, link="copy")
-            assert scope.cancelled_caught
-        async with sessions() as session:
-            assert await moved(session, target) == 3
-            assert await check_all(registry_of(source, target), session) == VALUES + STREAMS
-            assert (await adopt(session, source=source, target=target)).adopted == 9
-            assert await check_all(registry_of(target), session) == VALUES + STREAMS
-            assert (await adopt(session, source=source, target=target)).adopted == 0
-
-
-KILLED = """
-import asyncio, os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {here!r})
-import laboxide
-from labox.builtin import FileStorage as LaboxFileStorage
-from laboxide.labox import adopt
-from labox_world import opened
-
-class Killed(laboxide.FileStorage):
-    left = {left}
-    async def import_file(self, *args, **options):
-        type(self).left -= 1
-        if self.left == 0:
-            asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGKILL)
-        return await super().import_file(*args, **options)
-
-async def main():
-    root = Path({root!r})
-    async with opened({database!r}) as sessions, sessions() as session:
-        source, target = LaboxFileStorage(root / "source"), Killed(root / "target", mkdir=True)
-        await adopt(session, source=source, target=target, batch_size=4, link={link!r})
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize(("left", "link"), [(1, "copy"), (6, "auto"), (12, "copy")])
-async def test_it_can_be_killed_and_resumed(
-    tmp_path: Path, source: Any, target: Any, left: int, link: str
-) -> None:
-    database = sqlite_url(tmp_path / "db")
-    async with opened(database) as sessions, sessions() as session:
-        await fill(session, source)
-        kept = objects(source.path)
-    program = KILLED.format(
-        here=str(HERE), root=str(tmp_path), database=database, left=left, link=link
-    )
-    process = await anyio.run_process([sys.executable, "-W", "error", "-c", program], check=False)
-    assert (process.returncode, process.stderr) == (-signal.SIGKILL, b"")
-    async with opened(database) as sessions, sessions() as session:
-        assert await check_all(registry_of(source, target), session) == VALUES + STREAMS
-        assert await moved(session, target) < VALUES + STREAMS
-        await adopt(session, source=source, target=target)
-        assert await check_all(registry_of(target), session) == VALUES + STREAMS
-    assert objects(source.path) == kept
-
-
-async def test_several_may_run_at_once(
-    tmp_path: Path, source: Any, target: Any, database: str
-) -> None:
-    async with opened(database) as sessions:
-        async with sessions() as session:
-            await fill(session, source)
-
-        async def work() -> None:
-            async with sessions() as session:
-                await adopt(session, source=source, target=target, batch_size=2)
-
-        async with anyio.create_task_group() as group:
-            for _ in range(3):
-                group.start_soon(work)
-        async with sessions() as session:
-            assert await moved(session, target) == VALUES + STREAMS
-            assert await check_all(registry_of(target), session) == VALUES + STREAMS
-
-
-async def test_what_another_adoption_has_moved_is_left_there(tmp_path: Path, source: Any) -> None:
-    """The record changes between the look at it and the change."""
-    target: Any = laboxide.FileStorage(tmp_path / "target", mkdir=True)
-    elsewhere: Any = laboxide.MemoryStorage()
-
-    class Overtaken(laboxide.labox.FileStorage):
-        name = "tests.overtaken@v1"
-
-        async def read_data(self, config: str, /) -> bytes:
-            async with sessions() as other:
-                slow: Any = laboxide.labox.FileStorage(self.path)
-                await adopt(other, source=slow, target=target)
-            return await super().read_data(config)
-
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source, streams=0)
-        overtaken = Overtaken(source.path)
-        type(overtaken).name = source.name
-        await adopt(session, source=overtaken, target=elsewhere)
-        assert {record.storage_name for record in await contents(session)} == {target.name}
-        assert await check_all(registry_of(target), session) == VALUES

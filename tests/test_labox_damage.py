@@ -23,6 +23,7 @@ from labox_world import (
     registry_of,
     sqlite_url,
 )
+from storing import files
 
 from scripts import bound_by_permissions
 
@@ -46,10 +47,6 @@ def anyio_backend() -> str:
 @pytest.fixture(params=list(KINDS))
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     return KINDS[request.param](tmp_path / "root", mkdir=True)
-
-
-def files(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.is_file())
 
 
 def write(path: Path, data: bytes) -> None:

@@ -28,9 +28,9 @@ from labox_world import (
     parts,
     registry_of,
     sqlite_url,
-    until,
 )
 from laboxide import _bridge
+from storing import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

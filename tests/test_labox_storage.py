@@ -15,11 +15,11 @@ import laboxide
 import pytest
 from labox.builtin import FileStorage as LaboxFileStorage
 from labox.common.exceptions import NoStorageData as LaboxNoStorageData
-from labox_world import until
 from laboxide import CorruptDataError, DigestMismatchError, digest_data, digest_stream
 from laboxide.labox import FileStorage, NoStorageData
 from laboxide.testing import StorageConformance
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+from storing import files, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -77,10 +77,6 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def objects(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.is_file())
-
-
 # Beside Labox's own
 
 
@@ -92,7 +88,7 @@ async def test_files_have_the_names_that_labox_gives(tmp_path: Path, content_typ
         config = await put(ours, content_of(index * 1000), content_type)
         expected = await put(theirs, content_of(index * 1000), content_type)
         assert config == expected.replace("theirs", "ours")
-    names = [[path.name for path in objects(root)] for root in (ours.path, theirs.path)]
+    names = [[path.name for path in files(root)] for root in (ours.path, theirs.path)]
     assert names[0] == names[1]
 
 
@@ -113,9 +109,9 @@ async def test_we_read_what_labox_writes(
     data = content_of(3 * MIB + 1)
     config = storage.deserialize_config(theirs.serialize_config(await write(theirs, data)))
     assert await read(storage, config) == data
-    before = objects(storage.path)
+    before = files(storage.path)
     assert await write(storage, data) == config
-    assert objects(storage.path) == before
+    assert files(storage.path) == before
 
 
 @pytest.mark.parametrize("spell", [str, Path.as_uri], ids=["path", "uri"])
@@ -124,7 +120,7 @@ async def test_paths_and_uris_are_read(tmp_path: Path, spell: Any, directory: st
     """Labox writes paths before Python 3.13 and URIs from then on."""
     theirs = LaboxFileStorage(tmp_path / directory, mkdir=True)
     await put(theirs, b"content")
-    [path] = objects(theirs.path)
+    [path] = files(theirs.path)
     storage = FileStorage(theirs.path)
     assert await storage.read_data(spell(path)) == b"content"
     assert await stream(storage, spell(path)) == b"content"
@@ -132,7 +128,7 @@ async def test_paths_and_uris_are_read(tmp_path: Path, spell: Any, directory: st
 
 async def test_configs_are_of_the_form_of_this_python(storage: FileStorage) -> None:
     config = await put(storage, b"content")
-    [path] = objects(storage.path)
+    [path] = files(storage.path)
     assert config == (path.as_uri() if sys.version_info >= (3, 13) else str(path))
 
 
@@ -166,7 +162,7 @@ async def test_relative_paths_that_labox_wrote_are_read_from_anywhere(
 @pytest.mark.parametrize("read", [FileStorage.read_data, stream])
 async def test_missing_data_is_missing_for_everybody(storage: FileStorage, read: Any) -> None:
     config = await put(storage, b"content")
-    [path] = objects(storage.path)
+    [path] = files(storage.path)
     path.unlink()
     with pytest.raises(NoStorageData) as caught:
         await read(storage, config)
@@ -206,7 +202,7 @@ async def test_a_stream_can_be_left_early(storage: FileStorage) -> None:
 async def test_a_torn_object_of_laboxs_is_replaced(storage: FileStorage, write: Any) -> None:
     data = content_of(100_000)
     config = await write(storage, data)
-    [path] = objects(storage.path)
+    [path] = files(storage.path)
     path.unlink()
     path.write_bytes(data[:70_000])  # what Labox leaves when it is killed in write_data
     for read in (FileStorage.read_data, stream):
@@ -215,7 +211,7 @@ async def test_a_torn_object_of_laboxs_is_replaced(storage: FileStorage, write: 
         assert caught.value.path == str(path)
     assert await write(storage, data) == config
     assert await storage.read_data(config) == data
-    assert objects(storage.path) == [path]
+    assert files(storage.path) == [path]
 
 
 async def test_nothing_stays_of_a_stream_that_fails(storage: FileStorage) -> None:
@@ -226,7 +222,7 @@ async def test_nothing_stays_of_a_stream_that_fails(storage: FileStorage) -> Non
 
     with pytest.raises(ConnectionError, match="lost"):
         await storage.write_data_stream(*plain_pair(broken()), {})
-    await until(lambda: objects(storage.path) == [])
+    await until(lambda: files(storage.path) == [])
 
 
 async def test_no_directory_for_temporary_files_is_made(storage: FileStorage) -> None:
@@ -252,7 +248,7 @@ async def test_an_object_elsewhere_is_served_only_verified(
     elsewhere = FileStorage(tmp_path / "elsewhere", mkdir=True, verify_reads=verify_reads)
     assert await elsewhere.read_data(config) == content_of(11 * MIB)
     assert await stream(elsewhere, config) == content_of(11 * MIB)
-    [path] = objects(storage.path)
+    [path] = files(storage.path)
     path.chmod(0o644)
     path.write_bytes(bytes(11 * MIB))
     for read in (FileStorage.read_data, stream):
@@ -263,7 +259,7 @@ async def test_an_object_elsewhere_is_served_only_verified(
 @pytest.mark.parametrize("size", [10, 11 * MIB])
 async def test_flipped_bits_are_found(storage: FileStorage, size: int) -> None:
     config = await put(storage, content_of(size))
-    [path] = objects(storage.path)
+    [path] = files(storage.path)
     path.chmod(0o644)
     path.write_bytes(content_of(size, seed=9))
     with pytest.raises(CorruptDataError, match="sha256"):
@@ -343,7 +339,7 @@ async def test_a_digest_that_does_not_match_is_refused(tmp_path: Path) -> None:
     untyped: Any = {**describe(b"x"), "content_type": None}
     with pytest.raises(TypeError, match="content type"):
         await storage.write_data(b"x", untyped, {})
-    assert objects(tmp_path) == []
+    assert files(tmp_path) == []
 
 
 async def test_the_constructor_is_laboxs(tmp_path: Path) -> None:

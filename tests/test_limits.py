@@ -15,6 +15,7 @@ from laboxide import (
     digest_stream,
 )
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+from storing import files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
@@ -40,14 +41,10 @@ def limited(path: Path, limit: int, **arguments: Any) -> FileStorage:
     return FileStorage(path / "root", mkdir=True, max_object_size=limit, **arguments)
 
 
-def files(storage: FileStorage) -> list[Path]:
-    return [path for path in storage.path.rglob("*") if path.is_file()]
-
-
 async def assert_nothing_is_left(storage: FileStorage) -> None:
     """Assert that no file is left; one with a name goes a moment after its write has failed."""
     with anyio.fail_after(5):
-        while files(storage):
+        while files(storage.path):
             await anyio.sleep(0.01)
 
 
