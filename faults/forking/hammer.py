@@ -50,6 +50,7 @@ class Hammer:
         self._small = self._random.randbytes(3000)
         self._large = self._random.randbytes((5 << 20) + 7)
         self.stopped = False
+        self.paused = False
 
     async def run(self) -> None:
         """Work, on whatever loop this is."""
@@ -60,6 +61,9 @@ class Hammer:
 
     async def _go_on(self) -> None:
         while not self.stopped:
+            if self.paused:
+                await anyio.sleep(0.001)
+                continue
             operation = self._random.choice(OPERATIONS)
             limit = self._random.uniform(0, 0.01) if self._random.random() < 0.3 else 60
             with anyio.move_on_after(limit) as scope:

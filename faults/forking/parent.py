@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import trio
@@ -20,6 +21,9 @@ from laboxide import FileStorage, hash_file
 
 from faults.forking.child import live
 from faults.forking.hammer import Hammer, Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LIMIT = 20.0
 """Seconds after which a child counts as hung, on a busy machine."""
@@ -42,7 +46,7 @@ def main() -> int:
     ]
     for thread in threads:
         thread.start()
-    well = all(_fork(storage, shelf, choice) == 0 for _ in range(forks))
+    well = all(_fork(storage, shelf, choice, hammers) == 0 for _ in range(forks))
     for hammer in hammers:
         hammer.stopped = True
     for thread in threads:
@@ -56,8 +60,12 @@ async def _import_all() -> None:
     await hash_file(__file__)
 
 
-def _fork(storage: FileStorage, shelf: Shelf, choice: random.Random) -> int:
-    time.sleep(choice.uniform(0, 0.01))
+def _fork(
+    storage: FileStorage, shelf: Shelf, choice: random.Random, hammers: Sequence[Hammer]
+) -> int:
+    for hammer in hammers:
+        hammer.paused = False
+    time.sleep(choice.uniform(0.002, 0.02))
     seed, ends_at_once = choice.getrandbits(32), choice.random() < 0.5
     sys.stdout.flush()
     process = os.fork()
@@ -69,6 +77,9 @@ def _fork(storage: FileStorage, shelf: Shelf, choice: random.Random) -> int:
             os._exit(status)
         gc.collect()
         sys.exit(0)
+    # The child has the processors for itself: it is the moment of the fork that counts.
+    for hammer in hammers:
+        hammer.paused = True
     return _wait_for(process)
 
 

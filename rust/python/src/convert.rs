@@ -9,10 +9,10 @@ use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, Publication};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyInt, PyString, PyType};
+use pyo3::types::{PyDict, PyInt, PyString};
+
+use crate::lasting::lasting;
 
 /// A digest as Python gets it: the size and (algorithm, hash) pairs.
 pub(crate) type DigestTuple = (u64, Vec<(&'static str, String)>);
@@ -61,12 +61,12 @@ pub(crate) fn key(text: &str) -> PyResult<Key> {
 /// Key and content of a pointer that is as laboxide makes them. None says nothing of others but that
 /// somebody has to look at them in more detail.
 pub(crate) fn pointer(config: &Bound<'_, PyAny>, hashed: bool) -> Option<(Key, Expected)> {
-    let py = config.py();
+    let names = lasting(config.py());
     let pointer = config.cast_exact::<PyDict>().ok()?;
     let text = |name| pointer.get_item(name).ok()??.cast_into_exact::<PyString>().ok();
-    let (root, key) = (text(intern!(py, "root"))?, text(intern!(py, "key"))?);
-    let (algorithm, hash) = (text(intern!(py, "algorithm"))?, text(intern!(py, "hash"))?);
-    let size = pointer.get_item(intern!(py, "size")).ok()??.cast_into_exact::<PyInt>().ok()?;
+    let (root, key) = (text(&names.root)?, text(&names.key)?);
+    let (algorithm, hash) = (text(&names.algorithm)?, text(&names.hash)?);
+    let size = pointer.get_item(&names.size).ok()??.cast_into_exact::<PyInt>().ok()?;
     if root.to_str().ok()?.contains('\0') {
         return None;
     }
@@ -111,18 +111,13 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     }
 }
 
-/// Classes that inherit from two bases are written in Python.
 fn raise<A>(class: &str, arguments: A) -> PyErr
 where
     A: for<'py> pyo3::call::PyCallArgs<'py>,
 {
-    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     Python::attach(|py| {
-        let module = MODULE.get_or_try_init(py, || PyResult::Ok(py.import("laboxide.errors")?.unbind()));
-        let made = module.and_then(|module| {
-            let class = module.bind(py).getattr(class)?.cast_into::<PyType>()?;
-            class.call1(arguments)
-        });
+        let class = lasting(py).errors.bind(py).getattr(class);
+        let made = class.and_then(|class| class.call1(arguments));
         made.map_or_else(|error| error, PyErr::from_value)
     })
 }
@@ -137,7 +132,9 @@ fn os_error(operation: &str, path: &Path, source: &io::Error) -> PyErr {
     let error = PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text, path));
     Python::attach(|py| {
         // The note is a help for readers; without it the error says what it is all the same.
-        let _ = error.add_note(py, format!("laboxide could not {operation} it"));
+        // `PyErr::add_note` keeps a name from its first use on, in the middle of which may be a fork.
+        let note = format!("laboxide could not {operation} it");
+        let _ = error.value(py).call_method1("add_note", (note,));
     });
     error
 }

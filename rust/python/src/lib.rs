@@ -5,6 +5,7 @@ mod bytes;
 mod completions;
 mod convert;
 mod hasher;
+mod lasting;
 mod left;
 mod reader;
 mod store;
@@ -39,6 +40,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_subinterpreters(module.py())?;
+        super::lasting::make(module.py())?;
         let algorithms = laboxide_core::digest::Algorithm::ALL.map(laboxide_core::digest::Algorithm::name);
         module.add("ALGORITHMS", PyTuple::new(module.py(), algorithms)?)?;
         module.add("BLOCK", laboxide_core::BLOCK)?;
