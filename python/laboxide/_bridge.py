@@ -30,6 +30,9 @@ POLL = 0.2
 FULL = 2
 """What `Writer.feed` returns when its queue is full; 1 asks for a turn of the loop."""
 
+SOON = 2
+"""What starting an operation returns that takes but a moment."""
+
 generation = 0
 """Counts the forks on the way to this process. What has threads or locks belongs to one."""
 
@@ -40,19 +43,35 @@ class Hub(ABC):
     def __init__(self) -> None:
         self._completions = Completions(portable=PORTABLE)
         self._waiting: dict[int, Any] = {}
+        self._last_task: object = None
 
     async def run(self, start: Callable[..., object], *args: object) -> Any:
         """Start a native operation and wait for its result.
 
         Args:
             start: Takes a ticket and `args`, and returns at once: True if there is nothing to wait
-                for, anything else if the ticket will be completed.
+                for, anything else if the ticket will be completed, `SOON` if that takes but a
+                moment.
             *args: The operation's own arguments.
         """
         ticket = self._completions.ticket()
-        if start(ticket, *args) is True:
+        started = start(ticket, *args)
+        if started is True:
             return None
+        if started == SOON and self._is_alone() and (found := self._completions.glance(ticket)):
+            if pause_due():
+                await self.checkpoint()
+            return found[0]
         return await self._wait(ticket)
+
+    def _is_alone(self) -> bool:
+        """Tell whether one task does one thing after the other, and nobody else waits."""
+        last, self._last_task = self._last_task, id(self._task())
+        return last == self._last_task and not self._waiting
+
+    @abstractmethod
+    def _task(self) -> object:
+        """Return the running task."""
 
     @abstractmethod
     async def _wait(self, ticket: Ticket) -> Any:

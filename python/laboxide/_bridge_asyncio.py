@@ -43,6 +43,9 @@ class AsyncioHub(Hub):
         finally:
             del future  # it may hold an exception whose traceback holds this frame
 
+    def _task(self) -> object:
+        return asyncio.current_task()
+
     async def checkpoint(self) -> None:
         await asyncio.sleep(0)
 

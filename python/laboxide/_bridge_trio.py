@@ -38,6 +38,9 @@ class TrioHub(Hub):
         self._waiting[ticket.id] = trio.lowlevel.current_task()
         return await trio.lowlevel.wait_task_rescheduled(leave)
 
+    def _task(self) -> object:
+        return trio.lowlevel.current_task()
+
     async def checkpoint(self) -> None:
         await trio.lowlevel.checkpoint()
 

@@ -23,6 +23,7 @@ mod lane;
 mod mutant;
 mod pass;
 mod queue;
+mod signal;
 mod slab;
 mod turn;
 mod wake;

@@ -11,8 +11,8 @@ use crate::pool::lock;
 use crate::wake;
 
 /// For so long a worker that was at a small job watches for the next one before it sleeps. Who
-/// writes small objects one after the other then waits a third less for each (78 us instead of 118, most
-/// of which it takes a virtual machine to wake a sleeping core).
+/// writes small objects one after the other then waits a third less for each, most of which it takes a
+/// virtual machine to wake a sleeping core.
 const WATCH: Duration = Duration::from_micros(50);
 
 pub(crate) struct Job {

@@ -15,6 +15,9 @@ use crate::left::drop_left;
 
 type Convert = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
+/// What the start of an operation returns that takes but a moment.
+pub(crate) const SOON: u8 = 2;
+
 /// A result that becomes a Python object on the loop's thread, and not before.
 struct Finished {
     id: u64,
@@ -64,6 +67,15 @@ impl Completions {
             items.append(PyTuple::new(py, [id.into_py_any(py)?, value, error])?)?;
         }
         Ok(items)
+    }
+
+    /// The value of an operation that ends in a moment, in a tuple, or None. Raises its error.
+    #[pyo3(signature = (ticket, /))]
+    fn glance(&self, py: Python<'_>, ticket: &Ticket) -> PyResult<Option<(Py<PyAny>,)>> {
+        match py.detach(|| self.queue.glance(|finished| finished.id == ticket.id)) {
+            Some(finished) => Ok(Some(((finished.convert)(py)?,))),
+            None => Ok(None),
+        }
     }
 
     /// Blocks, without the interpreter, until something is finished or `timeout` seconds are over.

@@ -14,7 +14,7 @@ use pyo3::types::PyBytes;
 
 use crate::audit::seconds;
 use crate::bytes::{Fresh, Lent, View};
-use crate::completions::Ticket;
+use crate::completions::{SOON, Ticket};
 use crate::convert::{ExpectedArgument, Names, key, pointer, publication, to_py};
 use crate::writer::PyStaged;
 
@@ -64,7 +64,7 @@ impl PyStore {
         data: &Bound<'_, PyAny>,
         expected: ExpectedArgument,
         heal: bool,
-    ) -> PyResult<()> {
+    ) -> PyResult<u8> {
         let publication = publication(key, expected, heal)?;
         let data = match Lent::of(data) {
             Some(lent) => Data::Lent(lent),
@@ -75,10 +75,11 @@ impl PyStore {
             published_name(published).into_py_any(py)
         });
         let store = Arc::clone(&self.inner);
-        write::write_blob(Ticket::engine(), store, data, publication, ticket.token(), move |result, data| {
+        let done = move |result: laboxide_core::Result<Published>, data| {
             reply(result.map(|published| (published, data)));
-        });
-        Ok(())
+        };
+        let soon = write::write_blob(Ticket::engine(), store, data, publication, ticket.token(), done);
+        Ok(if soon { SOON } else { 0 })
     }
 
     /// The object that the pointer `config` leads to, if it is small and can be read without waiting

@@ -15,7 +15,7 @@ use crate::slab::BLOCK;
 use crate::store::Store;
 
 /// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is
-/// checked against it first. The data comes back with the result.
+/// checked against it first. The data comes back with the result. Tells whether it takes but a moment.
 pub fn write_blob<P, D>(
     engine: &'static Engine,
     store: Arc<Store>,
@@ -23,15 +23,17 @@ pub fn write_blob<P, D>(
     publication: Publication,
     cancel: CancelToken,
     done: D,
-) where
+) -> bool
+where
     P: AsRef<[u8]> + Send + Sync + 'static,
     D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
 {
     let data = Arc::new(data);
     if (*data).as_ref().len() > BLOCK {
-        return engine.spawn_writing(move |permit| {
+        engine.spawn_writing(move |permit| {
             write_large(engine, store, data, publication, permit, cancel, done);
         });
+        return false;
     }
     let stage = |store: &Store, data: &Arc<P>, publication: &Publication| {
         let part = std::iter::once((**data).as_ref());
@@ -39,7 +41,7 @@ pub fn write_blob<P, D>(
         expected.check_given(&ContentDigest::of(&expected.algorithms(), part.clone()))?;
         Small::stage(store, part, publication)
     };
-    write_small(engine, store, data, stage, publication, done);
+    write_small(engine, store, data, stage, publication, done)
 }
 
 /// A chunk that the pass keeps alive beside its owner.

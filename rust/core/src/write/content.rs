@@ -59,7 +59,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
                     checked?;
                     Small::stage(store, block.parts(), publication)
                 };
-                write_small(engine, store, block, stage, publication, |result, block| {
+                let _ = write_small(engine, store, block, stage, publication, |result, block| {
                     let mut chunks = Vec::new();
                     block.recycle(&engine.slabs, |used| chunks = used);
                     done(result, Some(chunks));

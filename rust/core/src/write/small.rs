@@ -35,6 +35,7 @@ impl Small {
 }
 
 /// Writes what `stage` makes of `content` and publishes it. The content comes back with the result.
+/// Tells whether it takes but a moment.
 pub(crate) fn write_small<C: Send + 'static>(
     engine: &'static Engine,
     store: Arc<Store>,
@@ -42,7 +43,7 @@ pub(crate) fn write_small<C: Send + 'static>(
     stage: impl FnOnce(&Store, &C, &Publication) -> Result<Small> + Send + 'static,
     publication: Publication,
     done: impl FnOnce(Result<Published>, C) + Send + 'static,
-) {
+) -> bool {
     let (durable, brief) = (store.durable(), publication.expected.size <= BRIEF);
     let write = move |permit: Option<Permit>| {
         let small = match guarded(|| stage(&store, &content, &publication)) {
@@ -61,4 +62,5 @@ pub(crate) fn write_small<C: Send + 'static>(
         (false, true) => engine.spawn_brief(|| write(None)),
         (false, false) => engine.spawn(|| write(None)),
     }
+    brief && !durable
 }
