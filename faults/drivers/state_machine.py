@@ -18,6 +18,9 @@ from faults.stateful.model import contents
 if TYPE_CHECKING:
     from faults.driver import Trial
 
+AT_ONCE = 1000
+"""Runs of which hypothesis remembers each step, in 6 KiB."""
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
 
 
@@ -31,14 +34,15 @@ def run(trial: Trial) -> None:
         StoreMachine.contents = contents(trial.random)
         StoreMachine.tried = trial.tried
         StoreMachine.runs = itertools.count()
-        machine = seed(trial.seed)(StoreMachine)
-        run_state_machine_as_test(machine, settings=_settings(trial))
+        for _ in range(trial.count(2000, 20_000) // AT_ONCE):
+            machine = seed(trial.random.getrandbits(64))(StoreMachine)
+            run_state_machine_as_test(machine, settings=_settings(trial))
         StoreMachine.loop.close()
 
 
 def _settings(trial: Trial) -> settings:
     return settings(
-        max_examples=trial.count(2000, 20_000),
+        max_examples=AT_ONCE,
         stateful_step_count=trial.count(50, 100),
         phases=(Phase.generate, Phase.shrink),
         database=None,
