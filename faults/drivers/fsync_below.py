@@ -66,5 +66,5 @@ DRIVER = Driver(
     "a disk that fails at a flush or a write",
     run,
     tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
-    minutes=8,
+    minutes=10,
 )

@@ -69,4 +69,4 @@ def _kill(
     return found + [f"{file} was left" for file in leftovers(scene.directory)]
 
 
-DRIVER = Driver("kill at every system call", run, tools=("strace",))
+DRIVER = Driver("kill at every system call", run, tools=("strace",), minutes=8)
