@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 PRELUDE = """
-import asyncio, os, sys, threading, time
+import asyncio, contextlib, os, sys, threading, time
 from pathlib import Path
 from laboxide import FileStorage, digest_data, digest_stream, hash_file
 

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Stops in the middle of a stream, when a worker has opened its file, until it is told to go on.
+# Stops in the middle of a stream, when a worker has written to its file, until it is told to go on.
+# Until then the worker would only make another one if a sweep came.
 STREAM = """
+def is_written(descriptor):
+    with contextlib.suppress(FileNotFoundError):
+        is_ours = os.readlink(descriptor).startswith(f"{root}/")
+        return is_ours and os.path.isfile(descriptor) and os.stat(descriptor).st_size > 0
+
 def is_staged():
-    for name in os.listdir("/proc/self/fd"):
-        descriptor = f"/proc/self/fd/{name}"
-        if os.path.isfile(descriptor) and os.readlink(descriptor).startswith(f"{root}/"):
-            return True
-    return False
+    return any(is_written(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
 
 async def halting():
     for index in range(80):
