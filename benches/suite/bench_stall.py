@@ -14,7 +14,7 @@ from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
-from benches.sources import CHUNKINGS, SHIFT, SOURCES, whole
+from benches.sources import CHUNKINGS, SOURCES, shifts, whole
 from benches.suite.bench_write_data import contents
 from benches.suite.jobs import read_objects, read_stream, write_objects, write_streams
 from benches.ticker import lateness_beside, percentiles
@@ -95,7 +95,7 @@ def _idle(lab: Lab) -> Trial[None]:
 def _write(contestant: Contestant, chunk: str, source: str, streams: int, lab: Lab) -> Trial[None]:
     chunking = CHUNKINGS[chunk]
     size = min(contestant.write_size(lab.scale, chunking.size), WRITTEN) // streams
-    chunks = [chunking.chunks(size, SHIFT * index) for index in range(streams)]
+    chunks = [chunking.chunks(size, shift) for shift in shifts(streams)]
     peers = cycle([contestant.make(lab.fresh_directory()) for _ in range(STORES)])
 
     async def work() -> None:

@@ -9,7 +9,7 @@ from benches.checks import WrongContentError, check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
-from benches.sources import CHUNKINGS, SHIFT, hash_of, suspending
+from benches.sources import CHUNKINGS, hash_of, shifts, suspending
 from benches.suite.jobs import write_streams
 from benches.suite.limits import streams_limit
 
@@ -52,15 +52,15 @@ def _size(contestant: Contestant, streams: int, scale: Scale) -> int:
 
 def _write(contestant: Contestant, streams: int, lab: Lab) -> Trial[list[Stored]]:
     peer, size = contestant.make(lab.fresh_directory()), _size(contestant, streams, lab.scale)
-    chunks = [CHUNKING.chunks(size, SHIFT * index) for index in range(streams)]
+    chunks = [CHUNKING.chunks(size, shift) for shift in shifts(streams)]
 
     async def work() -> list[Stored]:
         sources = [suspending(each, pause_of("asyncio")) for each in chunks]
         return await write_streams(peer, sources)
 
     def check(stored: list[Stored]) -> None:
-        for index, one in enumerate(_in_order(stored, size)):
-            check_stored(one, size, SHIFT * index)
+        for shift, one in zip(shifts(streams), _in_order(stored, size), strict=False):
+            check_stored(one, size, shift)
 
     return Trial(
         partial(lab.run, work, "asyncio"), check, size * streams, streams, memory=size * streams
@@ -72,7 +72,7 @@ def _in_order(stored: list[Stored], size: int) -> list[Stored]:
     if algorithm is None:  # nothing tells which is which
         return stored if len(stored) == 1 else []
     by_hash = {one.hash: one for one in stored}
-    expected = [hash_of(algorithm, size, SHIFT * index) for index in range(len(stored))]
+    expected = [hash_of(algorithm, size, shift) for shift in shifts(len(stored))]
     if set(by_hash) != set(expected):
         raise WrongContentError("the objects are not named by what was to be stored")
     return [by_hash[each] for each in expected]

@@ -23,6 +23,11 @@ impl Pool {
         Ok(Self { bytes, cycle })
     }
 
+    /// How many bytes there are before they repeat.
+    pub fn cycle(&self) -> usize {
+        self.cycle
+    }
+
     /// Block `index` of a content of `size` bytes that starts `shift` bytes into the pool.
     pub fn block(&self, index: usize, size: usize, shift: usize) -> &[u8] {
         let offset = index * BLOCK;
