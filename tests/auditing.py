@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from laboxide import FilePointer, FileStorage, Finding, StoreAudit
 
 
-async def fill(storage: FileStorage, count: int) -> list[FilePointer]:
+async def fill(storage: FileStorage, count: int, size: int = 0) -> list[FilePointer]:
     """Store `count` objects and return pointers to them in the order of their keys."""
-    pointers = [await put(storage, b"%d" % index) for index in range(count)]
+    pointers = [await put(storage, b"%d" % index + bytes(size)) for index in range(count)]
     return sorted(pointers, key=lambda pointer: pointer["key"])
 
 

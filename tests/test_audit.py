@@ -92,7 +92,7 @@ BAD_ARGUMENTS: list[tuple[str, Any, type[Exception]]] = [
     *(("seed", value, TypeError) for value in (0.5, "1", True)),
     *(
         ("max_bytes_per_second", value, ValueError)
-        for value in (0, 0.5, -1, float("nan"), float("inf"))
+        for value in (0, 0.5, -1, float("nan"), float("inf"), 10**400)
     ),
     *(("max_bytes_per_second", value, TypeError) for value in (True, "1", b"1")),
     *(("workers", value, ValueError) for value in (0, -1, 65, 1 << 70)),
@@ -115,7 +115,7 @@ def test_a_bad_argument_of_an_audit_is_refused_by_name(
     arguments = {name: value}
     with pytest.raises(kind) as caught:
         FileStorage(tmp_path).verify_all(**arguments)
-    assert repr(value).strip("'\"") in str(caught.value) or "\\0" in str(caught.value)
+    assert repr(value)[:200].strip("'\"") in str(caught.value) or "\\0" in str(caught.value)
 
 
 async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileStorage) -> None:

@@ -176,5 +176,5 @@ def test_an_audit_belongs_to_the_process_that_began_it(tmp_path: Path) -> None:
     os.waitpid(child, 0)
     print(asyncio.run(first(audit)))
     """
-    expected = "this audit belongs to the parent process; begin one at its cursor None\nNone"
+    expected = "this audit belongs to the parent process: after fork begin anew None\nNone"
     assert_clean(run_script(script, tmp_path), expected)

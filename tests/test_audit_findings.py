@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -204,6 +205,10 @@ async def test_a_function_tells_what_is_in_the_keys_of_another_router(tmp_path: 
 async def test_a_wrong_answer_of_that_function_is_refused(
     storage: FileStorage, answer: Any, kind: type[Exception]
 ) -> None:
-    await put(storage, DATA)
-    with pytest.raises(kind):
-        await findings(storage.verify_all(content_of=lambda _: answer))
+    pointer = await put(storage, DATA)
+
+    def content_of(key: str) -> Any:
+        return answer if key == pointer["key"] else None
+
+    with pytest.raises(kind, match=re.escape(repr(answer))):
+        await findings(storage.verify_all(content_of=content_of))

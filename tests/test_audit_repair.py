@@ -11,7 +11,7 @@ from auditing import fill, findings
 from damage import FAULTS, overwrite
 from laboxide import FileStorage, NoStorageData
 from laboxide.testing._sources import content_of
-from storing import DATA, KIB, files, path_of, put
+from storing import DATA, KIB, MIB, files, path_of, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,18 @@ async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
     assert sorted(listed, key=lambda pointer: pointer["key"]) == pointers
     assert await put(storage, data) == pointer
     assert await storage.read_data(pointer) == data
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+async def test_what_was_moved_aside_is_told_before_the_audit_goes_on(
+    storage: FileStorage, workers: int
+) -> None:
+    pointers = await fill(storage, 3, size=3 * MIB)
+    overwrite(path_of(storage, pointers[0]), b"")
+    audit = storage.verify_all(repair=True, workers=workers, max_bytes_per_second=1e6)
+    with anyio.fail_after(4):  # the others take nine seconds
+        finding = await anext(audit)
+    assert (finding.key, finding.moved_to is None) == (pointers[0]["key"], False)
 
 
 async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import pickle
 import time
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from laboxide import (
     FileStorage,
     NoStorageData,
 )
+from laboxide._reading import ChunkStream
 from laboxide.testing._sources import content_of
 from storing import DATA, KIB, LOOKS, MIB, READS, WRITES, files, path_of, put, put_stream, until
 
@@ -113,65 +114,6 @@ async def test_delete_removes_nothing_below_another_root(
     assert await storage.read_data(pointer) == DATA
 
 
-# Listing
-
-
-async def test_list_pointers_of_an_empty_store_is_empty(storage: FileStorage) -> None:
-    assert [pointer async for pointer in storage.list_pointers()] == []
-
-
-async def test_list_pointers_finds_what_was_written(storage: FileStorage) -> None:
-    written = [
-        await put(storage, content_of(size), algorithm=algorithm)
-        for size in (0, 1, 5000)
-        for algorithm in ("blake3", "sha256")
-    ]
-    found = [pointer async for pointer in storage.list_pointers()]
-    assert sorted(found, key=str) == sorted(written, key=str)
-
-
-async def test_list_pointers_hashes_what_another_router_named(tmp_path: Path) -> None:
-    storage = FileStorage(tmp_path, router=tag_router)
-    contents = {b"one", b"two", content_of(3 * MIB)}
-    written = [await put(storage, data, {"kind": str(len(data))}) for data in contents]
-    found = [pointer async for pointer in storage.list_pointers()]
-    assert sorted(found, key=str) == sorted(written, key=str)
-    assert {await storage.read_data(pointer) for pointer in found} == contents
-
-
-async def test_list_pointers_finds_more_than_one_batch(storage: FileStorage) -> None:
-    keys = {f"blake3/{index % 3:02x}/{index % 3:02x}{index:062x}" for index in range(1300)}
-    for shard in range(3):
-        (storage.path / f"blake3/{shard:02x}").mkdir(parents=True)
-    for key in keys:
-        (storage.path / key).touch()
-    found = [pointer["key"] async for pointer in storage.list_pointers()]
-    assert len(found) == len(keys)
-    assert set(found) == keys
-
-
-async def test_list_pointers_passes_over_what_is_no_object(storage: FileStorage) -> None:
-    pointer = await put(storage, DATA)
-    directory = path_of(storage, pointer).parent
-    (directory / "link").symlink_to(path_of(storage, pointer))
-    (storage.path / "loop").symlink_to(storage.path)
-    (directory / "directory").mkdir()
-    os.mkfifo(directory / "fifo")
-    (storage.path / ".laboxide-staging").mkdir(exist_ok=True)
-    (storage.path / ".laboxide-staging/left").touch()
-    (storage.path / os.fsdecode(b"\xff")).touch()
-    with anyio.fail_after(10):
-        assert [found async for found in storage.list_pointers()] == [pointer]
-
-
-async def test_list_pointers_can_be_left(storage: FileStorage) -> None:
-    for index in range(5):
-        await put(storage, bytes([index]))
-    async for _pointer in storage.list_pointers():
-        break
-    assert len([pointer async for pointer in storage.list_pointers()]) == 5
-
-
 # Streams
 
 
@@ -211,6 +153,53 @@ async def test_an_ended_stream_stays_ended(storage: FileStorage) -> None:
     assert [chunk async for chunk in stream] == []
 
 
+class LateStream(ChunkStream):
+    """One whose only chunk comes when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_awaited, self.may_come = anyio.Event(), anyio.Event()
+
+    async def _next(self) -> bytes:
+        self.is_awaited.set()
+        await self.may_come.wait()
+        return DATA
+
+    def _release(self) -> None:
+        pass
+
+
+async def test_a_stream_that_another_task_waits_for_is_not_closed() -> None:
+    stream, chunks = LateStream(), []
+
+    async def read() -> None:
+        chunks.append(await anext(stream))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await stream.is_awaited.wait()
+        with pytest.raises(RuntimeError, match="another task is waiting"):
+            await stream.aclose()
+        with pytest.raises(RuntimeError, match="another task is waiting"):
+            await stream.athrow(ValueError)
+        stream.may_come.set()
+    assert chunks == [DATA]
+    await stream.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
+async def test_a_flag_is_true_or_false(storage: FileStorage, tmp_path: Path) -> None:
+    pointer, target, no = await put(storage, DATA), tmp_path / "target", typing.cast("bool", "no")
+    target.write_bytes(b"precious")
+    with pytest.raises(TypeError, match="overwrite must be True or False, not 'no'"):
+        await storage.export_file(pointer, target, overwrite=no)
+    assert target.read_bytes() == b"precious"
+    with pytest.raises(TypeError, match="missing_ok must be True or False, not 'no'"):
+        await storage.delete(pointer, missing_ok=no)
+    assert await storage.exists(pointer)
+
+
 # Instances
 
 
@@ -235,6 +224,18 @@ def test_a_pickled_storage_is_equal(tmp_path: Path, arguments: dict[str, Any]) -
     assert copy == storage
     assert hash(copy) == hash(storage)
     assert {name: getattr(copy, name) for name in arguments} == arguments
+
+
+class Named(FileStorage):
+    """One with a constructor of its own."""
+
+    def __init__(self, parent: Path, name: str) -> None:
+        super().__init__(parent / name, mkdir=True)
+
+
+def test_a_storage_of_another_constructor_is_pickled(tmp_path: Path) -> None:
+    storage = Named(tmp_path, "store")
+    assert pickle.loads(pickle.dumps(storage)) == storage
 
 
 async def test_a_used_storage_is_pickled_and_used_again(storage: FileStorage) -> None:

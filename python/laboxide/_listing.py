@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections import deque
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from laboxide import _bridge
+from laboxide._native import Listing
 from laboxide.pointer import FilePointer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from laboxide._native import Listing
+    from laboxide._native import Store
+
+T = TypeVar("T")
 
 BATCH = 512
 """Things that are asked for at once."""
@@ -25,7 +30,7 @@ class Listed(NamedTuple):
     kind: str
     """``"file"``, ``"directory"``, ``"link"``, ``"special"``; ``"displaced"`` or ``"quarantined"``
     if it was moved aside; ``"closed"`` if it is a directory that cannot be listed; ``"foreign"`` if
-    its name is no text."""
+    its path can be no key."""
     size: int
     """Its size in bytes."""
     modified: float | None
@@ -39,33 +44,87 @@ async def next_listed(listing: Listing) -> list[Listed]:
     return [Listed(*found) for found in await _bridge.run(listing.next_batch, BATCH)]
 
 
-class PointerListing(AsyncIterator[FilePointer]):
-    """Yields a pointer to each object. A class, so that it can be left at any point.
+class Walk(AsyncIterator[T]):
+    """Yields what it makes of a listing. A class, so that it can be left at any point.
+
+    Left by an error, or by a cancelled task, it goes on where it was when it is iterated again.
+    """
+
+    def __init__(self, name: str, store: Store, after: str | None) -> None:
+        self._name = name
+        self._store = store
+        self._generation = _bridge.generation
+        self._is_running = False
+        self._reached = after
+        """The key up to which everything was seen to."""
+        self._go_back()
+
+    def _go_back(self) -> None:
+        """List anew what was not seen to: it may be lost with an await."""
+        self._listing = Listing(self._store, self._reached)
+
+    async def __anext__(self) -> T:
+        # A thread of the parent's may have the lock of the native walk.
+        if self._generation != _bridge.generation:
+            raise RuntimeError(
+                f"this {self._name} belongs to the parent process: after fork begin anew"
+            )
+        if self._is_running:
+            raise RuntimeError(f"another task is waiting for what this {self._name} yields next")
+        self._is_running = True
+        try:
+            return await self._next()
+        except StopAsyncIteration:
+            raise
+        except BaseException:
+            self._go_back()
+            raise
+        finally:
+            self._is_running = False
+
+    @abstractmethod
+    async def _next(self) -> T:
+        """Return the next one, or raise `StopAsyncIteration`."""
+
+    def _pass(self, listed: Listed) -> None:
+        """Take note that this was seen to, and everything before it."""
+        if listed.kind != "foreign":
+            self._reached = listed.key
+
+
+class PointerListing(Walk[FilePointer]):
+    """Yields a pointer to each object.
 
     Args:
-        listing: The native walk.
+        store: Where the objects are.
         pointer_to: Makes a pointer of a key and a size; None passes the object over.
     """
 
     def __init__(
-        self, listing: Listing, pointer_to: Callable[[str, int], Awaitable[FilePointer | None]]
+        self, store: Store, pointer_to: Callable[[str, int], Awaitable[FilePointer | None]]
     ) -> None:
-        self._listing = listing
+        super().__init__("listing", store, None)
         self._pointer_to = pointer_to
-        self._generation = _bridge.generation
-        self._found: list[Listed] = []
 
-    async def __anext__(self) -> FilePointer:
-        # A thread of the parent's may have the lock of the native walk.
-        if self._generation != _bridge.generation:
-            raise RuntimeError("this listing belongs to the parent process: after fork begin anew")
+    def _go_back(self) -> None:
+        super()._go_back()
+        self._pending: deque[Listed] = deque()
+
+    async def _next(self) -> FilePointer:
         while True:
-            while self._found:
-                found = self._found.pop()
-                if found.kind != "file":
-                    continue
-                if (pointer := await self._pointer_to(found.key, found.size)) is not None:
+            while self._pending:
+                if (pointer := await self._see_to(self._pending[0])) is not None:
                     return pointer
-            self._found = await next_listed(self._listing)
-            if not self._found:
+            self._pending.extend(await next_listed(self._listing))
+            if not self._pending:
                 raise StopAsyncIteration
+
+    async def _see_to(self, listed: Listed) -> FilePointer | None:
+        try:
+            is_file = listed.kind == "file"
+            pointer = await self._pointer_to(listed.key, listed.size) if is_file else None
+        except Exception:
+            self._pass(listed)  # what comes after it can still be had
+            raise
+        self._pass(self._pending.popleft())
+        return pointer

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
-from laboxide._listing import Listed, next_listed
-from laboxide._native import Hasher, Listing, Pacer, audit
+from laboxide._arguments import shown
+from laboxide._listing import Listed, Walk, next_listed
+from laboxide._native import Hasher, Pacer, audit, check_hash
 from laboxide.file._publishing import warn
 from laboxide.router import content_of
 
 if TYPE_CHECKING:
     from laboxide.file._root import FileRoot
 
-FOREIGN = "foreign name"
 _KINDS = {"link": "a symbolic link", "special": "a special file"}
 _PARTS = 2
 _NO_KEYS = ("foreign", "displaced", "quarantined")
@@ -67,8 +67,8 @@ class _Entry(NamedTuple):
     """Whether its key does not tell what it must be."""
 
 
-class StoreAudit(AsyncIterator[Finding]):
-    """Yields what is wrong in a store. A class, so that it can be left at any point.
+class StoreAudit(Walk[Finding]):
+    """Yields what is wrong in a store.
 
     Left by an error, or by a cancelled task, it goes on from `cursor` when it is iterated again.
 
@@ -82,6 +82,7 @@ class StoreAudit(AsyncIterator[Finding]):
     """
 
     def __init__(self, root: FileRoot, plan: Plan, cursor: str | None) -> None:
+        super().__init__("audit", root._store(), cursor)  # noqa: SLF001 - this is a part of it
         self.cursor = cursor
         self.objects = 0
         self.bytes_read = 0
@@ -91,38 +92,16 @@ class StoreAudit(AsyncIterator[Finding]):
         self._plan = plan
         rate = plan.max_bytes_per_second
         self._pacer = None if rate is None else Pacer(rate)
-        self._generation = _bridge.generation
-        self._is_running = False
-        self._begin(cursor)
 
-    def _begin(self, after: str | None) -> None:
-        self._reached = after
-        self._listing = Listing(self._root._store(), after)  # noqa: SLF001 - this is a part of it
+    def _go_back(self) -> None:
+        super()._go_back()
         self._pending: deque[_Entry] = deque()
-        self._found: deque[Finding] = deque()
+        self._found: deque[tuple[Finding, str | None]] = deque()
 
-    async def __anext__(self) -> Finding:
-        if self._generation != _bridge.generation:
-            raise RuntimeError("this audit belongs to the parent process; begin one at its cursor")
-        if self._is_running:
-            raise RuntimeError("another task is waiting for the next finding of this audit")
-        self._is_running = True
-        try:
-            while not self._found:
-                await self._go_on()
-        except StopAsyncIteration:
-            raise
-        except BaseException:
-            # What was listed may be lost with the await.
-            self._begin(self.cursor)
-            raise
-        finally:
-            self._is_running = False
-        return self._hand_out(self._found.popleft())
-
-    def _hand_out(self, finding: Finding) -> Finding:
-        if finding.problem != FOREIGN:
-            self.cursor = finding.key
+    async def _next(self) -> Finding:
+        while not self._found:
+            await self._go_on()
+        finding, self.cursor = self._found.popleft()
         return finding
 
     async def _go_on(self) -> None:
@@ -149,8 +128,15 @@ class StoreAudit(AsyncIterator[Finding]):
         if listed.kind in _NO_KEYS or (is_directory and self._plan.content_of is not content_of):
             return None
         content = self._plan.content_of(listed.key)
-        if content is not None and not (isinstance(content, tuple) and len(content) == _PARTS):
-            raise TypeError(f"content_of returns (algorithm, hash) or None, not {content!r}")
+        if content is None:
+            return None
+        if not (isinstance(content, tuple) and len(content) == _PARTS):
+            raise TypeError(f"content_of returns (algorithm, hash) or None, not {shown(content)}")
+        try:
+            check_hash(*content)
+        except (TypeError, ValueError) as error:
+            told = f"content_of({shown(listed.key)}) returned {shown(content)}"
+            raise type(error)(f"{told}: {error}") from None
         return content
 
     def _is_sampled(self, key: str) -> bool:
@@ -162,8 +148,8 @@ class StoreAudit(AsyncIterator[Finding]):
         """Have the engine look at objects from the first, as many as it has the time for."""
         if not objects:
             return 0, {}
-        plan, store = self._plan, self._root._store()  # noqa: SLF001 - as above
-        arguments = store, objects, plan.workers, self._pacer, plan.repair
+        plan = self._plan
+        arguments = self._store, objects, plan.workers, self._pacer, plan.repair
         done, looked_at, size, bad = await _bridge.run(audit, *arguments)
         self.objects += looked_at
         self.bytes_read += size
@@ -184,21 +170,22 @@ class StoreAudit(AsyncIterator[Finding]):
             entry = self._pending[0]
             is_due = entry.content is not None
             if is_due and index == done:
-                return
-            finding = bad.get(index) if is_due else self._otherwise(entry)
+                break
+            finding = bad.pop(index, None) if is_due else self._otherwise(entry)
             index += is_due
-            if finding is not None:
-                self._found.append(finding)
             self._pending.popleft()
-            if entry.listed.kind != "foreign":
-                self._reached = entry.listed.key
+            self._pass(entry.listed)
+            if finding is not None:
+                self._found.append((finding, self._reached))
+        # Moved aside beside an object that could not be seen to: it will not be found again.
+        self._found.extend((finding, self._reached) for finding in bad.values())
 
     def _otherwise(self, entry: _Entry) -> Finding | None:
         """Return what is wrong with something that is not read."""
         (key, kind, _, _, why), _, is_nameless = entry
         self.skipped += is_nameless and kind == "file"
         if kind == "foreign":
-            return self._bad(key, FOREIGN, "a name in Unicode", repr(os.fsencode(key)))
+            return self._bad(key, "foreign name", "a key", repr(os.fsencode(key)))
         if kind == "closed":
             return self._bad(key, "unreadable", "a directory that can be listed", why or "")
         if kind in _KINDS and is_nameless:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
+from laboxide._arguments import check_flag
 from laboxide._listing import PointerListing
-from laboxide._native import Listing
 from laboxide.digest import hash_file
 from laboxide.errors import NoStorageData
 from laboxide.file._root import FileRoot, full, pointer_below, require_router
@@ -74,9 +74,10 @@ class FileObjects(FileRoot):
             NoStorageData: There is no object below this root.
             NotImplementedError: The storage is read-only.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: `config` is not a pointer.
+            TypeError: `config` is not a pointer, or `missing_ok` not a flag.
             ValueError: `config` is not a valid pointer.
         """
+        check_flag("missing_ok", missing_ok)
         require_router(self)
         pointer = parse_pointer(config)
         try:
@@ -95,7 +96,7 @@ class FileObjects(FileRoot):
         Raises:
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
         """
-        return PointerListing(Listing(self._store()), self._pointer_to)
+        return PointerListing(self._store(), self._pointer_to)
 
     async def _pointer_to(self, key: str, size: int) -> FilePointer | None:
         """Return a pointer to an object that was found, or None if it was deleted meanwhile."""

@@ -29,6 +29,12 @@ pub(super) enum Verdict {
     Bad(Fault),
 }
 
+impl Verdict {
+    pub(super) fn is_moved(&self) -> bool {
+        matches!(self, Self::Bad(Fault { moved_to: Some(_), .. }))
+    }
+}
+
 /// What is wrong with an object.
 pub(super) struct Fault {
     pub problem: Problem,
@@ -43,6 +49,8 @@ pub(super) struct Looker<'a> {
     pub pacer: Option<&'a Pacer>,
     pub repair: bool,
     pub cancel: &'a CancelToken,
+    /// Whether the round is: something was moved aside, or an object could not be seen to.
+    pub over: &'a CancelToken,
 }
 
 impl Looker<'_> {
@@ -62,9 +70,15 @@ impl Looker<'_> {
         if let (Verdict::Bad(fault), Ok(seen), true) = (&mut verdict, seen, self.repair)
             && fault.problem != Problem::Unreadable
         {
+            self.check()?;
             fault.moved_to = self.store.quarantine(&named.key, &seen)?;
         }
         Ok(verdict)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.cancel.check()?;
+        self.over.check()
     }
 
     fn read(&self, named: &Named, past_cache: bool) -> Result<Verdict> {
@@ -87,7 +101,7 @@ impl Looker<'_> {
         let size = file.metadata().context("stat", path)?.len();
         let expected = Expected { size, hash: Some(named.hash.clone()) };
         let found = hash_open_file_by(file, path, size, &expected.algorithms(), |bytes| {
-            self.pacer.map_or_else(|| self.cancel.check(), |pacer| pacer.wait(bytes, self.cancel))
+            self.pacer.map_or_else(|| self.check(), |pacer| pacer.wait(bytes, || self.check()))
         })?;
         check_read(path, &expected, &found).map(|()| size)
     }

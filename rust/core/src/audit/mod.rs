@@ -17,7 +17,7 @@ use look::{Fault, Looker, Verdict};
 pub use pacer::Pacer;
 
 use crate::cancel::CancelToken;
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::pool::{guarded, lock, yield_to_loops};
 use crate::store::Store;
 
@@ -59,7 +59,7 @@ pub struct Round {
     pub looked_at: usize,
     /// Bytes in those that are sound.
     pub bytes: u64,
-    /// Those that are bad, in the order of the objects.
+    /// Those that are bad, in the order of the objects; also later ones that were moved aside.
     pub findings: Vec<Finding>,
 }
 
@@ -97,13 +97,14 @@ pub fn audit(
 }
 
 fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) -> Result<Round> {
-    let looker = Looker { store, pacer: plan.pacer.as_deref(), repair: plan.repair, cancel };
+    let over = CancelToken::default();
+    let looker = Looker { store, pacer: plan.pacer.as_deref(), repair: plan.repair, cancel, over: &over };
     let running = Running {
         looker,
         objects,
         until: Instant::now() + ROUND,
         next: AtomicUsize::new(0),
-        outcome: Mutex::new(Ok(Round::default())),
+        outcome: Mutex::default(),
     };
     thread::scope(|scope| {
         for _ in 1..plan.workers.min(objects.len()) {
@@ -114,10 +115,8 @@ fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) ->
         running.work();
     });
     let Running { next, outcome, .. } = running;
-    let mut round = outcome.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-    round.done = next.into_inner().min(objects.len());
-    round.findings.sort_unstable_by_key(|finding| finding.index);
-    Ok(round)
+    let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcome.finish(next.into_inner().min(objects.len()))
 }
 
 struct Running<'a> {
@@ -125,26 +124,35 @@ struct Running<'a> {
     objects: &'a [Named],
     until: Instant,
     next: AtomicUsize,
-    outcome: Mutex<Result<Round>>,
+    outcome: Mutex<Outcome>,
+}
+
+/// What came of the objects that were taken.
+#[derive(Default)]
+struct Outcome {
+    seen: Vec<(usize, Verdict)>,
+    /// The first object that could not be seen to, or was given up.
+    undone: Option<usize>,
+    /// Why not.
+    error: Option<Error>,
 }
 
 impl Running<'_> {
     fn work(&self) {
         yield_to_loops();
-        // What was taken is looked at in any case: so all that comes before the next was.
         while let Some((index, named)) = self.take() {
             let verdict = guarded(|| self.looker.look(named));
-            let mut outcome = lock(&self.outcome);
-            match (&mut *outcome, verdict) {
-                (Ok(round), Ok(verdict)) => round.count(index, verdict),
-                (Ok(_), Err(error)) => *outcome = Err(error),
-                (Err(_), _) => {}
+            let goes_on = verdict.as_ref().is_ok_and(|verdict| !verdict.is_moved());
+            lock(&self.outcome).add(index, verdict);
+            // Who waits is told at once of what was moved, and of the error before those that follow.
+            if !goes_on {
+                self.looker.over.cancel();
             }
         }
     }
 
     fn take(&self) -> Option<(usize, &Named)> {
-        if lock(&self.outcome).is_err() || self.is_over() {
+        if self.looker.over.check().is_err() || self.is_over() {
             return None;
         }
         let index = self.next.fetch_add(1, Ordering::Relaxed);
@@ -154,6 +162,34 @@ impl Running<'_> {
     /// However short the time, a round gets somewhere.
     fn is_over(&self) -> bool {
         self.next.load(Ordering::Relaxed) > 0 && Instant::now() > self.until
+    }
+}
+
+impl Outcome {
+    fn add(&mut self, index: usize, verdict: Result<Verdict>) {
+        match verdict {
+            Ok(verdict) => self.seen.push((index, verdict)),
+            Err(error) => {
+                self.undone = Some(self.undone.map_or(index, |first| first.min(index)));
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// An error is left for the next round, which comes upon it again, if there is anything to tell.
+    /// Of what comes after the first that is undone only what was moved: the rest is seen to again.
+    fn finish(mut self, taken: usize) -> Result<Round> {
+        self.seen.sort_unstable_by_key(|(index, _)| *index);
+        let mut round = Round { done: self.undone.unwrap_or(taken), ..Round::default() };
+        for (index, verdict) in self.seen {
+            if index < round.done || verdict.is_moved() {
+                round.count(index, verdict);
+            }
+        }
+        match self.error {
+            Some(error) if round.findings.is_empty() => Err(error),
+            _ => Ok(round),
+        }
     }
 }
 
@@ -167,5 +203,36 @@ impl Round {
             }
         }
         self.looked_at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bad(moved_to: Option<PathBuf>) -> Verdict {
+        let (expected, actual) = (String::new(), String::new());
+        Verdict::Bad(Fault { problem: Problem::Corrupt, expected, actual, moved_to })
+    }
+
+    #[test]
+    fn an_error_takes_nothing_away_that_was_moved() {
+        let mut outcome = Outcome::default();
+        outcome.add(4, Ok(bad(Some(PathBuf::from("aside")))));
+        outcome.add(3, Ok(bad(None)));
+        outcome.add(2, Err(Error::Closed("on purpose")));
+        outcome.add(1, Ok(Verdict::Sound(10)));
+        outcome.add(0, Ok(bad(None)));
+        let round = outcome.finish(5).expect("there is something to tell");
+        let found: Vec<_> = round.findings.iter().map(|finding| finding.index).collect();
+        assert_eq!((round.done, round.looked_at, round.bytes, found), (2, 3, 10, vec![0, 4]));
+    }
+
+    #[test]
+    fn of_several_errors_the_first_is_told() {
+        let mut outcome = Outcome::default();
+        outcome.add(1, Err(Error::Closed("on purpose")));
+        outcome.add(0, Err(Error::Cancelled));
+        assert!(matches!(outcome.finish(2), Err(Error::Closed("on purpose"))));
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cancel::CancelToken;
 use crate::error::Result;
 use crate::pool::lock;
 
@@ -25,11 +24,11 @@ impl Pacer {
         Self { bytes_per_second: bytes_per_second.max(1.0), next: Mutex::new(Instant::now()) }
     }
 
-    /// Waits until `bytes` may be read.
-    pub(crate) fn wait(&self, bytes: usize, cancel: &CancelToken) -> Result<()> {
+    /// Waits until `bytes` may be read, for as long as `check` allows.
+    pub(crate) fn wait(&self, bytes: usize, check: impl Fn() -> Result<()>) -> Result<()> {
         let begin = self.book(bytes);
         loop {
-            cancel.check()?;
+            check()?;
             let left = begin.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
@@ -54,6 +53,7 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cancel::CancelToken;
 
     #[test]
     fn reads_are_spread_over_time() {
@@ -67,9 +67,9 @@ mod tests {
     fn a_cancelled_wait_ends_at_once() {
         let (pacer, cancel) = (Pacer::new(1.0), CancelToken::default());
         let begun = Instant::now();
-        pacer.wait(1 << 20, &cancel).expect("the first may begin");
+        pacer.wait(1 << 20, || cancel.check()).expect("the first may begin");
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| pacer.wait(1, &cancel));
+            let waiting = scope.spawn(|| pacer.wait(1, || cancel.check()));
             cancel.cancel();
             // Joined, which ThreadSanitizer sees; the end of the scope it does not.
             assert!(waiting.join().expect("no panic").is_err());

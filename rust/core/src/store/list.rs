@@ -20,7 +20,7 @@ pub enum Kind {
     Aside(Aside),
     /// A directory that cannot be listed, and why. What is in it was not found.
     Closed(String),
-    /// Something whose name is not valid Unicode and so no key.
+    /// Something of which the path is no key: it is not valid Unicode, or too long.
     Foreign,
 }
 
@@ -89,6 +89,10 @@ impl Listing {
     }
 }
 
+fn is_key(path: &str) -> bool {
+    Key::parse(path).is_ok()
+}
+
 impl Level {
     fn enter(directory: Box<dyn Directory>, prefix: String, after: Vec<String>) -> Result<Self> {
         let mut names = directory.names()?;
@@ -108,7 +112,7 @@ impl Level {
         if key.eq_ignore_ascii_case(STAGING) {
             return (None, None);
         }
-        let (kind, below) = match name.to_str() {
+        let (kind, below) = match name.to_str().filter(|_| key.to_str().is_some_and(is_key)) {
             None => (Kind::Foreign, None),
             Some(text) => match self.kind(text, seen.kind, after.clone().unwrap_or_default()) {
                 Some(found) => found,

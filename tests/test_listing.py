@@ -1,0 +1,161 @@
+"""Pointers to all objects of a store, listed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from itertools import count
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import FileStorage, hash_file
+from laboxide.testing._sources import content_of
+from storing import DATA, MIB, path_of, put
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from laboxide import Digest, FileKey, FilePointer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
+    return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
+
+
+async def test_list_pointers_of_an_empty_store_is_empty(storage: FileStorage) -> None:
+    assert [pointer async for pointer in storage.list_pointers()] == []
+
+
+async def test_list_pointers_finds_what_was_written(storage: FileStorage) -> None:
+    written = [
+        await put(storage, content_of(size), algorithm=algorithm)
+        for size in (0, 1, 5000)
+        for algorithm in ("blake3", "sha256")
+    ]
+    found = [pointer async for pointer in storage.list_pointers()]
+    assert sorted(found, key=str) == sorted(written, key=str)
+
+
+async def test_list_pointers_hashes_what_another_router_named(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path, router=tag_router)
+    contents = {b"one", b"two", content_of(3 * MIB)}
+    written = [await put(storage, data, {"kind": str(len(data))}) for data in contents]
+    found = [pointer async for pointer in storage.list_pointers()]
+    assert sorted(found, key=str) == sorted(written, key=str)
+    assert {await storage.read_data(pointer) for pointer in found} == contents
+
+
+async def test_list_pointers_finds_more_than_one_batch(storage: FileStorage) -> None:
+    keys = {f"blake3/{index % 3:02x}/{index % 3:02x}{index:062x}" for index in range(1300)}
+    for shard in range(3):
+        (storage.path / f"blake3/{shard:02x}").mkdir(parents=True)
+    for key in keys:
+        (storage.path / key).touch()
+    found = [pointer["key"] async for pointer in storage.list_pointers()]
+    assert len(found) == len(keys)
+    assert set(found) == keys
+
+
+async def test_list_pointers_passes_over_what_is_no_object(storage: FileStorage) -> None:
+    pointer = await put(storage, DATA)
+    directory = path_of(storage, pointer).parent
+    (directory / "link").symlink_to(path_of(storage, pointer))
+    (storage.path / "loop").symlink_to(storage.path)
+    (directory / "directory").mkdir()
+    os.mkfifo(directory / "fifo")
+    (storage.path / ".laboxide-staging").mkdir(exist_ok=True)
+    (storage.path / ".laboxide-staging/left").touch()
+    (storage.path / os.fsdecode(b"\xff")).touch()
+    with anyio.fail_after(10):
+        assert [found async for found in storage.list_pointers()] == [pointer]
+
+
+async def test_list_pointers_can_be_left(storage: FileStorage) -> None:
+    for index in range(5):
+        await put(storage, bytes([index]))
+    async for _pointer in storage.list_pointers():
+        break
+    assert len([pointer async for pointer in storage.list_pointers()]) == 5
+
+
+async def fill_by_tags(root: Path) -> tuple[FileStorage, list[FilePointer]]:
+    """Objects that have to be hashed to know what they are."""
+    storage = FileStorage(root, router=tag_router)
+    written = [await put(storage, bytes([index]), {"kind": f"{index:02}"}) for index in range(20)]
+    return storage, written
+
+
+async def test_a_cancelled_listing_goes_on_where_it_was(tmp_path: Path) -> None:
+    storage, written = await fill_by_tags(tmp_path)
+    listing = storage.list_pointers()
+    found: list[FilePointer] = []
+    for turn in count():
+        with anyio.CancelScope() as scope:
+            if turn % 2:
+                scope.cancel()
+            if (pointer := await anext(listing, None)) is None:
+                break
+            found.append(pointer)
+    assert found == written
+
+
+async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, written = await fill_by_tags(tmp_path)
+    unreadable = path_of(storage, written[3])
+
+    async def hash_most(path: Path) -> Digest:
+        if path == unreadable:
+            raise OSError(errno.EIO, "on purpose", str(path))
+        return await hash_file(path)
+
+    monkeypatch.setattr("laboxide.file._objects.hash_file", hash_most)
+    listing = storage.list_pointers()
+    before = [await anext(listing) for _ in range(3)]
+    with pytest.raises(OSError, match="on purpose"):
+        await anext(listing)
+    assert before + [pointer async for pointer in listing] == written[:3] + written[4:]
+
+
+async def test_a_listing_has_one_reader(tmp_path: Path) -> None:
+    storage, written = await fill_by_tags(tmp_path)
+    listing = storage.list_pointers()
+    found: list[FilePointer] = []
+    refused: list[RuntimeError] = []
+
+    async def read(listing: AsyncIterator[FilePointer]) -> None:
+        try:
+            async for pointer in listing:
+                found.append(pointer)  # noqa: PERF401 - kept when it is refused
+        except RuntimeError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(read, listing)
+    assert found == written
+    assert [str(error)[:12] for error in refused] == ["another task"] * 2
+
+
+async def test_a_path_that_is_too_long_for_a_key_is_none(storage: FileStorage) -> None:
+    pointer = await put(storage, DATA)
+    directory = storage.path
+    for _ in range(5):
+        directory /= "d" * 250
+        directory.mkdir()
+    (directory / "file").touch()
+    assert [found async for found in storage.list_pointers()] == [pointer]
+    audit = storage.verify_all()
+    [finding] = [finding async for finding in audit]
+    assert (finding.path, finding.problem) == (directory, "foreign name")
+    assert audit.cursor is None
