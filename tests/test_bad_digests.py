@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,13 +111,42 @@ async def test_a_digest_without_a_field_is_refused(
     await assert_unharmed(storage)
 
 
+STRICT: dict[str, dict[str, Any]] = {
+    "as usual": {},
+    "verified": {"verify_writes": True},
+    "limited": {"max_object_size": 1000},
+}
+
+
 @pytest.mark.parametrize("digest", [None, 3, "blake3"], ids=repr)
-async def test_a_digest_that_is_no_mapping_is_refused(storage: FileStorage, digest: Any) -> None:
-    with pytest.raises((TypeError, ValueError)):
-        await storage.write_data(DATA, digest, {})
-    with pytest.raises((TypeError, ValueError)):
-        await storage.write_data_stream(stream_of([DATA]), getter(digest), {})
+@pytest.mark.parametrize("options", STRICT)
+async def test_a_digest_that_is_no_mapping_is_refused(
+    storage: FileStorage, digest: Any, options: str
+) -> None:
+    strict = FileStorage(storage.path, **STRICT[options])
+    naming = re.escape(f"a digest is a mapping, not {digest!r}")
+    with pytest.raises(TypeError, match=naming):
+        await strict.write_data(DATA, digest, {})
+    with pytest.raises(TypeError, match=naming):
+        await strict.write_data_stream(stream_of([DATA]), getter(digest), {})
     await assert_unharmed(storage)
+
+
+async def test_a_stream_verified_by_a_digest_without_an_algorithm_is_refused(
+    storage: FileStorage,
+) -> None:
+    digest = {k: v for k, v in describe(DATA).items() if k != "content_hash_algorithm"}
+    strict = FileStorage(storage.path, verify_writes=True)
+    with pytest.raises(ValueError, match="'content_hash_algorithm'"):
+        await strict.write_data_stream(stream_of([DATA]), getter(digest), {})
+    await assert_unharmed(storage)
+
+
+@pytest.mark.parametrize("algorithms", ["sha256", ["sha256", ["blake3"]]], ids=repr)
+def test_algorithms_are_a_sequence_of_names(algorithms: Any) -> None:
+    naming = re.escape(repr(algorithms[-1] if isinstance(algorithms, list) else algorithms))
+    with pytest.raises(TypeError, match=naming):
+        digest_data(b"", content_type="a/b", algorithms=algorithms)
 
 
 @pytest.mark.parametrize("algorithm", BAD_ALGORITHMS)

@@ -29,10 +29,12 @@ from hashing import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from laboxide import MemoryStorage, digest_stream
+from laboxide import FileStorage, MemoryStorage, digest_stream
+from storing import files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
 
 @BAD_ALGORITHMS
@@ -290,6 +292,16 @@ async def test_a_stream_closed_in_the_middle_never_becomes_complete() -> None:
             pass
         get_digest()
     assert get_digest(allow_incomplete=True)["is_complete"] is False
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path)
+    stream, get_digest = digest_stream(closable([b"one", b"two"]), content_type="a/b")
+    await stream.aclose()
+    with pytest.raises(ValueError, match="not been read to its end"):
+        await storage.write_data_stream(stream, get_digest, {})
+    assert not files(tmp_path)
 
 
 @pytest.mark.anyio

@@ -287,6 +287,27 @@ async def test_content_named_by_blake3_is_read(
     assert await stream(reader, config) == data
 
 
+@pytest.mark.parametrize("excess", [0, MIB])
+async def test_what_heals_while_it_is_read_is_not_joined_to_what_was_read(
+    storage: FileStorage, excess: int
+) -> None:
+    data = content_of(11 * MIB)
+    pair = digest_stream(stream_of([data]), content_type="a/b")
+    config = await storage.write_data_stream(*pair, {})
+    [path] = files(storage.path)
+    path.chmod(0o644)
+    path.write_bytes(content_of(11 * MIB + excess, seed=9))
+    chunks = storage.read_data_stream(config)
+    await anext(chunks)
+    sound = storage.path.with_name("sound")
+    sound.write_bytes(data)
+    sound.replace(path)
+    with pytest.raises(CorruptDataError, match="sha256"):
+        async for _ in chunks:
+            pass
+    assert await storage.read_data(config) == data
+
+
 LIES = [
     "/etc/hostname",
     "file:///etc/hostname",
@@ -376,7 +397,7 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
     data = content_of(64 * MIB)
     digest = describe(data)
     best = float("inf")
-    for _ in range(3):  # other processes stall a loop, too
+    for _ in range(10):  # other processes stall a loop, too
         async with anyio.create_task_group() as group:
             group.start_soon(tick)
             await anyio.sleep(0.01)
@@ -385,5 +406,6 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
             await storage.read_data(config)
             group.cancel_scope.cancel()
         (storage.path / Path(config).name).unlink()
-        best = min(best, worst)
+        if (best := min(best, worst)) < 0.03:
+            break
     assert best < 0.03, "writing and reading 64 MiB on the loop takes longer"

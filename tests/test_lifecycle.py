@@ -361,3 +361,11 @@ def test_without_a_running_loop_the_error_says_so(tmp_path: Path) -> None:
 
 def leftovers(root: Path) -> list[Path]:
     return list(root.glob(".laboxide-staging/*"))
+
+
+def test_a_trio_that_another_thread_is_importing_is_not_asked(tmp_path: Path) -> None:
+    script = """
+    sys.modules["trio"] = type(sys)("trio")  # nothing is in it yet
+    print(asyncio.run(store(FileStorage(root), 2))["size"])
+    """
+    assert_clean(run_script(script, tmp_path), str(2 << 16))

@@ -184,8 +184,9 @@ async def test_a_stream_that_is_announced_as_too_large_is_not_read(
 
 async def test_an_import_that_is_announced_as_too_large_is_not_read(tmp_path: Path) -> None:
     digest = digest_data(b"abc", content_type="a/b")
-    with pytest.raises(ObjectTooLargeError):
+    with pytest.raises(ObjectTooLargeError) as caught:
         await limited(tmp_path, 2).import_file(tmp_path / "missing", digest=digest)
+    assert caught.value.path == str(tmp_path / "missing")
 
 
 async def test_data_larger_than_its_digest_says_is_a_mismatch(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""SIGKILL at every system call that touches a file, of every operation that changes a store."""
+"""SIGKILL at every system call that touches a file, of what writes, heals, sweeps and deletes."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def check_limit(name: str, value: int | None) -> int | None:
 def check_number(name: str, value: float, least: float, most: float = math.inf) -> float:
     """Return `value` if it is a finite number from `least` to `most`."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    if not (math.isfinite(value) and least <= value <= most):  # nor is NaN a number
+        raise TypeError(f"{name} must be a number, not {shown(value)}")
+    most_finite = min(most, sys.float_info.max)
+    if not least <= value <= most_finite:  # nor is NaN a number
         span = f"{least} or more" if most == math.inf else f"from {least} to {most}"
-        raise ValueError(f"{name} must be {span}, not {value!r}")
+        raise ValueError(f"{name} must be {span}, not {shown(value)}")
     return value

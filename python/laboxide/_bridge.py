@@ -131,8 +131,9 @@ def current_hub() -> Hub:
         RuntimeError: No event loop is running in this thread.
     """
     # In guest mode trio runs within the other loop, so it is asked first.
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    # While another thread imports it, it has no `lowlevel` yet.
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
+    if lowlevel is not None and lowlevel.in_trio_task():
         from laboxide import _bridge_trio  # noqa: PLC0415 - needs trio
 
         return _bridge_trio.current_hub()

@@ -36,8 +36,7 @@ class ChunkStream(AsyncGenerator[bytes, None]):
     async def __anext__(self) -> bytes:
         if self._closed:
             raise StopAsyncIteration
-        if self._running:
-            raise RuntimeError("another task is waiting for the next chunk of this stream")
+        self._check_idle()
         self._running = True
         try:
             return await self._next()
@@ -47,12 +46,22 @@ class ChunkStream(AsyncGenerator[bytes, None]):
         finally:
             self._running = False
 
+    def _check_idle(self) -> None:
+        # Closed beneath whoever waits, it would end there as one that is complete.
+        if self._running:
+            raise RuntimeError("another task is waiting for the next chunk of this stream")
+
     def _close(self) -> None:
         self._closed = True
         self._release()
 
     async def aclose(self) -> None:
-        """Stop reading. The stream has ended then, wherever it was."""
+        """Stop reading. The stream has ended then, wherever it was.
+
+        Raises:
+            RuntimeError: Another task is waiting for the next chunk.
+        """
+        self._check_idle()
         self._close()
 
     async def asend(self, value: None, /) -> bytes:
@@ -63,6 +72,7 @@ class ChunkStream(AsyncGenerator[bytes, None]):
 
     async def athrow(self, typ: Any, val: Any = None, tb: Any = None, /) -> bytes:
         """Close the stream and raise the exception in its place."""
+        self._check_idle()
         self._close()
         return await super().athrow(typ, val, tb)
 

@@ -184,8 +184,8 @@ class DigestedStream:
                 return
 
     def is_untouched_pair_of(self, get_digest: GetStreamDigest) -> bool:
-        """Tell whether `get_digest` is this stream's own and nothing was read yet."""
-        return get_digest is self._digester and self._iterator is None
+        """Tell whether `get_digest` is this stream's own, of which nothing was read or closed."""
+        return get_digest is self._digester and self._iterator is None and not self._is_over
 
     async def write_into(self, store: Store, limit: int | None) -> Writer:
         """Feed all of the source to a writer of `store`, past this stream's own iteration.
@@ -262,15 +262,17 @@ def _pieces(chunk: Buffer) -> Iterator[Buffer]:
 
 def algorithm_names(algorithm: str, algorithms: Sequence[str] | None = None) -> list[str]:
     """Return the names of the algorithms, all of which are known."""
+    if isinstance(algorithms, str):
+        raise TypeError(f"algorithms are a sequence of names, not {shown(algorithms)}")
     names = [algorithm] if algorithms is None else list(algorithms)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"algorithms must be named, each once, not {shown(algorithms)}")
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"a hash algorithm is named by a string, not {shown(name)}")
         if name not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
             raise ValueError(f"unknown hash algorithm {shown(name)}: known are {known}")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"algorithms must be named, each once, not {shown(algorithms)}")
     return names
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from laboxide._arguments import shown
 from laboxide._native import check_hash, check_key
@@ -66,18 +66,31 @@ def check_digest(digest: Digest) -> None:
     """Refuse a digest by which nothing can be stored.
 
     Raises:
-        TypeError: Its size is not an integer or its hash not a string.
+        TypeError: It is not a mapping, its size not an integer, or its hash not a string.
         ValueError: Its algorithm is unknown, its hash not one of that algorithm, its size negative,
             or one of them missing.
     """
     for name in ("content_hash_algorithm", "content_hash", "content_size"):
-        if name not in digest:
-            raise ValueError(f"the digest {shown(digest)} has no {name!r}")
+        digest_value(digest, name)
     algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
     if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
         raise TypeError(f"a digest names its algorithm and hash by strings, not {shown(digest)}")
     check_hash(algorithm, content_hash)
     check_size(digest["content_size"])
+
+
+def digest_value(digest: object, name: str) -> Any:
+    """Return what a digest says.
+
+    Raises:
+        TypeError: It is not a mapping.
+        ValueError: It does not say that.
+    """
+    if not isinstance(digest, Mapping):
+        raise TypeError(f"a digest is a mapping, not {shown(digest)}")
+    if name not in digest:
+        raise ValueError(f"the digest {shown(digest)} has no {name!r}")
+    return digest[name]
 
 
 def check_size(size: object) -> None:

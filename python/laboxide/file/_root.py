@@ -78,8 +78,9 @@ class FileRoot:
     def __hash__(self) -> int:
         return hash((type(self), self.path, *self._arguments().values()))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), str(self.path), self._arguments())
+    def __getstate__(self) -> dict[str, Any]:
+        # The native store belongs to this process.
+        return {name: value for name, value in vars(self).items() if name != "_native"}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -97,10 +98,10 @@ def require_router(root: FileRoot) -> FileRouter:
     return root.router
 
 
-def check_fits(root: FileRoot, size: int) -> None:
-    """Refuse an object of more bytes than `root` takes."""
+def check_fits(root: FileRoot, size: int, path: str | None = None) -> None:
+    """Refuse an object of more bytes than `root` takes; `path` is its file."""
     if root.max_object_size is not None and size > root.max_object_size:
-        raise ObjectTooLargeError(root.max_object_size, size)
+        raise ObjectTooLargeError(root.max_object_size, size, path)
 
 
 def pointer_below(root: FileRoot, key: str, digest: Digest) -> FilePointer:
@@ -112,7 +113,3 @@ def pointer_below(root: FileRoot, key: str, digest: Digest) -> FilePointer:
         hash=digest["content_hash"],
         size=digest["content_size"],
     )
-
-
-def _restore(cls: Any, path: str, arguments: dict[str, Any]) -> Any:
-    return cls(path, **arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from laboxide.file._objects import FileObjects
 from laboxide.file._publishing import key_of, publication, publish, report
 from laboxide.file._root import check_fits, full, pointer_below, require_router
 from laboxide.file._transfer import FileTransfer
-from laboxide.pointer import FilePointer, parse_pointer
+from laboxide.pointer import FilePointer, digest_value, parse_pointer
 from laboxide.router import FileRouter, content_router
 
 if TYPE_CHECKING:
@@ -210,14 +211,16 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
     def _refuse_what_is_announced(self, get_digest: GetStreamDigest) -> None:
         """Refuse a stream of which it is known beforehand that it is too large."""
         if self.max_object_size is not None:
-            size: object = get_digest(allow_incomplete=True).get("content_size")
+            digest: object = get_digest(allow_incomplete=True)
+            size = digest.get("content_size") if isinstance(digest, Mapping) else None
             if isinstance(size, int):  # what else it is, is said at the end
                 check_fits(self, size)
 
     def _algorithms_of(self, get_digest: GetStreamDigest) -> list[str]:
         if not self.verify_writes:
             return []
-        return algorithm_names(get_digest(allow_incomplete=True)["content_hash_algorithm"])
+        announced = get_digest(allow_incomplete=True)
+        return algorithm_names(digest_value(announced, "content_hash_algorithm"))
 
     def _expected(self, pointer: FilePointer) -> Expected:
         return full(pointer) if self.verify_reads == "hash" else (pointer["size"], None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
-from laboxide._arguments import check_choice
+from laboxide._arguments import check_choice, check_flag
 from laboxide._paths import text_path
 from laboxide.digest import algorithm_names
 from laboxide.errors import DigestMismatchError
@@ -64,11 +64,12 @@ class FileTransfer(FileRoot):
         """
         require_router(self)
         check_choice("link", link, _LINKS)
+        source = text_path(path)
         if digest is not None:
             check_digest(digest)
-            check_fits(self, digest["content_size"])
+            check_fits(self, digest["content_size"], source)
             algorithm = digest["content_hash_algorithm"]
-        source, names = text_path(path), algorithm_names(algorithm)
+        names = algorithm_names(algorithm)
         limit = self.max_object_size
         staged = await _bridge.run(self._store().import_file, source, link, names, limit)
         if digest is not None:
@@ -106,13 +107,14 @@ class FileTransfer(FileRoot):
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer.
+            TypeError: `config` is not a pointer, or `overwrite` not a flag.
             ValueError: `config` is not a valid pointer, or `link` none of its values.
         """
         check_choice("link", link, ("auto", "reflink", "copy"))
+        check_flag("overwrite", overwrite)
         pointer = parse_pointer(config)
         target = text_path(path)
-        await self._find(pointer, "export_file", full(pointer), target, link, bool(overwrite))
+        await self._find(pointer, "export_file", full(pointer), target, link, overwrite)
 
 
 def _check_staged(staged: Staged, digest: Digest) -> None:

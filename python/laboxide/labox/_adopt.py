@@ -11,7 +11,7 @@ from labox.core.database import ContentRecord, ManifestRecord
 from labox.core.storage import Storage as LaboxStorage
 from sqlalchemy import select, update
 
-from laboxide._arguments import check_flag
+from laboxide._arguments import check_flag, check_integer
 from laboxide.labox._transfer import Transfer, UnmovableError
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncSession
+
+_MOST = 1_000_000
+"""Records, or contents, at once."""
 
 _LOG = logging.getLogger("laboxide.labox")
 
@@ -83,14 +86,13 @@ async def adopt(
 
     Raises:
         OSError: The target's file system refuses; ``errno`` and ``filename`` say what and where.
-        TypeError: `source` or `target` is not a storage.
+        TypeError: `source` or `target` is not a storage, or a number is no integer.
         ValueError: Both have the same name, or an argument is none of the values it can have.
     """
     check_flag("dry_run", dry_run)
     _check_storages(source, target)
-    for name, number in (("batch_size", batch_size), ("concurrency", concurrency)):
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, not {number!r}")
+    check_integer("batch_size", batch_size, 1, _MOST)
+    check_integer("concurrency", concurrency, 1, _MOST)
     transfer = Transfer(source, target, link, dry_run=dry_run)
     total, last = Adoption(), None
     while rows := await _next_batch(session, source.name, last, batch_size):

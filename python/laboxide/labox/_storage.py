@@ -11,6 +11,7 @@ from labox.common.exceptions import NoStorageData as _LaboxNoStorageData
 from laboxide import errors, file
 from laboxide._reading import ChunkStream
 from laboxide.contract import Storage
+from laboxide.digest import digest_stream
 from laboxide.errors import CorruptDataError
 from laboxide.labox._location import file_name_router, location_of, pointer_of
 
@@ -233,11 +234,20 @@ class _LocationStream(ChunkStream):
         """Return the chunk in whose place the error came, if the other algorithm knows better."""
         stream = await self._open(_OTHER_ALGORITHM)
         try:
-            for _ in range(self._yielded):
-                await anext(stream)
-            return await anext(stream)
+            return await (self._last_of(stream, error) if self._yielded else anext(stream))
         except CorruptDataError:
             raise error from None
+
+    async def _last_of(self, stream: AsyncGenerator[bytes], error: CorruptDataError) -> bytes:
+        """Return the last chunk, if all are what was read before: it may be another file."""
+        again, get_digest = digest_stream(stream, content_type="", algorithm=_ALGORITHM)
+        last, count = b"", 0
+        async for last in again:  # noqa: B007 - all of it is read for its digest
+            count += 1
+        found = f"{_ALGORITHM} {get_digest()['content_hash']}"
+        if (found, count) != (error.actual, self._yielded + 1):
+            raise error
+        return last
 
     def _release(self) -> None:
         # Nobody but this stream has seen it; dropped, it lets go of its reader.

@@ -124,7 +124,9 @@ class Transfer:
             except OSError as error:
                 if error.errno not in _CANNOT_LINK:
                     raise
-                # It will not do so for the next file either.
+                if error.errno == errno.EMLINK:
+                    continue
+                # Of other files the file system will say the same.
                 self._links = tuple(name for name in self._links if name != link)
         return await files.import_file(path, tags, digest=digest, link=last)
 
