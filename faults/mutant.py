@@ -30,9 +30,12 @@ class Mutant:
         return "::" not in self.found_by
 
 
-def finds_nothing(tests: Iterable[str], package: Path, scratch: Path) -> bool:
-    """Tell whether the tests of pytest pass while no mutant is awake."""
-    return _passes(_pytest(tests, scratch), package, {})
+def false_alarms(mutants: Sequence[Mutant], package: Path, scratch: Path) -> list[str]:
+    """Return what finds something while no mutant is awake: it says nothing when one is."""
+    drivers = sorted({each.found_by for each in mutants if each.is_for_a_driver})
+    found = [name for name in drivers if not _passes(_driver(name, scratch), package, {})]
+    tests = dict.fromkeys(each.found_by for each in mutants if not each.is_for_a_driver)
+    return found if _passes(_pytest(tests, scratch), package, {}) else [*found, "the tests"]
 
 
 def survives(mutant: Mutant, package: Path, scratch: Path) -> bool:
@@ -46,8 +49,8 @@ def survives(mutant: Mutant, package: Path, scratch: Path) -> bool:
     Raises:
         OSError: The test could not be run, and what it said.
     """
-    driver = ("faults.one", mutant.found_by, "--seed", "1", "--first", "--below", str(scratch))
-    words = driver if mutant.is_for_a_driver else _pytest([mutant.found_by], scratch)
+    finder = mutant.found_by
+    words = _driver(finder, scratch) if mutant.is_for_a_driver else _pytest([finder], scratch)
     awake = {"LABOXIDE_MUTANT": mutant.name, "LABOXIDE_PORTABLE": str(int(mutant.portable))}
     return _passes(words, package, awake)
 
@@ -62,6 +65,10 @@ def _passes(words: Sequence[str], package: Path, environment: dict[str, str]) ->
     if process.returncode not in (0, 1):
         raise OSError(f"{words} could not be run:\n{process.stdout.decode()}")
     return process.returncode == 0
+
+
+def _driver(name: str, scratch: Path) -> tuple[str, ...]:
+    return ("faults.one", name, "--seed", "1", "--first", "--below", str(scratch))
 
 
 def _pytest(tests: Iterable[str], scratch: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import FileStorage
 
@@ -51,36 +51,48 @@ async def _fill(trial: Trial, kind: str, mount: Path) -> None:
         storage = FileStorage(mount / "store", mkdir=True, durable=durable)
         for name, write in writes("blake3").items():
             for size, rests in RESTS.items():
+                refusals = 0
                 for rest in rests[:: trial.count(2, 1)]:
                     trial.tried[kind] += 1
                     what = f"{kind}: {name} of {size} bytes, {rest} left, durable={durable}"
                     content = trial.random.randbytes(size)
                     with _full_but(mount, rest):
-                        failure = await _try(storage, write, content, trial.directory)
+                        refused, failure = await _try(storage, write, content, trial.directory)
+                    refusals += refused
                     # The space is back, whatever became of the write.
-                    failure = failure or await _try(
-                        storage, write, content, trial.directory, fits=True
-                    )
-                    if failure is not None:
+                    again = await _try(storage, write, content, trial.directory, fits=True)
+                    if (failure := failure or again.failure) is not None:
                         trial.found.append(f"{what}: {failure}")
+                if not refusals:
+                    trial.found.append(f"{kind}: {name} of {size} bytes was never refused")
+
+
+class Outcome(NamedTuple):
+    """What came of a write."""
+
+    refused: bool
+    failure: str | None
+    """What is wrong with that."""
 
 
 async def _try(
     storage: FileStorage, write: Write, content: bytes, directory: Path, *, fits: bool = False
-) -> str | None:
-    """Write, read back and delete; tell what is wrong with what came of it."""
+) -> Outcome:
+    """Write, read back and delete."""
+    refused = False
     before = _files(storage.path)
     try:
         pointer = await write(storage, content, directory)
     except OSError as error:
         if fits or error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is None:
-            return repr(error)
+            return Outcome(refused=True, failure=repr(error))
+        refused = True
     else:
         if await storage.read_data(pointer) != content:
-            return "other bytes were stored"
+            return Outcome(refused=False, failure="other bytes were stored")
         await storage.delete(pointer)
     left = _files(storage.path) - before
-    return f"left behind: {sorted(map(str, left))}" if left else None
+    return Outcome(refused, f"left behind: {sorted(map(str, left))}" if left else None)
 
 
 def _files(root: Path) -> set[Path]:
@@ -89,18 +101,19 @@ def _files(root: Path) -> set[Path]:
 
 @contextmanager
 def _full_but(mount: Path, rest: int) -> Iterator[None]:
-    """Leave `rest` bytes of the file system, or as little more as it allows."""
+    """Leave `rest` bytes, of all that there are: root may use more than the system tells."""
     status = os.statvfs(mount)
-    size = status.f_bavail * status.f_frsize - rest
+    size, step = 0, status.f_bfree * status.f_frsize
     filler = mount / "filler"
     with filler.open("wb", buffering=0) as file:
-        while size > 0:
+        while step >= PAGE:
             try:
-                os.posix_fallocate(file.fileno(), 0, size)
+                os.posix_fallocate(file.fileno(), size, step)
             except OSError:
-                size -= LAST
+                step //= 2
             else:
-                break
+                size += step
+        file.truncate(max(0, size - rest))
     try:
         yield
     finally:
@@ -122,7 +135,7 @@ async def _use_up_quota(trial: Trial, mount: Path) -> None:
                 refusal = await refused(write(storage, content, trial.directory), errno.EDQUOT)
             # What was removed is counted until the file system has committed that.
             command("sync", "--file-system", mount)
-            failure = await _try(storage, write, content, trial.directory, fits=True)
+            failure = (await _try(storage, write, content, trial.directory, fits=True)).failure
             if failure is not None or not refusal:
                 what = f"quota: {name} of {size} bytes"
                 trial.found.append(f"{what}: refused: {refusal}, then {failure}")
@@ -156,7 +169,7 @@ async def _use_up_inodes(trial: Trial, mount: Path) -> None:
             trial.found.append(f"no inodes: {name}: {refused!r}, {_files(storage.path)}")
         for path in _files(storage.path):
             path.unlink()
-        failure = await _try(storage, write, content, trial.directory, fits=True)
+        failure = (await _try(storage, write, content, trial.directory, fits=True)).failure
         if failure is not None:
             trial.found.append(f"inodes again: {name}: {failure}")
         shutil.rmtree(storage.path)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
-from faults.mutant import Mutant, finds_nothing, survives
+from faults.drivers import fsync_below, order_of_publish, short_io
+from faults.mutant import Mutant, false_alarms, survives
 from faults.places import places
 from faults.special_build import special_build
 
@@ -73,10 +74,8 @@ def run(trial: Trial) -> None:
 
 
 def _wake_all(trial: Trial, file_system: str, package: Path, place: Path) -> None:
-    # The drivers are tried without a mutant beside this one.
-    tests = dict.fromkeys(each.found_by for each in MUTANTS if not each.is_for_a_driver)
-    if not finds_nothing(tests, package, place):
-        trial.found.append(f"{file_system}: tests that should find mutants fail without one")
+    for finder in false_alarms(MUTANTS, package, place):
+        trial.found.append(f"{file_system}: {finder} should find mutants, and fails without one")
     for mutant in MUTANTS:
         trial.tried[f"mutants on {file_system}"] += 1
         if survives(mutant, package, place):
@@ -94,4 +93,9 @@ def _check_list(trial: Trial) -> None:
     trial.found.extend(f"mutant not built in: {name}" for name in sorted(listed - built_in))
 
 
-DRIVER = Driver("mutants: steps left out, each seen by a test", run, tools=("strace",), minutes=13)
+DRIVER = Driver(
+    "mutants: steps left out, each seen by a test",
+    run,
+    tools=(*order_of_publish.DRIVER.tools, *fsync_below.DRIVER.tools, *short_io.DRIVER.tools),
+    minutes=13,
+)
