@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
 import types
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -287,3 +289,10 @@ def test_importing_the_package_imports_no_event_loop_and_no_test_tool(tmp_path: 
         ),
         "[]",
     )
+
+
+def test_importing_the_package_imports_nothing_slow() -> None:
+    slow = {"anyio", "asyncio", "dataclasses", "hashlib", "inspect", "logging", "secrets"}
+    code = f"import sys, laboxide; print(sorted({slow!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

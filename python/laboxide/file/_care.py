@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import TYPE_CHECKING
 
 from laboxide._arguments import check_flag, check_integer, check_number
@@ -106,7 +106,9 @@ def _check_sample(sample: float) -> float:
 
 
 def _seed(seed: int | None) -> int:
-    return secrets.randbits(64) if seed is None else check_integer("seed", seed, 0, _SEED_MAX)
+    if seed is None:
+        return int.from_bytes(os.urandom(8))
+    return check_integer("seed", seed, 0, _SEED_MAX)
 
 
 def _check_rate(rate: float | None) -> float | None:
