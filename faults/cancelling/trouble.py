@@ -5,13 +5,14 @@ from __future__ import annotations
 import resource
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from laboxide import CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from faults.cancelling.world import World
 
@@ -47,6 +48,15 @@ def _torn_objects(world: World) -> Iterator[None]:
     finally:
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
+            _drop_quarantined(path.parent, len(content))
+
+
+def _drop_quarantined(shard: Path, whole: int) -> None:
+    """Remove what a repairing audit rightly moved aside: kept for ever, and no leftover."""
+    for aside in shard.glob("*.corrupt-*"):
+        with suppress(FileNotFoundError):  # a whole one is put back by the audit that took it
+            if aside.stat().st_size < whole:
+                aside.unlink()
 
 
 NONE: Trouble = lambda _: nullcontext()  # noqa: E731 - one of a table

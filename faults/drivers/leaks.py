@@ -13,7 +13,7 @@ from faults.cancelling.world import World
 from faults.driver import Driver, Trial
 from faults.leaking.controls import unseen_controls
 from faults.leaking.failing import FAILING, BrokenSourceError
-from faults.leaking.held import Held, settled
+from faults.leaking.held import Held, forget_large_buffers, settled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,7 @@ EXPECTED = (*FAILURES, BrokenSourceError, ValueError)
 
 def run(trial: Trial) -> None:
     """Do all of it after the same was done a few times, and compare what is held."""
+    forget_large_buffers()
     for warmed_up in range(len(LOOPS)):
         _loop(trial, warmed_up)
     before = Held.now()

@@ -14,10 +14,21 @@ from typing import NamedTuple
 
 PATIENCE = 15.0
 """Seconds for workers to close what nobody waits for, and for idle threads to end."""
-MEMORY = 8 << 20
+MEMORY = 4 << 20
 """Bytes by which the memory may grow."""
+MMAP_THRESHOLD = (-3, 128 << 10)
+"""The parameter of mallopt and its bytes, by which what is freed beyond them leaves the process.
+
+It grows by itself otherwise, and then each thread's arena keeps the 2 MiB that it once held:
+malloc_trim does not give back the top of an arena.
+"""
 BLOCKS = 2000
 """Objects of Python by which it may: caches that fill up. A leak in each operation is more."""
+
+
+def forget_large_buffers() -> None:
+    """Let the C library keep no large buffer that was freed: before anything is compared."""
+    ctypes.CDLL(None).mallopt(*MMAP_THRESHOLD)
 
 
 class Held(NamedTuple):
