@@ -29,14 +29,16 @@ class Listed(NamedTuple):
     """Its path there."""
     kind: str
     """``"file"``, ``"directory"``, ``"link"``, ``"special"``; ``"displaced"`` or ``"quarantined"``
-    if it was moved aside; ``"closed"`` if it is a directory that cannot be listed; ``"foreign"`` if
+    if it was moved aside; ``"closed"`` if it, or what is in it, cannot be looked at; ``"foreign"`` if
     its path can be no key."""
     size: int
     """Its size in bytes."""
     modified: float | None
     """When it was last changed, in seconds since the epoch, where the file system tells."""
+    errno: int | None
+    """What the system says of it if it is closed, as a number."""
     why: str | None
-    """Why it is closed."""
+    """The same in words."""
 
 
 async def next_listed(listing: Listing) -> list[Listed]:
@@ -97,11 +99,11 @@ class PointerListing(Walk[FilePointer]):
 
     Args:
         store: Where the objects are.
-        pointer_to: Makes a pointer of a key and a size; None passes the object over.
+        pointer_to: Makes a pointer of what was listed; None passes it over.
     """
 
     def __init__(
-        self, store: Store, pointer_to: Callable[[str, int], Awaitable[FilePointer | None]]
+        self, store: Store, pointer_to: Callable[[Listed], Awaitable[FilePointer | None]]
     ) -> None:
         super().__init__("listing", store, None)
         self._pointer_to = pointer_to
@@ -121,8 +123,7 @@ class PointerListing(Walk[FilePointer]):
 
     async def _see_to(self, listed: Listed) -> FilePointer | None:
         try:
-            is_file = listed.kind == "file"
-            pointer = await self._pointer_to(listed.key, listed.size) if is_file else None
+            pointer = await self._pointer_to(listed)
         except Exception:
             self._pass(listed)  # what comes after it can still be had
             raise

@@ -180,12 +180,12 @@ class StoreAudit(Walk[Finding]):
 
     def _otherwise(self, entry: _Entry) -> Finding | None:
         """Return what is wrong with something that is not read."""
-        (key, kind, _, _, why), _, is_nameless = entry
+        (key, kind, _, _, _, why), _, is_nameless = entry
         self.skipped += is_nameless and kind == "file"
         if kind == "foreign":
             return self._bad(key, "foreign name", "a key", repr(os.fsencode(key)))
         if kind == "closed":
-            return self._bad(key, "unreadable", "a directory that can be listed", why or "")
+            return self._bad(key, "unreadable", "something that can be looked at", why or "")
         if kind in _KINDS and is_nameless:
             return self._bad(key, "not a file", "a file or a directory", _KINDS[kind])
         return None

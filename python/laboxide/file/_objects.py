@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
 from laboxide._arguments import check_flag
-from laboxide._listing import PointerListing
+from laboxide._listing import Listed, PointerListing
 from laboxide.digest import hash_file
 from laboxide.errors import NoStorageData
 from laboxide.file._root import FileRoot, full, pointer_below, require_router
@@ -98,8 +100,14 @@ class FileObjects(FileRoot):
         """
         return PointerListing(self._store(), self._pointer_to)
 
-    async def _pointer_to(self, key: str, size: int) -> FilePointer | None:
-        """Return a pointer to an object that was found, or None if it was deleted meanwhile."""
+    async def _pointer_to(self, listed: Listed) -> FilePointer | None:
+        """Return a pointer to an object that was found; None if it is none, or was deleted since."""
+        key, size = listed.key, listed.size
+        if listed.kind == "closed":
+            number = listed.errno or errno.EIO
+            raise OSError(number, os.strerror(number), str(self.path / key))
+        if listed.kind != "file":
+            return None
         if (content := content_of(key)) is None:
             try:
                 return pointer_below(self, key, await hash_file(self.path / key))

@@ -44,7 +44,7 @@ async def leftovers(root: FileRoot, *, delete: bool) -> list[Leftover]:
     while listed := await next_listed(listing):
         found.extend(
             Leftover(root.path / key, kind, size, _age(now, modified), removed=False)
-            for key, kind, size, modified, _ in listed
+            for key, kind, size, modified, *_ in listed
             if kind in {"displaced", "quarantined"}
         )
     return found

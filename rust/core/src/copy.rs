@@ -65,7 +65,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     done: impl FnOnce(Result<Staged<P>>) + Send + 'static,
 ) {
     let Import { path, link, algorithms, limit } = import;
-    engine.spawn_writing(move |permit| {
+    engine.spawn_passing(move |permit| {
         let prepared = guarded(|| {
             let original = Original::open(path)?.within(limit)?;
             let staged = if link == Link::Hardlink {
@@ -114,7 +114,7 @@ pub fn export_file(
     cancel: CancelToken,
     done: impl FnOnce(Result<()>) + Send + 'static,
 ) {
-    engine.spawn_writing(move |permit| {
+    engine.spawn_passing(move |permit| {
         let prepared = guarded(|| {
             if export.link == Link::Hardlink {
                 let message =

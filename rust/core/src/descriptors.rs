@@ -12,8 +12,9 @@ const OTHERS: u64 = 32;
 /// More streams than this at once are no use to anybody, whatever the system allows.
 const MOST: u64 = 4096;
 
-/// The files of one kind of work: what writes, or what reads. Apart, so that who copies from one
-/// object to another does not wait for himself.
+/// The files of one kind of work: streams that write, what is being read by somebody, and what is done
+/// with a file in one go. Apart, so that a stream does not wait for itself: its source may read from
+/// another, or store small objects between two chunks.
 pub(crate) struct Descriptors {
     limit: usize,
     state: Mutex<State>,
@@ -39,9 +40,9 @@ impl Engine {
         self.reading.admit(self, move |permit| self.spawn(move || job(permit)));
     }
 
-    /// Runs `job`, which writes a file that stays open, on a worker.
-    pub(crate) fn spawn_writing(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
-        self.writing.admit(self, move |permit| self.spawn(move || job(permit)));
+    /// Runs `job`, which is done with a file in one go, on a worker.
+    pub(crate) fn spawn_passing(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
+        self.passing.admit(self, move |permit| self.spawn(move || job(permit)));
     }
 }
 
@@ -87,9 +88,9 @@ impl Drop for Permit {
     }
 }
 
-/// Three eighths of what is left by others, for each of the two kinds.
+/// A quarter of what is left by others, for each of the three kinds.
 fn share_of(limit: u64) -> usize {
-    let share = limit.saturating_sub(OTHERS) * 3 / 8;
+    let share = limit.saturating_sub(OTHERS) / 4;
     usize::try_from(share.clamp(1, MOST)).unwrap_or(1)
 }
 

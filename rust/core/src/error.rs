@@ -91,6 +91,11 @@ impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
 }
 
 impl Error {
+    /// The system's number of it.
+    pub(crate) fn errno(&self) -> Option<i32> {
+        if let Error::Io { source, .. } = self { source.raw_os_error() } else { None }
+    }
+
     /// Turns "no such file" into [`Error::Missing`]: a path that leads nowhere is missing data, too.
     #[must_use]
     pub fn or_missing(self) -> Self {

@@ -25,6 +25,7 @@ pub struct Engine {
     pub(crate) budget: Budget,
     pub(crate) reading: Descriptors,
     pub(crate) writing: Descriptors,
+    pub(crate) passing: Descriptors,
     flushers: Flushers,
 }
 
@@ -63,6 +64,7 @@ impl Engine {
             budget: Budget::default(),
             reading: Descriptors::default(),
             writing: Descriptors::default(),
+            passing: Descriptors::default(),
             flushers: Flushers::default(),
         }));
         match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {

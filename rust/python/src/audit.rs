@@ -92,8 +92,8 @@ impl PyListing {
         Ok(Self { inner: Arc::new(Listing::new(Arc::clone(&store.inner), after.as_ref())) })
     }
 
-    /// The next (key, kind, size, seconds since the epoch or None, why it is closed or None),
-    /// `limit` at the most; none at the end.
+    /// The next (key, kind, size, seconds since the epoch or None, and of what is closed errno or None
+    /// and why), `limit` at the most; none at the end.
     #[pyo3(signature = (ticket, limit, /))]
     fn next_batch(&self, ticket: &Ticket, limit: usize) {
         let listing = Arc::clone(&self.inner);
@@ -104,18 +104,22 @@ impl PyListing {
     }
 }
 
-fn listed(listed: Listed) -> (OsString, &'static str, u64, Option<f64>, Option<String>) {
-    let (kind, why) = match listed.kind {
-        Kind::Plain(FileKind::File) => ("file", None),
-        Kind::Plain(FileKind::Directory) => ("directory", None),
-        Kind::Plain(FileKind::Link) => ("link", None),
-        Kind::Plain(FileKind::Special) => ("special", None),
-        Kind::Aside(Aside::Displaced) => ("displaced", None),
-        Kind::Aside(Aside::Quarantined) => ("quarantined", None),
-        Kind::Closed(why) => ("closed", Some(why)),
-        Kind::Foreign => ("foreign", None),
+fn listed(listed: Listed) -> (OsString, &'static str, u64, Option<f64>, Option<i32>, Option<String>) {
+    let (errno, why) = match &listed.kind {
+        Kind::Closed(errno, why) => (*errno, Some(why.clone())),
+        _ => (None, None),
     };
-    (listed.key, kind, listed.size, seconds(listed.modified), why)
+    let kind = match listed.kind {
+        Kind::Plain(FileKind::File) => "file",
+        Kind::Plain(FileKind::Directory) => "directory",
+        Kind::Plain(FileKind::Link) => "link",
+        Kind::Plain(FileKind::Special) => "special",
+        Kind::Aside(Aside::Displaced) => "displaced",
+        Kind::Aside(Aside::Quarantined) => "quarantined",
+        Kind::Closed(..) => "closed",
+        Kind::Foreign => "foreign",
+    };
+    (listed.key, kind, listed.size, seconds(listed.modified), errno, why)
 }
 
 /// (name, whether it is a temporary file, size, seconds since the epoch or None, whether it was

@@ -102,7 +102,10 @@ impl<B: Buffer> ReadAhead<B> {
     fn admitted(self: &Arc<Self>, permit: Permit) {
         *lock(&self.permit) = Some(permit);
         if self.stopped.load(Ordering::Relaxed) {
-            return self.give_permit_back();
+            // By a job of its own: given back here, those of many that were stopped while they waited
+            // would go from one to the next on one stack.
+            let permit = lock(&self.permit).take();
+            return self.engine.spawn(move || drop(permit));
         }
         for (index, buffer) in self.entrance.open() {
             self.spawn(index, buffer);

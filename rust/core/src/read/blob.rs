@@ -58,7 +58,7 @@ pub fn read_blob<B: Buffer>(
             }));
         });
     };
-    if len > BLOCK { engine.spawn_reading(|permit| read(Some(permit))) } else { engine.spawn(|| read(None)) }
+    if len > BLOCK { engine.spawn_passing(|permit| read(Some(permit))) } else { engine.spawn(|| read(None)) }
 }
 
 fn open_for<B: Buffer>(store: &Store, key: &Key, expected: &Expected, buffer: &mut B) -> Result<Object> {

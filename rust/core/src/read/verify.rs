@@ -61,7 +61,7 @@ pub fn hash_file(
     cancel: CancelToken,
     done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
 ) {
-    engine.spawn_reading(move |permit| {
+    engine.spawn_passing(move |permit| {
         let original = match guarded(|| Original::open(path)) {
             Ok(original) => original,
             Err(error) => return done(Err(error)),

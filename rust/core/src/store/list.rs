@@ -18,8 +18,9 @@ pub enum Kind {
     Plain(FileKind),
     /// Something that was moved aside.
     Aside(Aside),
-    /// A directory that cannot be listed, and why. What is in it was not found.
-    Closed(String),
+    /// Something that cannot be looked at, or a directory that cannot be listed: the system's number
+    /// of the error, and what it says. What is in it was not found.
+    Closed(Option<i32>, String),
     /// Something of which the path is no key: it is not valid Unicode, or too long.
     Foreign,
 }
@@ -93,6 +94,10 @@ fn is_key(path: &str) -> bool {
     Key::parse(path).is_ok()
 }
 
+fn closed(error: &Error) -> Kind {
+    Kind::Closed(error.errno(), error.to_string())
+}
+
 impl Level {
     fn enter(directory: Box<dyn Directory>, prefix: String, after: Vec<String>) -> Result<Self> {
         let mut names = directory.names()?;
@@ -106,12 +111,19 @@ impl Level {
     /// What is under a name, and the directory that is to be walked through next.
     fn visit(&mut self, name: &OsStr) -> (Option<Listed>, Option<Self>) {
         let after = self.after_in(name);
-        let Ok(seen) = self.directory.look(name) else { return (None, None) };
         let mut key = OsString::from(&self.prefix);
         key.push(name);
         if key.eq_ignore_ascii_case(STAGING) {
             return (None, None);
         }
+        let seen = match self.directory.look(name).map_err(Error::or_missing) {
+            Ok(seen) => seen,
+            Err(Error::Missing { .. }) => return (None, None),
+            Err(error) => {
+                let listed = Listed { key, kind: closed(&error), size: 0, modified: None };
+                return (after.is_none().then_some(listed), None);
+            }
+        };
         let (kind, below) = match name.to_str().filter(|_| key.to_str().is_some_and(is_key)) {
             None => (Kind::Foreign, None),
             Some(text) => match self.kind(text, seen.kind, after.clone().unwrap_or_default()) {
@@ -142,7 +154,7 @@ impl Level {
             Ok(level) => Some((Kind::Plain(kind), Some(level))),
             Err(error) => match error.or_missing() {
                 Error::Missing { .. } => None,
-                error => Some((Kind::Closed(error.to_string()), None)),
+                error => Some((closed(&error), None)),
             },
         }
     }

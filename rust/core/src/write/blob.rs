@@ -30,7 +30,7 @@ where
 {
     let data = Arc::new(data);
     if (*data).as_ref().len() > BLOCK {
-        engine.spawn_writing(move |permit| {
+        engine.spawn_passing(move |permit| {
             write_large(engine, store, data, publication, permit, cancel, done);
         });
         return false;

@@ -68,8 +68,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
 
     /// The file may be opened: what has waited for it is worked on.
     fn open(self: &Arc<Self>, permit: Permit) {
-        if let Some(sink) = &self.sink {
-            sink.permit(permit);
+        if let Some(unwanted) = self.sink.as_ref().and_then(|sink| sink.permit(permit)) {
+            // By a job of its own, as by readers: one stack is not enough for all that were stopped.
+            self.engine.spawn(move || drop(unwanted));
         }
         for (index, block) in self.entrance.open() {
             self.spawn(index, block);

@@ -42,11 +42,12 @@ impl FileSink {
         Arc::clone(&self.store)
     }
 
-    /// Lets it open its file.
-    pub(crate) fn permit(&self, permit: Permit) {
+    /// Lets it open its file; returns the permit if it will not.
+    pub(crate) fn permit(&self, permit: Permit) -> Option<Permit> {
         let mut state = self.file.write().unwrap_or_else(PoisonError::into_inner);
-        if let State::Unopened(slot) = &mut *state {
-            *slot = Some(permit);
+        match &mut *state {
+            State::Unopened(slot) => slot.replace(permit),
+            State::Open(_) | State::Taken => Some(permit),
         }
     }
 
@@ -95,6 +96,8 @@ impl FileSink {
         let state = self.file.read().unwrap_or_else(PoisonError::into_inner);
         let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         if *lock(&self.reserved) != Some(0) {
+            // Reserving has not changed the size, and cutting would make up for bytes that are missing.
+            staged.check_size(size)?;
             staged.file().set_len(size).context("truncate", staged.path())?;
         }
         Ok(())

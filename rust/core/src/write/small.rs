@@ -58,7 +58,7 @@ pub(crate) fn write_small<C: Send + 'static>(
     };
     match (durable, brief) {
         // It stays open until the device has it, and any number of others meanwhile.
-        (true, _) => engine.spawn_writing(|permit| write(Some(permit))),
+        (true, _) => engine.spawn_passing(|permit| write(Some(permit))),
         (false, true) => engine.spawn_brief(|| write(None)),
         (false, false) => engine.spawn(|| write(None)),
     }

@@ -92,7 +92,28 @@ impl StagedFile {
         // Locked before a sweep can find it. If somebody else has locked their file, so is this.
         try_lock(&file);
         fs::hard_link(original, &path).context("link", &path)?;
-        Ok(Self::new(file, path, Some(process::id())))
+        let staged = Self::new(file, path, Some(process::id()));
+        if staged.is_under_its_name()? {
+            return Ok(staged);
+        }
+        // Somebody has put another file in its place, which is not the one that is open here.
+        Err(ErrorKind::ResourceBusy).context("link another file than was opened to", &staged.path)
+    }
+
+    #[cfg(unix)]
+    fn is_under_its_name(&self) -> Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let named = self.path.symlink_metadata().context("stat", &self.path)?;
+        let open = self.file.metadata().context("stat", &self.path)?;
+        Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
+    }
+
+    /// Here a file that is open keeps its name.
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
+    fn is_under_its_name(&self) -> Result<bool> {
+        Ok(true)
     }
 
     /// Gives an unnamed file a temporary name in `directory`, which a replacement needs.
@@ -192,9 +213,32 @@ impl StagedFile {
         Ok(())
     }
 
-    /// For file systems without hard links. Between the look and the rename another writer may
-    /// publish the same name; what it published has the same content.
+    /// For file systems without hard links.
+    #[cfg(target_os = "linux")]
     pub(crate) fn rename_where_absent(&mut self, to: &Path) -> Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+
+        match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system can do this; of those that cannot, most have links.
+            Err(Errno::INVAL | Errno::NOSYS) => self.look_and_rename(to),
+            result => {
+                result.context("rename", to)?;
+                self.owner = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// For file systems without hard links.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn rename_where_absent(&mut self, to: &Path) -> Result<()> {
+        self.look_and_rename(to)
+    }
+
+    /// Between the look and the rename another writer may publish the same name. Under a key with the
+    /// hash in it that is the same content; another key then has what came last.
+    fn look_and_rename(&mut self, to: &Path) -> Result<()> {
         if to.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists).context("rename", to);
         }
