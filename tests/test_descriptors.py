@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MORE = 150
 """Operations at once, in a process that may have 64 files open."""
+GIVEN_UP = {"readers": 20_000, "writers": 2000}
+"""Streams that are given up at once: a stack has room for about 10,000 that follow one another."""
 
 SETUP = """
 import resource
@@ -229,6 +231,66 @@ except ValueError as error:
     assert str(error) == "the stream was aborted", error
 else:
     raise AssertionError(digest)
+""",
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize("kind", ["readers", "writers"])
+def test_thousands_given_up_while_they_waited_are_passed_over(tmp_path: Path, kind: str) -> None:
+    run(
+        f"""
+pointer = await storage.write_data(content(1), digest_of(content(1)), {{}})
+
+async def reader():
+    return await storage.read_data_stream(pointer).__anext__()
+
+async def writer():
+    return await storage.write_data_stream(*stream(2, 3600), {{}})
+
+async def held():
+    async for chunk in storage.read_data_stream(pointer):
+        await go_on.wait()
+
+async def held_writer(index):
+    async def source():
+        yield content(index)
+        await go_on.wait()
+    await storage.write_data_stream(*digest_stream(source(), content_type="a/b"), {{}})
+
+go_on = asyncio.Event()
+holding = [asyncio.ensure_future(held() if "{kind}" == "readers" else held_writer(index))
+    for index in range(12)]
+await asyncio.sleep(0.1)
+waiting = [asyncio.ensure_future({kind[:-1]}()) for index in range({GIVEN_UP[kind]})]
+await asyncio.sleep(0.5)
+assert not any(task.done() for task in waiting)
+for task in waiting:
+    task.cancel()
+await asyncio.gather(*waiting, return_exceptions=True)
+go_on.set()
+await asyncio.gather(*holding)
+assert await storage.read_data(pointer) == content(1)
+""",
+        tmp_path,
+    )
+
+
+def test_a_source_that_stores_durable_objects_does_not_wait_for_its_stream(tmp_path: Path) -> None:
+    run(
+        """
+durable = FileStorage(root / "durable", mkdir=True, durable=True)
+
+async def nested(index):
+    async for chunk in source(index, 0.001):
+        await durable.write_data(chunk[:4096], digest_of(chunk[:4096]), {})
+        yield chunk
+
+async def one(index):
+    await storage.write_data_stream(*digest_stream(nested(index), content_type="a/b"), {})
+
+async with asyncio.timeout(50):
+    await asyncio.gather(*map(one, range(24)))
 """,
         tmp_path,
     )

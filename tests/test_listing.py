@@ -13,6 +13,8 @@ from laboxide import FileStorage, hash_file
 from laboxide.testing._sources import content_of
 from storing import DATA, MIB, path_of, put
 
+from scripts import assert_clean, run_script
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
@@ -159,3 +161,30 @@ async def test_a_path_that_is_too_long_for_a_key_is_none(storage: FileStorage) -
     [finding] = [finding async for finding in audit]
     assert (finding.path, finding.problem) == (directory, "foreign name")
     assert audit.cursor is None
+
+
+def test_list_pointers_raises_what_it_may_not_look_at_and_goes_on(tmp_path: Path) -> None:
+    script = """
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers = []
+        for data in (b"one", b"two", b"three"):
+            digest = digest_data(data, content_type="a/b")
+            pointers.append(await storage.write_data(data, digest, {}))
+        pointers.sort(key=lambda pointer: pointer["key"])
+        shut = (storage.path / pointers[1]["key"]).parent
+        shut.chmod(0)
+        listing, found = storage.list_pointers(), []
+        while True:
+            try:
+                found.append((await anext(listing))["key"])
+            except PermissionError as error:
+                print(error.filename == str(shut))
+            except StopAsyncIteration:
+                break
+        shut.chmod(0o755)
+        print(found == [pointers[0]["key"], pointers[2]["key"]])
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False), "True\nTrue")

@@ -29,8 +29,8 @@ class Listed(NamedTuple):
     """Its path there."""
     kind: str
     """``"file"``, ``"directory"``, ``"link"``, ``"special"``; ``"displaced"`` or ``"quarantined"``
-    if it was moved aside; ``"closed"`` if it, or what is in it, cannot be looked at; ``"foreign"`` if
-    its path can be no key."""
+    if it was moved aside; ``"closed"`` if it, or what is in it, cannot be looked at; ``"foreign"``
+    if its path can be no key."""
     size: int
     """Its size in bytes."""
     modified: float | None

@@ -101,7 +101,7 @@ class FileObjects(FileRoot):
         return PointerListing(self._store(), self._pointer_to)
 
     async def _pointer_to(self, listed: Listed) -> FilePointer | None:
-        """Return a pointer to an object that was found; None if it is none, or was deleted since."""
+        """Return a pointer to an object that was found; None if it is none, or is gone."""
         key, size = listed.key, listed.size
         if listed.kind == "closed":
             number = listed.errno or errno.EIO
