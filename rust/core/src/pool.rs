@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::flusher::Flushers;
+use crate::mutant;
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
 use crate::wake;
@@ -87,6 +88,9 @@ impl Engine {
     /// does not have, so it is left as it is and the next use starts a new one.
     pub fn forget_after_fork() {
         FORKS.fetch_add(1, Ordering::Relaxed);
+        if mutant::is_on("engine-kept-after-fork") {
+            return;
+        }
         CURRENT.store(ptr::null_mut(), Ordering::Release);
     }
 
