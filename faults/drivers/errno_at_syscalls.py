@@ -12,7 +12,7 @@ from faults.syscalls.child import Child, HungError, Relay
 from faults.syscalls.errnos import HAND_IN, Fault, faults_at, handed_in
 from faults.syscalls.holds import State, differences, halfway, leftovers, staged, visible
 from faults.syscalls.operations import OPERATIONS
-from faults.syscalls.points import Course, Point, course
+from faults.syscalls.points import Course, Point, concerning, course
 from faults.syscalls.strace import injected, traced
 from faults.syscalls.subject import Outcome, Scene
 
@@ -38,7 +38,8 @@ def _all_points(trial: Trial, scene: Scene, relay: Relay, *, portable: bool) -> 
     undisturbed = course(scene, trial.directory / "log", portable=portable)
     shutil.rmtree(scene.directory)
     way = f"{'portable' if portable else 'native'}{', durable' * scene.durable}"
-    for struck in _all_faults(trial, undisturbed.points, durable=scene.durable):
+    points = concerning(undisturbed.points, scene.what.alone)
+    for struck in _all_faults(trial, points, durable=scene.durable):
         trial.tried["pairs" if len(struck) == 2 else way] += 1
         found = _survived(scene, struck, undisturbed, relay)
         told = " and ".join(f"{fault} at {point}" for point, fault in struck)

@@ -10,7 +10,7 @@ from faults.places import places
 from faults.syscalls.child import Child
 from faults.syscalls.holds import differences, halfway, leftovers, visible
 from faults.syscalls.operations import OPERATIONS
-from faults.syscalls.points import Course, Point, changing, course
+from faults.syscalls.points import Course, Point, changing, concerning, course
 from faults.syscalls.strace import traced
 from faults.syscalls.subject import Scene
 
@@ -37,7 +37,8 @@ def _all_operations(
             log = directory / "log"
             undisturbed = course(scene, log, portable=portable)
             shutil.rmtree(scene.directory)
-            for point in undisturbed.points if trial.long else changing(undisturbed.points):
+            points = concerning(undisturbed.points, scene.what.alone)
+            for point in points if trial.long else changing(points):
                 trial.tried[f"{way} on {place}"] += 1
                 found = _kill(scene, point, undisturbed, survivor, portable=portable)
                 trial.found += [f"{told}: killed at {point}: {what}" for what in found]

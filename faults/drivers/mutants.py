@@ -23,6 +23,7 @@ MUTANTS = (
     Mutant("no-directory-fsync", "order_of_publish"),
     Mutant("no-parent-fsync", "order_of_publish"),
     Mutant("dedup-without-directory-fsync", "order_of_publish"),
+    Mutant("no-early-write-out", "order_of_publish"),
     Mutant("temporary-name-not-exclusive", "order_of_publish", portable=True),
     Mutant("fsync-retried", "fsync_below"),
     Mutant("fsync-error-ignored", "fsync_below"),

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 from faults.driver import Driver, Trial
 from faults.syscalls.child import Child
 from faults.syscalls.operations import OPERATIONS, SMALL, object_path
-from faults.syscalls.order import Span, violations
+from faults.syscalls.order import Span, most_at_once, violations
 from faults.syscalls.points import FILE_CALLS
 from faults.syscalls.strace import traced
 from faults.syscalls.subject import Scene, mark_of
 from faults.syscalls.traffic import Traffic, traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 WAYS = {False: "native", True: "portable"}
 CROWD = "many at once"
 KNOWN_WAY = "write of what another wrote"
+SLOW = "inject=fsync,fdatasync:delay_enter=20000"
+"""A device that takes 20 ms for a flush: as fast as this one is, too few would meet to count."""
+FLUSHES_AT_ONCE = 16
+"""Of a hundred durable writes: those that wait together share a commit of the journal."""
 
 
 def run(trial: Trial) -> None:
@@ -51,13 +55,18 @@ def _spans(
     yield KNOWN_WAY, _span(scene, log, SMALL, "end"), log
     scene = Scene(CROWD, directory / CROWD, durable)
     contents = [trial.random.randbytes(4096) for _ in range(trial.count(100, 1000))]
-    log = _logged(child, directory / "log", "crowd", scene, contents)
+    log = _logged(child, directory / "log", "crowd", scene, contents, tampered=[SLOW])
+    flushes = most_at_once(flush for file in log.files for flush in file.flushes)
+    if durable and flushes < FLUSHES_AT_ONCE:
+        trial.found.append(f"{CROWD}, {directory.name}: only {flushes} flushes at the same time")
     for index, data in enumerate(contents):
         yield f"{CROWD}, {index}", _span(scene, log, data, str(index)), log
 
 
-def _logged(child: Child, log: Path, method: str, *arguments: object) -> Traffic:
-    with traced([child.pid], log, f"trace={FILE_CALLS}", follow=True):
+def _logged(
+    child: Child, log: Path, method: str, *arguments: object, tampered: Sequence[str] = ()
+) -> Traffic:
+    with traced([child.pid], log, f"trace={FILE_CALLS}", *tampered, follow=True):
         child.call(method, *arguments)
     return traffic(log.read_text(encoding="utf-8", errors="replace").splitlines())
 
@@ -72,6 +81,7 @@ def _span(scene: Scene, log: Traffic, data: bytes, end: str) -> Span:
         durable=scene.durable,
         staged=scene.operation != "import_file, hard link",
         replaces=scene.operation == "heal",
+        early=scene.operation in OPERATIONS and scene.what.early,
     )
 
 

@@ -28,6 +28,8 @@ def _painted(size: int, seed: int) -> bytes:
 NEIGHBOUR = _painted(5000, 1)
 SMALL = _painted(4096, 2)
 LARGE = _painted((3 << 20) + 1000, 3)
+LARGER = _painted(17 << 20, 4)
+"""So large that a durable write asks the device to begin with it before its last block."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Operation:
     """Whether its content has a name at the end that it may not have had before."""
     absent: bool = False
     """Whether it ends with the object gone, so that it fails the second time."""
+    alone: str = ""
+    """The system call that it is there for; its other ones are those of other operations."""
+    early: bool = False
+    """Whether it has the device begin before its last write, if it is durable."""
 
 
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:
@@ -76,6 +82,10 @@ async def _write_large(storage: FileStorage) -> None:
 
 async def _write_stream(storage: FileStorage) -> None:
     await storage.write_data_stream(*digest_stream(_chunks(LARGE), content_type="a/b"), {})
+
+
+async def _write_larger_stream(storage: FileStorage) -> None:
+    await storage.write_data_stream(*digest_stream(_chunks(LARGER), content_type="a/b"), {})
 
 
 def _pointer(storage: FileStorage, data: bytes) -> FilePointer:
@@ -183,6 +193,9 @@ OPERATIONS = {
     "write_data": Operation(_write_small, _neighbour),
     "write_data, large": Operation(_write_large, _neighbour, LARGE),
     "write_data_stream": Operation(_write_stream, _neighbour, LARGE),
+    "write_data_stream, larger": Operation(
+        _write_larger_stream, _neighbour, LARGER, alone="sync_file_range", early=True
+    ),
     "import_file": Operation(_import, _neighbour_and_source, LARGE),
     "import_file, hard link": Operation(_import_hardlink, _neighbour_and_source, LARGE),
     "write of what is there": Operation(_write_small, _small),

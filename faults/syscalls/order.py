@@ -6,11 +6,12 @@ Most of it no crash shows: the file systems of Linux happen to do more than they
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from faults.syscalls.traffic import Event, File, Name, Traffic
 
@@ -32,6 +33,8 @@ class Span(NamedTuple):
     """Whether the file is one that the storage made, and not somebody's under a second name."""
     replaces: bool = False
     """Whether something is in the object's place that is not the object."""
+    early: bool = False
+    """Whether the device has to be asked to begin before the last write."""
 
 
 def violations(traffic: Traffic, span: Span) -> list[str]:
@@ -48,6 +51,13 @@ def violations(traffic: Traffic, span: Span) -> list[str]:
         found += _flushed(traffic, span.path, span.begin, span, "a file that was there already")
     named = max((name.event.end for name in given), default=span.begin)
     return found + list(_of_way(traffic, span, named))
+
+
+def most_at_once(events: Iterable[Event]) -> int:
+    """Return how many calls there were at the most that none of the others had ended before."""
+    steps = [step for event in events for step in ((event.begin, 1), (event.end, -1))]
+    in_order = sorted(steps, key=lambda step: (step[0], -step[1]))
+    return max(accumulate(change for _, change in in_order), default=0)
 
 
 def _is_of(path: str, event: Event, span: Span) -> bool:
@@ -68,6 +78,9 @@ def _of_name(name: Name, span: Span) -> Iterator[str]:
         yield f"{name.path} was written to after it had its name"
     if not any(written < look.begin and look.end < named for look in file.sizes):
         yield f"{name.path} has its name without a look at its size after the last write"
+    last = max((write.begin for write in file.writes), default=file.opened.begin)
+    if span.durable and span.early and not any(early.end < last for early in file.write_outs):
+        yield f"the device was not asked to begin with {name.path} before the last write"
     if span.durable and not any(
         written < flush.begin and flush.end < named for flush in file.flushes
     ):

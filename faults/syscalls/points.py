@@ -58,6 +58,11 @@ class Course(NamedTuple):
     after: State
 
 
+def concerning(points: list[Point], call: str) -> list[Point]:
+    """Return those of a system call, or all if none is named."""
+    return [point for point in points if call in {"", point.call}]
+
+
 def changing(points: list[Point]) -> list[Point]:
     """Return those between which something is changed.
 

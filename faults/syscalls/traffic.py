@@ -44,6 +44,8 @@ class File:
     sizes: list[Event] = field(default_factory=list)
     """When its size was looked at."""
     flushes: list[Event] = field(default_factory=list)
+    write_outs: list[Event] = field(default_factory=list)
+    """When the device was asked to begin with what was written."""
 
 
 class Name(NamedTuple):
@@ -150,6 +152,8 @@ class _Reader:
             file.sizes.append(event)
         elif event.call in ("fsync", "fdatasync"):
             file.flushes.append(event)
+        elif event.call == "sync_file_range":
+            file.write_outs.append(event)
 
     def _name(self, event: Event) -> None:
         source, target = _path(event, 0), _path(event, 1)
