@@ -45,8 +45,6 @@ def run(trial: Trial) -> None:
         if trial.found:
             return
     trial.found.extend(settled(before))
-    grown = Held.now().memory - before.memory
-    trial.tried["KiB more"] = max(grown >> 10, 0)
 
 
 def _loop(trial: Trial, index: int) -> None:
