@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1000
 """Runs of which hypothesis remembers each step, in 6 KiB."""
-STEPS = (60, 115)
+STEPS = (57, 110)
 """At the most, in the two tiers: as some runs end early, it makes 50 and 100 of one on average."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
