@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::flusher::Flushers;
+use crate::in_order::Pairs;
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
 use crate::wake;
@@ -26,6 +27,7 @@ pub struct Engine {
     pub(crate) reading: Descriptors,
     pub(crate) writing: Descriptors,
     pub(crate) passing: Descriptors,
+    pub(crate) pairs: Pairs,
     flushers: Flushers,
 }
 
@@ -65,6 +67,7 @@ impl Engine {
             reading: Descriptors::default(),
             writing: Descriptors::default(),
             passing: Descriptors::default(),
+            pairs: Pairs::default(),
             flushers: Flushers::default(),
         }));
         match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {

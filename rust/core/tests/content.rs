@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::mpsc;
+use std::thread;
 
 use common::{
     Chunk, expected, feed, files, finish, get, hash, keep_workers_busy, painted, publication, publish,
@@ -68,6 +69,34 @@ fn a_stream_is_stored_and_read_as_it_was() {
             files(store.root()).into_iter().filter(|path| path.to_string_lossy().contains("staging"));
         assert_eq!(leftovers.count(), 0);
     }
+}
+
+/// Two by two as they come: streams that are written, streams that are read, and whole objects.
+#[test]
+fn hashed_beside_others_each_content_has_its_own_hash() {
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    thread::scope(|scope| {
+        let contents = (0..6).map(|number| {
+            let store = &store;
+            scope.spawn(move || {
+                let data = painted((3 + number) * BLOCK + 1000 * number).split_off(number);
+                let chunk = [10_000, 65_536, 100_000][number % 3];
+                let writer =
+                    StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Sha256]);
+                feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), true).expect("fed");
+                let wanted = expected(Algorithm::Sha256, &data);
+                assert_eq!(finish(&writer).expect("written").hashes, Vec::from_iter(wanted.hash.clone()));
+                let (key, staged) = (number.to_string(), writer.take_staged().expect("ended"));
+                publish(staged, publication(&key, wanted.clone(), Existing::Heal)).expect("published");
+                assert!(stream(store, &key, wanted.clone(), chunk).expect("verified") == data);
+                assert!(get(store, &key, wanted).expect("verified") == data);
+            })
+        });
+        for content in contents.collect::<Vec<_>>() {
+            content.join().expect("right");
+        }
+    });
 }
 
 /// Nobody hashes it meanwhile: all workers are kept busy.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use super::{Buffer, check_read};
 use crate::descriptors::Permit;
-use crate::digest::{Algorithm, Expected, StreamHash, subtree};
+use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
 use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
+use crate::in_order::InOrder;
 use crate::io;
 use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
@@ -127,7 +128,7 @@ impl<B: Buffer> ReadAhead<B> {
         drop(permit);
     }
 
-    fn fill(&self, index: u64, mut buffer: B) {
+    fn fill(self: &Arc<Self>, index: u64, mut buffer: B) {
         let filled = guarded(|| {
             self.read(index, buffer.memory())?;
             Ok(buffer)
@@ -135,15 +136,9 @@ impl<B: Buffer> ReadAhead<B> {
         if !self.in_order {
             return self.deliver(index, filled);
         }
-        self.lane.pass(index, filled, |index, filled| {
-            self.deliver(
-                index,
-                filled.map(|mut buffer| {
-                    self.hash_in_order(buffer.memory());
-                    buffer
-                }),
-            );
-        });
+        if self.lane.add(index, filled) {
+            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+        }
     }
 
     fn read(&self, index: u64, memory: &mut [MaybeUninit<u8>]) -> Result<()> {
@@ -164,11 +159,6 @@ impl<B: Buffer> ReadAhead<B> {
             }
         }
         Ok(())
-    }
-
-    fn hash_in_order(&self, memory: &mut [MaybeUninit<u8>]) {
-        let mut hash = lock(&self.hash);
-        hash.hashers.iter_mut().for_each(|hasher| hasher.update(initialised(memory)));
     }
 
     /// The object, opened by whichever worker is first.
@@ -206,6 +196,23 @@ impl<B: Buffer> ReadAhead<B> {
         let algorithms = self.expected.algorithms();
         let digest = lock(&self.hash).clone().finish(self.expected.size, &algorithms);
         check_read(self.open()?.path(), &self.expected, &digest)
+    }
+}
+
+impl<B: Buffer> InOrder for ReadAhead<B> {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+        let Some((index, mut filled)) = self.lane.take() else { return hash(None) };
+        if let Ok(buffer) = &mut filled {
+            let hashers = &mut lock(&self.hash).hashers;
+            hash(Some(Intake { hashers, parts: &mut std::iter::once(initialised(buffer.memory())) }));
+        } else {
+            hash(None);
+        }
+        self.deliver(index, filled);
+    }
+
+    fn goes_on(self: Arc<Self>) -> bool {
+        self.lane.goes_on()
     }
 }
 

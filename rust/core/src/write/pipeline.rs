@@ -6,9 +6,10 @@ use super::block::Block;
 use super::gate::Gate;
 use super::sink::FileSink;
 use crate::descriptors::Permit;
-use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
+use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree};
 use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
+use crate::in_order::InOrder;
 use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
 use crate::store::Store;
@@ -91,7 +92,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         })
     }
 
-    fn process(&self, index: u64, block: Block<P>) {
+    fn process(self: &Arc<Self>, index: u64, block: Block<P>) {
         if !self.gate.is_stopped()
             && let Err(error) = guarded(|| self.hash_and_write(index, &block))
         {
@@ -100,13 +101,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         if !self.in_order {
             return self.retire(block);
         }
-        self.lane.pass(index, block, |_, block| {
-            if !self.gate.is_stopped() {
-                let mut hash = lock(&self.serial);
-                block.parts().for_each(|part| hash.hashers.iter_mut().for_each(|hasher| hasher.update(part)));
-            }
-            self.retire(block);
-        });
+        if self.lane.add(index, block) {
+            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+        }
     }
 
     fn hash_and_write(&self, index: u64, block: &Block<P>) -> Result<()> {
@@ -171,5 +168,22 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             self.digest.get_or_init(|| digest);
             Ok(())
         })
+    }
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> InOrder for Pipeline<P> {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+        let Some((_, block)) = self.lane.take() else { return hash(None) };
+        if self.gate.is_stopped() {
+            hash(None);
+        } else {
+            let hashers = &mut lock(&self.serial).hashers;
+            hash(Some(Intake { hashers, parts: &mut block.parts() }));
+        }
+        self.retire(block);
+    }
+
+    fn goes_on(self: Arc<Self>) -> bool {
+        self.lane.goes_on()
     }
 }
