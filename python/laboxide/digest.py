@@ -250,6 +250,15 @@ async def feed(writer: Writer, chunk: Buffer) -> None:
             await _bridge.relax(writer, flow)
 
 
+def large_view(data: object) -> memoryview | None:
+    """Return a view of a buffer that is better fed a block at a time; None of anything else."""
+    try:
+        view = memoryview(data)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return view if view.nbytes > BLOCK and view.c_contiguous else None
+
+
 def _pieces(chunk: Buffer) -> Iterator[Buffer]:
     try:
         view = memoryview(chunk).cast("B")

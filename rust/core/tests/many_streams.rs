@@ -9,6 +9,7 @@ use common::{
     Chunk, Memory, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish, put,
     stores,
 };
+use laboxide_core::Error;
 use laboxide_core::digest::Algorithm;
 use laboxide_core::pool::Engine;
 use laboxide_core::read::StreamReader;
@@ -98,6 +99,16 @@ fn what_is_read_ahead_has_a_cap() {
     drop(readers);
     let alone = StreamReader::<Memory>::new(Engine::current(), || unreachable!(), expected, 64 << 10);
     assert_eq!(alone.wants(), Some(64 << 10));
+}
+
+#[test]
+fn tiny_chunks_are_asked_for_a_few_at_a_time() {
+    let _alone = alone();
+    let expected = expected(Algorithm::Blake3, &painted(1 << 20));
+    let missing = || Err(Error::Closed("there is none"));
+    let reader = StreamReader::new(Engine::current(), missing, expected, 1);
+    let supplied = std::iter::from_fn(|| reader.wants().map(|len| reader.supply(Memory::new(len)))).count();
+    assert!(supplied <= 1024, "{supplied} of 1 byte");
 }
 
 #[test]

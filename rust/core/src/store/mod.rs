@@ -26,6 +26,7 @@ pub(crate) use linux::open_cached;
 pub use list::{Kind, Listed, Listing};
 pub use objects::{Object, Status};
 pub use seen::FileKind;
+pub(crate) use seen::Seen;
 pub use sweep::Leftover;
 
 use crate::error::{Context as _, Error, Result};
