@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	test-faults test-faults-long needs-faults fuzz \
+	test-faults test-faults-long test-pythons needs-faults fuzz \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
@@ -60,6 +60,9 @@ test-rust: | $(PY)
 # One round of everything, as small as it can be: does it run, and is all content right?
 test-bench: $(EXTENSION) $(REFERENCE)
 	$(PY) -m pytest benches/suite --bench-scale=tiny --benchmark-quiet -q
+
+test-pythons: $(WHEEL) ## look at the wheel, and test it with each other CPython that is here
+	$(PY) scripts/test_pythons.py dist/*.whl
 
 test-faults: needs-faults $(EXTENSION) ## kill, break and fill everything under it (6 minutes, root)
 	$(PY) -m faults

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benches.images import mounted, why_not
 from benches.limit import Reference
 from benches.loops import Loops
 from benches.measuring import Lab
@@ -15,6 +17,7 @@ from benches.scale import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from benches.scale import Scale
 
@@ -26,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bench-directory", type=Path, help="where to write; a temporary directory")
     group.addoption("--bench-pass", type=int, default=0, help="turns the order of contestants")
     group.addoption("--bench-only", help="run this contestant alone")
-    group.addoption("--bench-reflink", type=Path, help="a directory on XFS or btrfs")
+    group.addoption("--bench-reflink", type=Path, help="a directory on XFS or btrfs; an image")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -51,10 +54,19 @@ def lab(
     """Start what all measurements share: the reference program, and event loops."""
     directory = pytestconfig.getoption("--bench-directory") or tmp_path_factory.mktemp("bench")
     pool_path = tmp_path_factory.mktemp("pool") / "pool"
-    with Reference(pool_path) as reference, Loops() as loops:
+    reflinks = _reflinks(pytestconfig.getoption("--bench-reflink"), tmp_path_factory)
+    with Reference(pool_path) as reference, Loops() as loops, reflinks as reflink:
         number = pytestconfig.getoption("--bench-pass")
-        reflink = pytestconfig.getoption("--bench-reflink")
         yield Lab(scale, directory, reference, loops, number, reflink)
+
+
+def _reflinks(
+    given: Path | None, tmp_path_factory: pytest.TempPathFactory
+) -> AbstractContextManager[Path | None]:
+    """Return where blocks can be shared, if there is such a place or one can be made."""
+    if given is not None or why_not("xfs") is not None:
+        return nullcontext(given)
+    return mounted("xfs", tmp_path_factory.mktemp("reflinks"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

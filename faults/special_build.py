@@ -15,13 +15,15 @@ import zipfile
 from pathlib import Path
 
 PLACE = Path("target/faults/special")
+MUTANTS = b"LABOXIDE_MUTANT"
+"""What is in this build, and by which no other is known to be free of mutants."""
 
 
 def special_build() -> Path:
     """Build it unless it is up to date; return what PYTHONPATH has to have.
 
     Raises:
-        OSError: It could not be built, and what the compiler said.
+        OSError: It could not be built, and what the compiler said; or it has no mutants.
     """
     PLACE.mkdir(parents=True, exist_ok=True)
     with (PLACE / "lock").open("w") as lock:
@@ -34,11 +36,11 @@ def special_build() -> Path:
 def _build() -> None:
     maturin = (sys.executable, "-m", "maturin", "build", "--profile", "faults", "--locked")
     process = subprocess.run(
-        (*maturin, "--quiet", "--features", "mutants", "--out", PLACE),
+        (*maturin, "--quiet", "--out", PLACE),
         env={
             **os.environ,
             "CARGO_TARGET_DIR": str(PLACE.absolute() / "cargo"),
-            "RUSTFLAGS": "--cfg rustix_use_libc",
+            "RUSTFLAGS": "--cfg rustix_use_libc --cfg laboxide_mutants",
         },
         capture_output=True,
         text=True,
@@ -52,3 +54,6 @@ def _build() -> None:
         shutil.rmtree(package, ignore_errors=True)
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(package)
+    [extension] = package.glob("laboxide/_native.abi3.*")
+    if MUTANTS not in extension.read_bytes():
+        raise OSError(f"the special build is like any other: {MUTANTS.decode()} is not in it")

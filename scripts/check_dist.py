@@ -128,7 +128,8 @@ def run(*command: str | Path) -> str:
 
 def find_python(version: str) -> str | None:
     """Return a CPython of that version that really runs: a name may be a version manager's shim."""
-    managed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+    managed = sorted(versions.glob(f"{version}.*/bin/python{version}"))
     for candidate in (f"python{version}", "python3", *map(str, managed)):
         probe = (
             "import sys, venv, ensurepip;"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
+from needs import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +15,7 @@ if TYPE_CHECKING:
 
 SIZE = 300 << 20
 
-NEEDS_XFS = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0 or shutil.which("mkfs.xfs") is None,
-    reason="making an XFS image takes root and mkfs.xfs",
-)
+NEEDS_XFS = needs("mkfs.xfs")
 
 
 @contextmanager

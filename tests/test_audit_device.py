@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from images import mounted
 from laboxide import CorruptDataError, FileStorage
+from needs import needs
 from storing import path_of, put
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ IMAGE_SIZE = 16 << 20
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(
-        os.name != "posix" or os.geteuid() != 0 or shutil.which("mkfs.ext4") is None,
-        reason="damaging a device takes root and mkfs.ext4",
-    ),
+    needs("mkfs.ext4"),
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from laboxide import FileStorage
+from needs import needs
 from storing import WRITES, files
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(
-        not Path("/dev/fuse").exists() or shutil.which("fusermount") is None or os.getuid() != 0,
-        reason="a file system of our own takes FUSE and root",
-    ),
+    needs("fusermount", also=[Path("/dev/fuse").exists()]),
 ]
 
 

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from needs import leave_out
 
 from scripts import assert_clean, run_script
 
@@ -112,13 +113,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A directory whose "store" is a file system of 4 MiB."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if sys.platform != "linux" or os.geteuid() != 0 or not mount or not umount:
-        pytest.skip("only root can mount a file system that is soon full")
+        leave_out("only root can mount a file system that is soon full")
     target = tmp_path / "store"
     target.mkdir()
     command = [mount, "-t", "tmpfs", "-o", "size=4m", "laboxide-test", str(target)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+        leave_out(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
     try:
         yield tmp_path
     finally:

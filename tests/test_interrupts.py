@@ -21,7 +21,10 @@ from laboxide import Hasher
 warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
 # A shell that starts something in the background has it ignore the signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Nothing of the engine is used in the child that sends the signal.
+warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
 storage = FileStorage(root / "store", mkdir=True)
+durable = FileStorage(root / "durable", mkdir=True, durable=True)
 sparse = root / "sparse"
 with sparse.open("wb") as file:
     file.truncate(4 << 30)
@@ -71,6 +74,10 @@ async def ask_often():
     async for _ in stream:
         get_digest(allow_incomplete=True)
 
+async def stored_durably():
+    data = os.urandom(1000)
+    await durable.write_data(data, digest_data(data, content_type="a/b"), {})
+
 async def stored(size):
     data = bytes(size)
     return await storage.write_data(data, digest_data(data, content_type="a/b"), {})
@@ -91,6 +98,8 @@ OPERATIONS = {
     "write_data, small": "over_and_over(lambda: stored(10))",
     "write_data_stream": "storage.write_data_stream(*pair(), {})",
     "write_data_stream, SHA-256": "storage.write_data_stream(*pair('sha256'), {})",
+    "write_data, durable": "over_and_over(stored_durably)",
+    "write_data_stream, durable": "durable.write_data_stream(*pair(), {})",
     "read_data": "over_and_over(lambda: storage.read_data(pointer))",
     "read_data, small": "over_and_over(lambda: storage.read_data(small))",
     "read_data_stream": "over_and_over(lambda: all_of(storage.read_data_stream(pointer)))",
@@ -98,9 +107,18 @@ OPERATIONS = {
     "export_file": "over_and_over(lambda: "
     "storage.export_file(pointer, root / 'out', overwrite=True))",
     "verify": "over_and_over(lambda: storage.verify(pointer))",
+    "verify_all": "over_and_over(lambda: all_of(storage.verify_all()))",
+    "sweep": "over_and_over(storage.sweep)",
+    "stat": "over_and_over(lambda: storage.stat(pointer))",
+    "exists": "over_and_over(lambda: storage.exists(pointer))",
     "list_pointers": "over_and_over(lambda: all_of(storage.list_pointers()))",
     "delete": "over_and_over(lambda: storage.delete(pointer_to_nothing, missing_ok=True))",
 }
+
+CASES = [(operation, loop) for operation in OPERATIONS for loop in ("asyncio", "trio")]
+# A loop of asyncio, on which little is different: one of each kind of waiting.
+ON_UVLOOP = ("write_data, durable", "write_data_stream", "read_data_stream", "verify_all")
+CASES += [(operation, "uvloop") for operation in ON_UVLOOP]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -109,17 +127,16 @@ def test_a_call_is_interrupted_at_once(tmp_path: Path, call: str) -> None:
     assert_clean(run_script(script, tmp_path))
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "trio"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(("operation", "loop"), CASES)
 def test_an_operation_is_interrupted_at_once(tmp_path: Path, operation: str, loop: str) -> None:
     script = f"""
 LIMIT = {LIMIT}
 {SETUP}
 import {loop} as loop
-if loop is asyncio:
-    run = lambda function: asyncio.run(function())
-else:
+if loop.__name__ == "trio":
     run = loop.run
+else:
+    run = lambda function: loop.run(function())
 
 async def prepare():
     global pointer, small, pointer_to_nothing

@@ -7,14 +7,19 @@ import itertools
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import CorruptDataError, FileStorage, digest_data
 
 from faults.driver import Driver, Trial
+from faults.rotten import damaged_store
 
 if TYPE_CHECKING:
     from laboxide import FilePointer
+
+ALGORITHMS = ("blake3", "sha256")
+MORE = (1, 2, 7, 4095, 4096, 1 << 20)
+"""Bytes by which objects are extended."""
 
 Read = Callable[[FileStorage, "FilePointer", Path], Awaitable[object]]
 
@@ -36,63 +41,106 @@ READS: dict[str, Read] = {
 }
 
 
+class Victim(NamedTuple):
+    """An object, and the storage by which it is read: of its own root, or of another."""
+
+    what: str
+    storage: FileStorage
+    pointer: FilePointer
+    path: Path
+    data: bytes
+
+    def put(self, offset: int, data: bytes) -> None:
+        """Overwrite a part of it, or add to it."""
+        with self.path.open("r+b", buffering=0) as file:
+            os.pwrite(file.fileno(), data, offset)
+
+
 async def _expect_corrupt(
-    trial: Trial,
-    storage: FileStorage,
-    pointer: FilePointer,
-    damage: str,
-    names: Iterable[str] = READS,
+    trial: Trial, victim: Victim, damage: str, names: Iterable[str] = READS
 ) -> None:
     target = trial.directory / "exported"
     for name in names:
         trial.tried[name] += 1
-        read = READS[name]
         try:
-            await read(storage, pointer, target)
+            await READS[name](victim.storage, victim.pointer, target)
         except CorruptDataError:
             if not target.exists():
                 continue
-        trial.found.append(f"{damage}: {name} did not raise CorruptDataError")
+        trial.found.append(f"{victim.what}, {damage}: {name} did not raise CorruptDataError")
         target.unlink(missing_ok=True)
 
 
 def run(trial: Trial) -> None:
-    """Damage one object in every way."""
+    """Damage objects in every way."""
     asyncio.run(_run(trial))
 
 
 async def _run(trial: Trial) -> None:
     size = trial.count(4096, 1 << 20)
     chunk_size = trial.count(1024, 1 << 18)
-    storage = FileStorage(trial.directory / "store", mkdir=True, chunk_size=chunk_size)
-    data, other = trial.random.randbytes(size), trial.random.randbytes(size)
-    pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
-    second = await storage.write_data(other, digest_data(other, content_type="a/b"), {})
-    path, second_path = (await storage.stat(pointer)).path, (await storage.stat(second)).path
-    for each in (path, second_path):
-        each.chmod(0o644)
-    bits = trial.random.sample(range(size * 8), trial.count(size * 8, 1_000_000))
+    own, another = (
+        FileStorage(trial.directory / name, mkdir=True, chunk_size=chunk_size)
+        for name in ("store", "another")
+    )
+    blake3, sha256 = [await _victim(trial, own, algorithm, size) for algorithm in ALGORITHMS]
+    foreign = blake3._replace(what="blake3 of another root", storage=another)
+    # Each bit of one object; of the others some, which end in the same comparison.
+    few = trial.count(size // 8, 100_000)
+    await _damage(trial, blake3, trial.count(size * 8, 1_000_000), trial.count(1, 64))
+    for victim in (sha256, foreign):
+        await _damage(trial, victim, few, size // 64)
+    second = await _victim(trial, own, "blake3", size)
+    _swap(blake3.path, second.path, trial.directory / "aside")
+    for victim in (blake3, foreign, second):
+        await _expect_corrupt(trial, victim, "swapped with another")
+    await _audit(trial)
+
+
+async def _victim(trial: Trial, storage: FileStorage, algorithm: str, size: int) -> Victim:
+    data = trial.random.randbytes(size)
+    digest = digest_data(data, content_type="a/b", algorithm=algorithm)
+    pointer = await storage.write_data(data, digest, {})
+    path = (await storage.stat(pointer)).path
+    path.chmod(0o644)
+    return Victim(algorithm, storage, pointer, path, data)
+
+
+async def _damage(trial: Trial, victim: Victim, flips: int, step: int) -> None:
+    """Flip so many bits, truncate to each multiple of `step`, and extend."""
+    data, size = victim.data, len(victim.data)
     # At night each bit is read in one way, in turn: all four of a million would take an hour.
     ways = itertools.cycle([list(READS)] if not trial.long else [[name] for name in READS])
-    with path.open("r+b", buffering=0) as file:
-        for bit in bits:
-            os.pwrite(file.fileno(), bytes([data[bit // 8] ^ 1 << bit % 8]), bit // 8)
-            await _expect_corrupt(trial, storage, pointer, f"bit {bit} flipped", next(ways))
-            os.pwrite(file.fileno(), data[bit // 8 : bit // 8 + 1], bit // 8)
-        for length in range(0, size, trial.count(1, 64)):
-            file.truncate(length)
-            await _expect_corrupt(trial, storage, pointer, f"truncated to {length}")
-            os.pwrite(file.fileno(), data[length:], length)
-        for more in (1, 2, 7, 4095, 4096, 1 << 20):
-            os.pwrite(file.fileno(), bytes(more), size)
-            await _expect_corrupt(trial, storage, pointer, f"extended by {more}")
-            file.truncate(size)
-    third = trial.directory / "third"
-    path.rename(third)
-    second_path.rename(path)
-    third.rename(second_path)
-    await _expect_corrupt(trial, storage, pointer, "swapped with another")
-    await _expect_corrupt(trial, storage, second, "swapped with another")
+    for bit in trial.random.sample(range(size * 8), flips):
+        victim.put(bit // 8, bytes([data[bit // 8] ^ 1 << bit % 8]))
+        await _expect_corrupt(trial, victim, f"bit {bit} flipped", next(ways))
+        victim.put(bit // 8, data[bit // 8 : bit // 8 + 1])
+    for length in range(0, size, step):
+        os.truncate(victim.path, length)
+        await _expect_corrupt(trial, victim, f"truncated to {length}")
+        victim.put(length, data[length:])
+    for more in MORE:
+        victim.put(size, bytes(more))
+        await _expect_corrupt(trial, victim, f"extended by {more}")
+        os.truncate(victim.path, size)
+
+
+def _swap(one: Path, other: Path, aside: Path) -> None:
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+async def _audit(trial: Trial) -> None:
+    """Look after a store in which every second object is damaged."""
+    storage = FileStorage(trial.directory / "audited", mkdir=True)
+    damaged = damaged_store(storage.path, trial.random, trial.count(1000, 20_000))
+    trial.tried["verify_all"] += len(damaged)
+    found = {finding.key async for finding in storage.verify_all() if finding.problem == "corrupt"}
+    for key in sorted(damaged.keys() - found):
+        trial.found.append(f"{damaged[key]}: verify_all did not find {key}")
+    for key in sorted(found - damaged.keys()):
+        trial.found.append(f"verify_all found {key}, which is right")
 
 
 DRIVER = Driver("bit rot: flips, truncations, extensions, swaps", run, root=False, minutes=11)

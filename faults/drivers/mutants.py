@@ -55,6 +55,10 @@ MUTANTS = (
         "test_processes.py::test_a_writer_at_work_keeps_its_temporary_file[asyncio-portable]",
     ),
     Mutant(
+        "engine-kept-after-fork",
+        "test_lifecycle.py::test_a_forked_child_uses_the_storage_that_its_parent_was_using",
+    ),
+    Mutant(
         "links-followed",
         "test_file_links.py::test_a_linked_directory_is_not_followed_to_write",
     ),

@@ -1,4 +1,7 @@
-"""The process that forks: `python -m faults.forking.parent DIRECTORY SEED FORKS`."""
+"""The process that forks: `python -m faults.forking.parent DIRECTORY SEED FORKS LIMIT`.
+
+A child that takes more than LIMIT seconds counts as hung, on a busy machine.
+"""
 
 from __future__ import annotations
 
@@ -25,28 +28,29 @@ from faults.forking.hammer import Hammer, Shelf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LIMIT = 20.0
-"""Seconds after which a child counts as hung, on a busy machine."""
 FAILED = 70
 
 
 def main() -> int:
     """Fork while threads work on two loops, until a child does not end well."""
-    directory, seed, forks = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    choice = random.Random(seed)
-    storage, shelf = FileStorage(directory, mkdir=True), Shelf()
+    directory, (seed, forks, limit) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    choice, shelf = random.Random(seed), Shelf()
+    # Of two, so that what only waits for a device is under way as well.
+    storages = [FileStorage(directory, mkdir=True, durable=durable) for durable in (False, True)]
     # A module that another thread is importing at the moment of a fork can never be imported in the
     # child: its lock is Python's, and not what is tried here.
     asyncio.run(_import_all())
     trio.run(_import_all)
-    hammers = [Hammer(storage, shelf, choice.getrandbits(32)) for _ in range(2)]
+    hammers = [Hammer(storage, shelf, choice.getrandbits(32)) for storage in storages]
     threads = [
         threading.Thread(target=lambda: asyncio.run(hammers[0].run())),
         threading.Thread(target=lambda: trio.run(hammers[1].run)),
     ]
     for thread in threads:
         thread.start()
-    well = all(_fork(storage, shelf, choice, hammers) == 0 for _ in range(forks))
+    well = all(
+        _fork(choice.choice(storages), shelf, choice, hammers, limit) == 0 for _ in range(forks)
+    )
     for hammer in hammers:
         hammer.stopped = True
     for thread in threads:
@@ -61,7 +65,11 @@ async def _import_all() -> None:
 
 
 def _fork(
-    storage: FileStorage, shelf: Shelf, choice: random.Random, hammers: Sequence[Hammer]
+    storage: FileStorage,
+    shelf: Shelf,
+    choice: random.Random,
+    hammers: Sequence[Hammer],
+    limit: int,
 ) -> int:
     for hammer in hammers:
         hammer.paused = False
@@ -71,7 +79,7 @@ def _fork(
     process = os.fork()
     if process == 0:
         # A thread of C, which needs no lock of Python's to tell where the others hang.
-        faulthandler.dump_traceback_later(LIMIT, exit=True)
+        faulthandler.dump_traceback_later(limit, exit=True)
         status = _live(storage, shelf, random.Random(seed))
         if ends_at_once or status:
             os._exit(status)
@@ -80,12 +88,12 @@ def _fork(
     # The child has the processors for itself: it is the moment of the fork that counts.
     for hammer in hammers:
         hammer.paused = True
-    return _wait_for(process)
+    return _wait_for(process, limit + 5)
 
 
-def _wait_for(process: int) -> int:
+def _wait_for(process: int, seconds: int) -> int:
     """Wait until a child ends, however early it hangs."""
-    deadline = time.monotonic() + LIMIT + 5
+    deadline = time.monotonic() + seconds
     while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
         if time.monotonic() > deadline:
             print("a child hung before it could tell where", flush=True)

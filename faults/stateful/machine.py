@@ -142,8 +142,24 @@ class StoreMachine(Steps):
         """Go on with another storage of the same root."""
         self.storage = FileStorage(self.root, **options)
 
+    @rule(delete=st.booleans())
+    def sweep(self, delete: bool) -> None:  # noqa: FBT001
+        """Be told of a killed writer's temporary file, of nothing that is in use, and lose no object.
+
+        A write that was cancelled may be at a sweep, too, and have the file.
+        """
+        left = disk.leave_temporary_file(self.root)
+        leftovers = self._run(self.storage.sweep(delete=delete))
+        temporary = [each for each in leftovers if each.kind == "temporary"]
+        assert {each.kind for each in leftovers} <= {"temporary", "displaced"}
+        assert all(each.removed == delete for each in temporary)
+        if all(map(self.model.is_sure, range(len(SIZES)))):
+            assert [each.path for each in temporary] == [left]
+            assert left.exists() != delete
+        left.unlink(missing_ok=True)
+
     @rule()
-    def sweep(self) -> None:
+    def sweep_by_writing(self) -> None:
         """Find a temporary file of a killed writer gone after the first write, or a moment later.
 
         A write that was cancelled may be at a sweep, too: then it has the file, and removes it.

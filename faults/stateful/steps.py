@@ -7,7 +7,7 @@ import errno
 import shutil
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import RuleBasedStateMachine, invariant
 from laboxide import CorruptDataError, FilePointer, FileStorage, NoStorageData, digest_stream
 
 from faults.stateful import disk, model
@@ -40,6 +40,13 @@ class Steps(RuleBasedStateMachine):
         self.storage = FileStorage(self.root, mkdir=True)
         self.model = Model(len(SIZES))
         self.tried["runs"] += 1
+        # What holds is looked at before the first step, too.
+        self.tried["steps"] -= 1
+
+    @invariant()
+    def count(self) -> None:
+        """Count the steps that were done."""
+        self.tried["steps"] += 1
 
     def teardown(self) -> None:
         """Remove the store, in which a write that was cancelled may still be at work."""
@@ -112,7 +119,6 @@ class Steps(RuleBasedStateMachine):
             async with asyncio.timeout(PATIENCE):
                 return await step
 
-        self.tried["steps"] += 1
         return self.loop.run_until_complete(run())
 
 

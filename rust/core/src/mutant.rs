@@ -1,17 +1,18 @@
 //! Defects on purpose, to see whether the tests would find them.
 //!
-//! A build with the feature `mutants`, which no wheel has, leaves out or gets wrong the one step that
-//! `LABOXIDE_MUTANT` names. In every other build the question costs nothing.
+//! A build with `--cfg laboxide_mutants` leaves out or gets wrong the one step that `LABOXIDE_MUTANT`
+//! names. That is no feature of Cargo's, so that none can bring it into a wheel; in every other build
+//! the question costs nothing.
 
 /// Whether the step `name` is to go wrong.
-#[cfg(feature = "mutants")]
+#[cfg(laboxide_mutants)]
 pub(crate) fn is_on(name: &str) -> bool {
     static CHOSEN: std::sync::LazyLock<Option<String>> =
         std::sync::LazyLock::new(|| std::env::var("LABOXIDE_MUTANT").ok());
     CHOSEN.as_deref() == Some(name)
 }
 
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(laboxide_mutants))]
 pub(crate) const fn is_on(_name: &str) -> bool {
     false
 }

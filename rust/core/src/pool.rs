@@ -12,6 +12,7 @@ use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::flusher::Flushers;
 use crate::in_order::Pairs;
+use crate::mutant;
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
 use crate::wake;
@@ -90,6 +91,9 @@ impl Engine {
     /// does not have, so it is left as it is and the next use starts a new one.
     pub fn forget_after_fork() {
         FORKS.fetch_add(1, Ordering::Relaxed);
+        if mutant::is_on("engine-kept-after-fork") {
+            return;
+        }
         CURRENT.store(ptr::null_mut(), Ordering::Release);
     }
 

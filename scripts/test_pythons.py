@@ -1,0 +1,55 @@
+"""Test a wheel with each other CPython of this machine: what depends on the interpreter.
+
+Usage: python scripts/test_pythons.py WHEEL, with what is installed for development.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from check_dist import VERSIONS, CheckFailedError, check_contents, find_python, run
+
+PLACE = Path("target/pythons")
+OWN = "{}.{}".format(*sys.version_info)
+TESTS = ("tests/test_lifecycle.py", "tests/test_interrupts.py", "tests/test_security.py")
+"""Loops and interpreters that come and go, forks, signals, and what another user may do."""
+ON_ONE_LOOP = "not (test_interrupts and (trio or uvloop))"
+"""What interrupts is the interpreter; on all loops it is `make test` that tries it."""
+AT_ONCE = "4"
+"""Most of it is waiting."""
+
+
+def main() -> int:
+    """Look at the wheel, test it with every CPython there is, and return the exit status."""
+    [wheel] = map(Path, sys.argv[1:])
+    found = {version: find_python(version) for version in VERSIONS if version != OWN}
+    try:
+        check_contents(wheel)
+        for version, python in found.items():
+            if python is not None:
+                check_tested(wheel, version, python)
+    except CheckFailedError as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 1
+    for version in [version for version, python in found.items() if python is None]:
+        print(f"WARNING: CPython {version} is not on this machine: not tested", file=sys.stderr)
+    return 0
+
+
+def check_tested(wheel: Path, version: str, python: str) -> None:
+    """Install the wheel and what the tests need in an empty environment, and run them."""
+    print(f"CPython {version} ({python}):", flush=True)
+    environment = PLACE / version
+    run(python, "-m", "venv", "--clear", "--without-pip", environment)
+    installed = environment / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", installed)
+    run(*pip, "install", "--quiet", "--group", "pythons", wheel)
+    command = (installed, "-m", "pytest", "-q", "-n", AT_ONCE, "-p", "no:cacheprovider")
+    if subprocess.run([*command, "-k", ON_ONE_LOOP, *TESTS], check=False).returncode:
+        raise CheckFailedError(f"the tests with CPython {version}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
