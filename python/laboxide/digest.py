@@ -154,6 +154,7 @@ class DigestedStream:
         self._digester = digester
         # A source that has failed or was closed ends as one that is complete does.
         self._is_over = False
+        self._is_being_written = False
 
     def __aiter__(self) -> DigestedStream:
         return self
@@ -176,7 +177,17 @@ class DigestedStream:
         return chunk
 
     async def aclose(self) -> None:
-        """Close the source, if it can be closed. The digest remains that of what was yielded."""
+        """Close the source, if it can be closed. The digest remains that of what was yielded.
+
+        Raises:
+            RuntimeError: A storage is writing the stream.
+        """
+        # Closed beneath the storage, it would end there as one that is complete.
+        if self._is_being_written:
+            raise RuntimeError("a storage is writing this stream")
+        await self._close_source()
+
+    async def _close_source(self) -> None:
         self._is_over = True
         for closable in (self._iterator, self._source):
             if (aclose := getattr(closable, "aclose", None)) is not None:
@@ -196,13 +207,16 @@ class DigestedStream:
         self._is_over = True
         self._iterator = aiter(self._source)
         writer = self._digester.write_to(store)
+        self._is_being_written = True
         try:
             await feed_all(writer, self._iterator, limit)
             await self._digester.end()
         except BaseException:
             writer.abort()
-            await self.aclose()
+            await self._close_source()
             raise
+        finally:
+            self._is_being_written = False
         return writer
 
 

@@ -132,6 +132,16 @@ impl Error {
         matches!(self, Error::Corrupt { .. }) || self.io_kind() == Some(io::ErrorKind::PermissionDenied)
     }
 
+    /// Whether it is this process, or the machine, that has too little of something.
+    pub(crate) fn is_want(&self) -> bool {
+        #[cfg(unix)]
+        if let Some(number) = self.errno() {
+            use rustix::io::Errno;
+            return [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error).contains(&number);
+        }
+        self.io_kind() == Some(io::ErrorKind::OutOfMemory)
+    }
+
     pub(crate) fn corrupt(path: &Path, expected: &impl ToString, actual: &impl ToString) -> Self {
         Error::Corrupt { path: path.to_owned(), expected: expected.to_string(), actual: actual.to_string() }
     }
