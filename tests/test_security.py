@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import socket
 import stat
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from storing import DATA, DELETES, LOOKS, READS, files, path_of, put
 from scripts import assert_clean, run_script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from laboxide import FilePointer
 
@@ -161,16 +159,6 @@ async def test_a_magic_link_is_not_followed(
 
 
 # Stores of other users
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A directory that every user may enter, unlike those of pytest."""
-    made = subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True)
-    path = Path(made.stdout.strip())
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 # What is imported later than this may be out of the user's reach, as are the threads' libraries.

@@ -29,8 +29,10 @@ fn what_was_verified_is_closed_by_a_worker() {
     put(&store, &painted(10), publication("a", wanted.clone(), Existing::Heal)).expect("written");
     let (path, reader) = (store.root().join("a"), store.clone());
     let open = move || reader.open(&Key::parse("a")?);
-    let verified = wait(|done| read::verify(Engine::current(), open, wanted, CancelToken::default(), done))
-        .expect("verified");
+    let verified = wait(|done| {
+        read::verify(Engine::current().expect("threads"), open, wanted, CancelToken::default(), done);
+    })
+    .expect("verified");
     let busy = keep_workers_busy();
     drop(verified);
     assert!(is_open(&path), "this thread has closed it");
@@ -48,7 +50,8 @@ fn what_was_verified_is_closed_by_a_worker() {
 fn an_aborted_stream_has_no_digest_at_once() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
-    let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(store), vec![Algorithm::Blake3]);
+    let writer =
+        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), vec![Algorithm::Blake3]);
     let busy = keep_workers_busy();
     writer.feed(painted(3 * BLOCK)).expect("fed");
     writer.abort();
