@@ -13,8 +13,7 @@ from scripts import assert_clean, run_script
 if TYPE_CHECKING:
     from pathlib import Path
 
-WRITES = 3000
-"""Of a path that is looked up again, more than one in a hundred goes astray."""
+WRITES = 1000
 
 # Without /proc a file that was made without a name cannot be given one.
 WITHOUT_PROC = """

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::flusher::Flushers;
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
+use crate::store::Visited;
 use crate::wake;
 
 /// The worker threads of this process and the memory that they share.
@@ -26,6 +27,7 @@ pub struct Engine {
     pub(crate) reading: Descriptors,
     pub(crate) writing: Descriptors,
     pub(crate) passing: Descriptors,
+    pub(crate) visited: Visited,
     flushers: Flushers,
 }
 
@@ -117,6 +119,7 @@ impl Engine {
             reading: Descriptors::default(),
             writing: Descriptors::default(),
             passing: Descriptors::default(),
+            visited: Visited::default(),
             flushers: Flushers::default(),
         }
     }

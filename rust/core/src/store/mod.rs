@@ -27,6 +27,7 @@ pub(crate) use linux::open_cached;
 pub use list::{Kind, Listed, Listing};
 pub use objects::{Object, Status};
 pub use seen::FileKind;
+pub(crate) use staging::Visited;
 pub use sweep::Leftover;
 
 use crate::error::{Context as _, Error, Result};
@@ -161,7 +162,9 @@ impl Store {
     }
 
     fn new_file(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
-        self.sweep_once();
+        if matches!(self.contents, Contents::Objects) {
+            self.sweep_once();
+        }
         if !self.names_needed.load(Ordering::Relaxed) {
             let mode = self.contents.mode();
             let unnamed = match directory {

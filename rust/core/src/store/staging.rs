@@ -1,11 +1,14 @@
 //! Where temporary names are.
 
+use std::collections::HashSet;
+use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::key::STAGING;
+use super::sweep::sweep_exports;
 use super::{Contents, Directory, Store};
 use crate::error::Result;
-use crate::pool::lock;
+use crate::pool::{Engine, lock};
 
 /// The directory for temporary names, as whoever has a name there holds it: one descriptor for all of
 /// them, for as long as there are any.
@@ -27,13 +30,37 @@ impl Shared {
     }
 }
 
+/// How many directories of exports are remembered.
+const REMEMBERED: usize = 4096;
+
+/// The directories in which exports of this process have had temporary names.
+#[derive(Default)]
+pub(crate) struct Visited(Mutex<HashSet<PathBuf>>);
+
+impl Visited {
+    /// Whether this is the first time that one is needed in `directory`.
+    fn is_first(&self, directory: &Path) -> bool {
+        let directory = path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let mut visited = lock(&self.0);
+        if visited.len() >= REMEMBERED {
+            visited.clear();
+        }
+        visited.insert(directory)
+    }
+}
+
 impl Store {
     /// Where temporary names are. Among exports they stand beside the final ones: the directory is
     /// the user's, and not to be filled with ours.
     pub(super) fn staging(&self) -> Result<Arc<dyn Directory>> {
         let root = self.open_root()?;
         match self.contents {
-            Contents::Exports => Ok(root.into()),
+            Contents::Exports => {
+                if Engine::current().is_ok_and(|engine| engine.visited.is_first(&self.root)) {
+                    sweep_exports(&*root);
+                }
+                Ok(root.into())
+            }
             Contents::Objects => {
                 root.make_directory(STAGING)?;
                 Ok(self.staging.instead_of(root.open_directory(STAGING)?))
@@ -45,7 +72,6 @@ impl Store {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
-    use std::path::{Path, PathBuf};
     use std::sync::atomic::Ordering;
 
     use super::*;

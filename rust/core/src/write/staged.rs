@@ -304,6 +304,14 @@ pub(crate) fn is_temporary(name: &str) -> bool {
     name.ends_with(SUFFIX)
 }
 
+/// Whether a name is just as [`temporary_name`] makes them.
+pub(crate) fn is_generated(name: &str) -> bool {
+    let is_number =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts = name.strip_suffix(SUFFIX).map(|stem| stem.split('-'));
+    parts.is_some_and(|mut parts| parts.clone().count() == 3 && parts.all(is_number))
+}
+
 /// The file, locked, if it has no writer: a writer's lock goes with its process, whatever ended that.
 pub(crate) fn lock_if_abandoned(file: File) -> Option<File> {
     let ignored = mutant::is_on("sweep-ignores-writers");
@@ -316,4 +324,18 @@ fn temporary_name() -> String {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     format!("{:x}-{now:x}-{count:x}{SUFFIX}", process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_here_is_known_and_nothing_else() {
+        assert!(is_generated(&temporary_name()));
+        for other in ["mine", "1-2-x", "1-2", "1-2-3-4", "1--3", "", "A-2-3"] {
+            assert!(!is_generated(&format!("{other}{SUFFIX}")), "{other}");
+        }
+        assert!(!is_generated("1-2-3"));
+    }
 }
