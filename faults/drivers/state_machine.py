@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AT_ONCE = 1000
 """Runs of which hypothesis remembers each step, in 6 KiB."""
 STEPS = (60, 115)
-"""At the most, in the two tiers. A tenth or more of the runs are short: these make 50 and 100 of one."""
+"""At the most, in the two tiers; some runs are short, so that the mean is 50 and 100."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
 

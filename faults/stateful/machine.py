@@ -144,7 +144,7 @@ class StoreMachine(Steps):
 
     @rule(delete=st.booleans())
     def sweep(self, delete: bool) -> None:  # noqa: FBT001
-        """Be told of a killed writer's temporary file, of nothing that is in use, and lose no object.
+        """Be told of what a killed writer left, of nothing in use, and lose no object.
 
         A write that was cancelled may be at a sweep, too, and have the file.
         """

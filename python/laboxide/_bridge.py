@@ -7,6 +7,7 @@ in its place. No operation costs more than one turn of the loop.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -106,6 +107,9 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
     """Wait for finished work in a thread of its own, for loops that watch no descriptor.
 
     The thread ends with its loop, or with the hub, and closes the list.
+
+    Raises:
+        OSError: No thread is to be had.
     """
     hub_ref = weakref.ref(hub)
     drained = threading.Event()
@@ -131,7 +135,12 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
                 pass
         completions.close()
 
-    threading.Thread(target=work, name="laboxide-pump", daemon=True).start()
+    thread = threading.Thread(target=work, name="laboxide-pump", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        text = f"cannot start a thread for the event loop: {os.strerror(errno.EAGAIN)}"
+        raise OSError(errno.EAGAIN, text) from error
 
 
 def current_hub() -> Hub:

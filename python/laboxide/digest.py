@@ -71,6 +71,7 @@ def digest_stream(
         algorithms: Several algorithms instead of one, as for `digest_data`.
 
     Raises:
+        OSError: No thread can be started.
         TypeError: `source` is not an async iterable.
         ValueError: An algorithm is unknown, or named twice.
     """

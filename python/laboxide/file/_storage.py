@@ -15,6 +15,7 @@ from laboxide._arguments import (
     check_limit,
     shown,
 )
+from laboxide._elsewhere import not_told
 from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._reading import ObjectStream
@@ -182,7 +183,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         except NoStorageData:
             if (foreign := self._foreign_store(pointer)) is None:
                 raise
-            return await _read_whole(foreign, pointer["key"], full(pointer))
+            with not_told():
+                return await _read_whole(foreign, pointer["key"], full(pointer))
 
     def read_data_stream(self, config: FilePointer, /) -> AsyncGenerator[bytes]:
         """Return a stream of the data of an object, in chunks of `chunk_size`.
@@ -205,7 +207,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             # Content from outside this root is served only after all of it was verified.
             if (foreign := self._foreign_store(pointer)) is None:
                 return None
-            verified = await _bridge.run(foreign.open_verified, key, full(pointer))
+            with not_told():
+                verified = await _bridge.run(foreign.open_verified, key, full(pointer))
             return Reader.of(verified, full(pointer), self.chunk_size)
 
         return ObjectStream(

@@ -19,6 +19,14 @@ pub enum Error {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// No thread is to be had for the work.
+    #[error("cannot start {what}: {source}")]
+    NoThread {
+        /// The thread.
+        what: &'static str,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
     /// There is no object at this path.
     #[error("no data at {}", path.display())]
     Missing {
@@ -140,6 +148,10 @@ impl Error {
             return [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error).contains(&number);
         }
         self.io_kind() == Some(io::ErrorKind::OutOfMemory)
+    }
+
+    pub(crate) fn no_thread(what: &'static str, source: io::Error) -> Self {
+        Error::NoThread { what, source: Arc::new(source) }
     }
 
     pub(crate) fn corrupt(path: &Path, expected: &impl ToString, actual: &impl ToString) -> Self {

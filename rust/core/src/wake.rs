@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_woken_though_the_worker_that_owes_it_hangs() {
-        let engine = Engine::current();
+        let engine = Engine::current().expect("threads");
         let list = Arc::new(Completions::new(false).expect("a descriptor"));
         let (queued, all_queued) = mpsc::channel::<()>();
         let others: Vec<_> = (1..Engine::width()).map(|_| hang(engine)).collect();

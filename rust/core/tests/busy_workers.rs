@@ -31,9 +31,11 @@ fn what_was_verified_is_closed_by_a_worker() {
     put(&store, &painted(10), publication("a", wanted.clone(), Existing::Heal)).expect("written");
     let (path, reader) = (store.root().join("a"), store.clone());
     let open = move || reader.open(&Key::parse("a")?);
-    let verified =
-        wait(|done| read::open_verified(Engine::current(), open, wanted, CancelToken::default(), done))
-            .expect("verified");
+    let verified = wait(|done| {
+        let engine = Engine::current().expect("threads");
+        read::open_verified(engine, open, wanted, CancelToken::default(), done);
+    })
+    .expect("verified");
     let busy = keep_workers_busy();
     drop(verified);
     assert!(is_open(&path), "this thread has closed it");
@@ -51,7 +53,8 @@ fn what_was_verified_is_closed_by_a_worker() {
 fn an_aborted_stream_has_no_digest_at_once() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
-    let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(store), vec![Algorithm::Blake3]);
+    let writer =
+        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), vec![Algorithm::Blake3]);
     let busy = keep_workers_busy();
     writer.feed(painted(3 * BLOCK)).expect("fed");
     writer.abort();
@@ -67,7 +70,8 @@ fn a_stream_has_its_digest_so_far_at_once() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     let algorithms = Algorithm::ALL.to_vec();
-    let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(store), algorithms.clone());
+    let writer =
+        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), algorithms.clone());
     let data = painted(5 * BLOCK + 1000);
     writer.feed(data[..2 * BLOCK].to_vec()).expect("fed");
     let busy = keep_workers_busy();

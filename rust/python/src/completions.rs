@@ -119,8 +119,8 @@ pub(crate) fn pause_due() -> bool {
 }
 
 impl Ticket {
-    pub(crate) fn engine() -> &'static Engine {
-        Engine::current()
+    pub(crate) fn engine() -> PyResult<&'static Engine> {
+        Engine::current().map_err(to_py)
     }
 
     pub(crate) fn token(&self) -> CancelToken {
