@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from laboxide.testing._sources import backend_name, backends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["pytester", "labox_databases"]
 
@@ -24,3 +30,13 @@ settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Run each asynchronous test on every event loop."""
     return request.param
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A directory that every user may enter, unlike those of pytest."""
+    made = subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True)
+    path = Path(made.stdout.strip())
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)

@@ -84,6 +84,27 @@ async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor:
     assert audit.objects == len(later)
 
 
+def test_an_audit_that_goes_on_tells_what_it_may_not_look_at_any_more(tmp_path: Path) -> None:
+    script = """
+    async def look(cursor):
+        audit = storage.verify_all(cursor=cursor)
+        found = [(finding.key, finding.problem) async for finding in audit]
+        print(found, audit.objects, audit.cursor)
+
+    async def work():
+        pointer = await store(storage, 1)
+        (root / "blake3").chmod(0)
+        await look(pointer["key"])
+        await look("blake3")
+        (root / "blake3").chmod(0o755)
+
+    storage = FileStorage(root)
+    asyncio.run(work())
+    """
+    expected = "[('blake3', 'unreadable')] 0 None\n[] 0 None"
+    assert_clean(run_script(script, tmp_path, may_read_all=False), expected)
+
+
 async def test_a_cancelled_audit_goes_on_where_it_was(storage: FileStorage) -> None:
     pointers = [await put(storage, content_of(100 * KIB, seed=seed)) for seed in range(30)]
     last = max(pointers, key=lambda pointer: pointer["key"])

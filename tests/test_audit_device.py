@@ -69,6 +69,12 @@ async def test_what_seems_bad_is_read_again_from_the_device(image: Path) -> None
     with pytest.raises(CorruptDataError):
         await storage.read_data(pointer)
 
+    await storage.verify(pointer)
+    swap(image, data, bad)
+    forget(path_of(storage, pointer))
+    with pytest.raises(CorruptDataError):
+        await storage.verify(pointer)
+    swap(image, bad, data)
     audit = storage.verify_all(repair=True)
     assert [finding async for finding in audit] == []
     assert audit.objects == 1

@@ -163,6 +163,43 @@ def test_a_want_of_descriptors_is_no_finding(tmp_path: Path) -> None:
     assert_clean(run_script(script, tmp_path), f"{errno.EMFILE}\n([], 5)")
 
 
+def test_a_want_of_descriptors_while_it_lists_is_no_finding(tmp_path: Path) -> None:
+    script = """
+    import resource
+
+    async def find():
+        audit = storage.verify_all()
+        try:
+            return [finding async for finding in audit], audit.objects
+        except OSError as error:
+            return error.errno
+
+    async def work():
+        for index in range(5):
+            data = b"%d" % index
+            await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        for free in range(8):
+            taken = []
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(os.open("/", os.O_RDONLY))
+            for _ in range(free):
+                os.close(taken.pop())
+            print(await find())
+            for descriptor in taken:
+                os.close(descriptor)
+
+    storage = FileStorage(root / "store", mkdir=True)
+    asyncio.run(work())
+    """
+    process = run_script(script, tmp_path)
+    assert (process.returncode, process.stderr) == (0, "")
+    lines = process.stdout.splitlines()
+    assert len(lines) == 8
+    assert set(lines) == {str(errno.EMFILE), "([], 5)"}
+
+
 def by_kind(digest: Any, tags: Any, /, *, temp: bool) -> Any:
     return {"key": f"{tags['kind']}/{digest['content_hash']}"}
 

@@ -6,6 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 import pytest
+from few_descriptors import run
 
 from scripts import assert_clean, run_script
 
@@ -16,43 +17,6 @@ MORE = 150
 """Operations at once, in a process that may have 64 files open."""
 GIVEN_UP = {"readers": 20_000, "writers": 2000}
 """Streams that are given up at once: a stack has room for about 10,000 that follow one another."""
-
-SETUP = """
-import resource
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-size = 3 << 20
-
-def content(index):
-    return index.to_bytes(4, "little") * (size // 4)
-
-def digest_of(data):
-    return digest_data(data, content_type="a/b")
-
-async def source(index, pause=0.0):
-    for start in range(0, size, 1 << 16):
-        yield content(index)[start : start + (1 << 16)]
-        await asyncio.sleep(pause)
-
-def stream(index, pause=0.0):
-    return digest_stream(source(index, pause), content_type="a/b")
-
-def descriptors():
-    return len(os.listdir("/proc/self/fd"))
-
-async def settle(before):
-    while descriptors() > before:
-        await asyncio.sleep(0.01)
-
-"""
-
-
-def run(body: str, root: Path) -> None:
-    """Run `body` within a coroutine that knows a storage, and see it end well."""
-    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
-    script = (
-        f"{SETUP}async def work():\n    storage = FileStorage(root)\n{lines}\nasyncio.run(work())"
-    )
-    assert_clean(run_script(script, root))
 
 
 @pytest.mark.parametrize(
@@ -241,6 +205,8 @@ def test_thousands_given_up_while_they_waited_are_passed_over(tmp_path: Path, ki
     run(
         f"""
 pointer = await storage.write_data(content(1), digest_of(content(1)), {{}})
+elsewhere = root / "elsewhere"
+elsewhere.mkdir()
 
 async def reader():
     return await storage.read_data_stream(pointer).__anext__()
@@ -248,8 +214,8 @@ async def reader():
 async def writer():
     return await storage.write_data_stream(*stream(2, 3600), {{}})
 
-async def held():
-    async for chunk in storage.read_data_stream(pointer):
+async def held():  # from another root: what was verified there stays open
+    async for chunk in FileStorage(elsewhere).read_data_stream(pointer):
         await go_on.wait()
 
 async def held_writer(index):

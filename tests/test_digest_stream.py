@@ -305,6 +305,34 @@ async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> 
 
 
 @pytest.mark.anyio
+async def test_a_stream_that_a_storage_is_writing_cannot_be_closed(tmp_path: Path) -> None:
+    begun = anyio.Event()
+    refused: list[RuntimeError] = []
+
+    async def source() -> AsyncGenerator[bytes]:
+        # It never waits: others have a turn only while the storage waits for its workers.
+        for _ in range(512):
+            yield bytes(64 << 10)
+            begun.set()
+
+    stream, get_digest = digest_stream(source(), content_type="a/b")
+
+    async def close() -> None:
+        await begun.wait()
+        try:
+            await stream.aclose()
+        except RuntimeError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(close)
+        pointer = await FileStorage(tmp_path).write_data_stream(stream, get_digest, {})
+    assert pointer["size"] == 32 * MIB
+    assert [str(error) for error in refused] == ["a storage is writing this stream"]
+    await stream.aclose()
+
+
+@pytest.mark.anyio
 async def test_a_closed_stream_keeps_the_digest_so_far() -> None:
     stream, get_digest = digested([vector_input(65), b"more"])
     await anext(stream)

@@ -256,6 +256,19 @@ async def test_an_object_elsewhere_is_served_only_verified(
             await read(elsewhere, config)
 
 
+@pytest.mark.parametrize("read", [FileStorage.read_data, stream])
+async def test_an_error_tells_nothing_of_a_file_that_a_forged_location_names(
+    storage: FileStorage, tmp_path: Path, read: Any
+) -> None:
+    secret = tmp_path / ("0" * 64)
+    secret.write_bytes(b"a short secret")
+    with pytest.raises(CorruptDataError, match=f"expected sha256 {secret.name}") as caught:
+        await read(storage, str(secret))
+    for algorithm in ("sha256", "blake3"):
+        digest = digest_data(secret.read_bytes(), content_type="a/b", algorithm=algorithm)
+        assert digest["content_hash"] not in repr(caught.value)
+
+
 @pytest.mark.parametrize("size", [10, 11 * MIB])
 async def test_flipped_bits_are_found(storage: FileStorage, size: int) -> None:
     config = await put(storage, content_of(size))

@@ -188,3 +188,113 @@ def test_list_pointers_raises_what_it_may_not_look_at_and_goes_on(tmp_path: Path
     asyncio.run(work())
     """
     assert_clean(run_script(script, tmp_path, may_read_all=False), "True\nTrue")
+
+
+FIVE = """
+    async def put_five(storage):
+        pointers = []
+        for index in range(5):
+            data = b"%d" % index
+            digest = digest_data(data, content_type="a/b")
+            pointers.append(await storage.write_data(data, digest, {}))
+        return sorted(pointers, key=lambda pointer: pointer["key"])
+
+    async def all_of(listing, refused):
+        found = []
+        for _ in range(20):
+            try:
+                found.append(await anext(listing))
+            except StopAsyncIteration:
+                return found
+            except Exception as error:
+                refused(error)
+"""
+"""Five objects, and all of a listing that goes on after each error."""
+
+
+def test_a_listing_that_goes_on_raises_what_it_may_not_look_at_any_more(tmp_path: Path) -> None:
+    script = f"""
+    {FIVE}
+    async def work():
+        from laboxide import _listing
+        _listing.BATCH = 4  # two directories, an object, and a directory
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers, refused = await put_five(storage), []
+        listing = storage.list_pointers()
+        found = [await anext(listing)]
+        interrupted = asyncio.ensure_future(anext(listing))
+        await asyncio.sleep(0)
+        interrupted.cancel()
+        await asyncio.wait([interrupted])
+        (storage.path / "blake3").chmod(0)
+        found += await all_of(listing, refused.append)
+        (storage.path / "blake3").chmod(0o755)
+        print(found == pointers[:1], [Path(error.filename).name for error in refused])
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False), "True ['blake3']")
+
+
+def test_what_can_be_no_key_is_passed_over_also_if_it_may_not_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Linux's own path does not list a directory either in which it may not look at anything.
+    monkeypatch.setenv("LABOXIDE_PORTABLE", "1")
+    script = f"""
+    {FIVE}
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers, refused = await put_five(storage), []
+        deep = storage.path.joinpath("a", *["d" * 250] * 4)
+        for directory, name in [(storage.path / "b", b"\\xff"), (deep, b"e" * 250)]:
+            directory.mkdir(parents=True)
+            (directory / os.fsdecode(name)).touch()
+            directory.chmod(0o444)
+        print(await all_of(storage.list_pointers(), refused.append) == pointers, refused)
+        audit = storage.verify_all()
+        findings = await all_of(audit, refused.append)
+        print([finding.problem for finding in findings], refused, audit.cursor)
+        for directory in (storage.path / "b", deep):
+            directory.chmod(0o755)
+
+    asyncio.run(work())
+    """
+    expected = "True []\n['foreign name', 'foreign name'] [] None"
+    assert_clean(run_script(script, tmp_path, may_read_all=False), expected)
+
+
+def test_a_listing_that_lacks_descriptors_goes_on_where_it_was(tmp_path: Path) -> None:
+    script = f"""
+    {FIVE}
+    import errno, resource
+    taken, errors = [], []
+
+    def take_all_but(count):
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/", os.O_RDONLY))
+        give_back(count)
+
+    def give_back(count):
+        for _ in range(count):
+            os.close(taken.pop())
+
+    def refused(error):
+        errors.append(getattr(error, "errno", error))
+        if len(errors) % 2 == 0:  # it has been tried again, in vain
+            give_back(len(taken))
+
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers = await put_five(storage)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        for count in range(8):
+            take_all_but(count)
+            print(await all_of(storage.list_pointers(), refused) == pointers)
+            give_back(len(taken))
+        print(set(errors) == {{errno.EMFILE}})
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path), "\n".join(["True"] * 9))

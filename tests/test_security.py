@@ -5,22 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import socket
 import stat
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from laboxide import CorruptDataError, DigestMismatchError, FileStorage, digest_data
 from needs import needs
-from storing import DATA, DELETES, LOOKS, READS, files, path_of, put
+from storing import DATA, DELETES, LOOKS, READS, collect, files, path_of, put
 
 from scripts import assert_clean, run_script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from laboxide import FilePointer
 
@@ -161,17 +159,58 @@ async def test_a_magic_link_is_not_followed(
     assert secret.read_bytes() == DATA
 
 
+def all_that_is_told(error: BaseException) -> str:
+    """Return everything that an error, and those that it came of, say."""
+    errors = [error]
+    while (before := errors[-1].__cause__ or errors[-1].__context__) is not None:
+        errors.append(before)
+    return "".join(f"{each} {each!r} {each.args} {vars(each)}" for each in errors)
+
+
+@pytest.mark.parametrize("use", [*READS, "verify"])
+@pytest.mark.parametrize("claimed", [0, 1, 20 << 20], ids=["the size", "a size", "a large size"])
+async def test_an_error_tells_nothing_of_a_file_that_a_forged_pointer_names(
+    storage: FileStorage, tmp_path: Path, use: str, claimed: int
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"a short secret" * 31_313)
+    digest = digest_data(secret.read_bytes(), content_type="a/b")
+    size = claimed or digest["content_size"]
+    pointer: Any = {
+        "root": str(tmp_path),
+        "key": "secret",
+        "algorithm": "blake3",
+        "hash": "0" * 64,
+        "size": size,
+    }
+    with pytest.raises(CorruptDataError) as caught:
+        await {**READS, **LOOKS}[use](storage, pointer, tmp_path / "out")
+    expected = f"{size} bytes" if claimed else f"blake3 {'0' * 64}"
+    assert f"{secret} is corrupt: expected {expected}" in str(caught.value)
+    told = all_that_is_told(caught.value)
+    assert digest["content_hash"] not in told
+    assert claimed == 0 or str(digest["content_size"]) not in told
+
+
+async def test_an_error_tells_nothing_of_what_has_changed_since_it_was_verified(
+    storage: FileStorage, tmp_path: Path
+) -> None:
+    other = FileStorage(tmp_path / "other", mkdir=True)
+    data = bytes(12 << 20)
+    pointer = await put(other, data)
+    chunks = storage.read_data_stream(pointer)
+    await anext(chunks)
+    path_of(other, pointer).chmod(0o644)
+    with path_of(other, pointer).open("r+b") as file:
+        file.seek(-6, os.SEEK_END)
+        file.write(b"secret")
+    found = digest_data(data[:-6] + b"secret", content_type="a/b")["content_hash"]
+    with pytest.raises(CorruptDataError) as caught:
+        await collect(chunks)
+    assert found not in all_that_is_told(caught.value)
+
+
 # Stores of other users
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A directory that every user may enter, unlike those of pytest."""
-    made = subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True)
-    path = Path(made.stdout.strip())
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 # What is imported later than this may be out of the user's reach, as are the threads' libraries.

@@ -224,7 +224,8 @@ def test_what_a_killed_writer_left_is_removed(
     storage = FileStorage(root / "store", mkdir=True)
     if (child := os.fork()) == 0:
         asyncio.run(store(storage, 1 << 20, pause=0.001))
-    while not list(storage.path.glob(".laboxide-staging/*")):
+    # What is written to is locked, too.
+    while not any(path.stat().st_size for path in storage.path.glob(".laboxide-staging/*")):
         time.sleep(0.01)
     print(asyncio.run(storage.sweep(delete=True)))
     os.kill(child, signal.SIGKILL)

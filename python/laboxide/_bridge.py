@@ -7,6 +7,7 @@ in its place. No operation costs more than one turn of the loop.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -33,6 +34,10 @@ FULL = 2
 SOON = 2
 """What starting an operation returns that takes but a moment."""
 
+HUB = "_laboxide_hub"
+"""The attribute in which an asyncio loop holds its hub. Nothing else may hold it: through the
+futures of those who wait it holds the loop, which would never be freed."""
+
 generation = 0
 """Counts the forks on the way to this process. What has threads or locks belongs to one."""
 
@@ -41,6 +46,7 @@ class Hub(ABC):
     """Finished work on its way to the tasks of one event loop."""
 
     def __init__(self) -> None:
+        self.generation = generation
         self._completions = Completions(portable=PORTABLE)
         self._waiting: dict[int, Any] = {}
         self._last_task: object = None
@@ -70,6 +76,10 @@ class Hub(ABC):
         return last == self._last_task and not self._waiting
 
     @abstractmethod
+    def is_over(self) -> bool:
+        """Tell whether the loop is gone, or closed. On any thread."""
+
+    @abstractmethod
     def _task(self) -> object:
         """Return the running task."""
 
@@ -96,7 +106,10 @@ class Hub(ABC):
 def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
     """Wait for finished work in a thread of its own, for loops that watch no descriptor.
 
-    The thread ends with its loop, or with the hub.
+    The thread ends with its loop, or with the hub, and closes the list.
+
+    Raises:
+        OSError: No thread is to be had.
     """
     hub_ref = weakref.ref(hub)
     drained = threading.Event()
@@ -106,22 +119,28 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
             hub.drain()
         drained.set()
 
+    def is_over() -> bool:
+        return (hub := hub_ref()) is None or hub.is_over()
+
     def work() -> None:
-        while hub_ref() is not None:
+        while not is_over():
             if not completions.wait(POLL):
                 continue
             drained.clear()
             try:
                 call_in_loop(drain)
             except Exception:  # noqa: BLE001 - RuntimeError or trio's own: the loop has ended
-                return
-            while not drained.wait(POLL) and hub_ref() is not None:
+                break
+            while not drained.wait(POLL) and not is_over():
                 pass
+        completions.close()
 
-    threading.Thread(target=work, name="laboxide-pump", daemon=True).start()
-
-
-_local = threading.local()
+    thread = threading.Thread(target=work, name="laboxide-pump", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        text = f"cannot start a thread for the event loop: {os.strerror(errno.EAGAIN)}"
+        raise OSError(errno.EAGAIN, text) from error
 
 
 def current_hub() -> Hub:
@@ -140,11 +159,12 @@ def current_hub() -> Hub:
     if (asyncio := sys.modules.get("asyncio")) is None:
         raise RuntimeError("no running event loop")
     loop = asyncio.get_running_loop()
-    hub = getattr(_local, "hub", None)
-    if hub is None or hub.loop() is not loop:
+    hub = getattr(loop, HUB, None)
+    if hub is None or hub.generation != generation:
         from laboxide import _bridge_asyncio  # noqa: PLC0415 - takes longer than the rest to import
 
-        hub = _local.hub = _bridge_asyncio.hub_of(loop)
+        hub = _bridge_asyncio.AsyncioHub(loop)
+        setattr(loop, HUB, hub)
     return cast("Hub", hub)
 
 
@@ -169,12 +189,9 @@ async def relax(writer: Writer, flow: int) -> None:
 
 
 def _after_fork_in_child() -> None:
-    global generation, _local  # noqa: PLW0603 - both belong to the parent
+    global generation  # noqa: PLW0603 - the number of this process
     generation += 1
     forget_after_fork()
-    _local = threading.local()
-    if (bridge := sys.modules.get("laboxide._bridge_asyncio")) is not None:
-        bridge.forget_all()
 
 
 if hasattr(os, "register_at_fork"):

@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
 
 class AsyncioHub(Hub):
-    """For asyncio's own loop and uvloop. It must not keep its loop alive."""
+    """For asyncio's own loop and uvloop, which holds it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self.loop = weakref.ref(loop)
+        self._loop = weakref.ref(loop)
         if (descriptor := self._completions.fileno()) >= 0:
             try:
-                loop.add_reader(descriptor, self.drain)
+                loop.add_reader(descriptor, _Reader(self, self._completions))
             except NotImplementedError:  # a loop that cannot watch descriptors (Windows)
                 self._completions = Completions(portable=True)
             else:
                 return
-        pump(self, self._completions, partial(_call_soon, self.loop))
+        pump(self, self._completions, partial(_call_soon, self._loop))
+
+    def is_over(self) -> bool:
+        return (loop := self._loop()) is None or loop.is_closed()
 
     async def _wait(self, ticket: Ticket) -> Any:
         future = asyncio.get_running_loop().create_future()
@@ -62,26 +65,26 @@ class AsyncioHub(Hub):
             waiter.set_exception(error)
 
 
+class _Reader:
+    """What a loop calls when there is something for it, and lets go of when it is closed.
+
+    The hub itself may be held for longer, by tasks that nobody has seen to the end.
+    """
+
+    def __init__(self, hub: Hub, completions: Completions) -> None:
+        self._hub = hub
+        self._completions = completions
+
+    def __call__(self) -> None:
+        self._hub.drain()
+
+    def __del__(self) -> None:
+        self._completions.close()
+
+
 def _call_soon(
     loop_ref: weakref.ref[asyncio.AbstractEventLoop], function: Callable[[], None]
 ) -> None:
     if (loop := loop_ref()) is None:
         raise RuntimeError("the event loop is gone")
     loop.call_soon_threadsafe(function)
-
-
-_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioHub]
-_hubs = weakref.WeakKeyDictionary()
-
-
-def hub_of(loop: asyncio.AbstractEventLoop) -> AsyncioHub:
-    """Return the hub of `loop`, made when it is first asked for."""
-    hub = _hubs.get(loop)
-    if hub is None:
-        hub = _hubs[loop] = AsyncioHub(loop)
-    return hub
-
-
-def forget_all() -> None:
-    """Forget the hubs of a parent process."""
-    _hubs.clear()

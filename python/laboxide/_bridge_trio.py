@@ -18,16 +18,26 @@ class TrioHub(Hub):
 
     def __init__(self) -> None:
         super().__init__()
-        if self._completions.fileno() >= 0:
-            trio.lowlevel.spawn_system_task(self._watch)
-        else:
+        self._is_over = False
+        trio.lowlevel.spawn_system_task(self._serve)
+        if self._completions.fileno() < 0:
             token = trio.lowlevel.current_trio_token()
             pump(self, self._completions, token.run_sync_soon)
 
-    async def _watch(self) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(self._completions.fileno())
-            self.drain()
+    async def _serve(self) -> None:
+        """Stay for as long as the run."""
+        try:
+            if self._completions.fileno() < 0:
+                await trio.sleep_forever()
+            while True:
+                await trio.lowlevel.wait_readable(self._completions.fileno())
+                self.drain()
+        finally:
+            self._is_over = True
+            self._completions.close()
+
+    def is_over(self) -> bool:
+        return self._is_over
 
     async def _wait(self, ticket: Ticket) -> Any:
         def leave(_: object) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from laboxide import _bridge
+from laboxide._elsewhere import not_told
 from laboxide.errors import NoStorageData
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class ObjectStream(ChunkStream):
         self._open_reader = open_reader
         self._elsewhere = elsewhere
         self._reader: Reader | None = None
+        self._is_elsewhere = False
 
     async def _next(self) -> bytes:
         if self._reader is None:
@@ -106,7 +108,10 @@ class ObjectStream(ChunkStream):
                 reader = await self._elsewhere()
                 if reader is None:
                     raise
-                self._reader = reader
+                self._reader, self._is_elsewhere = reader, True
+        if self._is_elsewhere:
+            with not_told():
+                return await _next_of(self._reader)
         return await _next_of(self._reader)
 
     def _release(self) -> None:

@@ -71,6 +71,7 @@ def digest_stream(
         algorithms: Several algorithms instead of one, as for `digest_data`.
 
     Raises:
+        OSError: No thread can be started.
         TypeError: `source` is not an async iterable.
         ValueError: An algorithm is unknown, or named twice.
     """
@@ -154,6 +155,7 @@ class DigestedStream:
         self._digester = digester
         # A source that has failed or was closed ends as one that is complete does.
         self._is_over = False
+        self._is_being_written = False
 
     def __aiter__(self) -> DigestedStream:
         return self
@@ -176,7 +178,17 @@ class DigestedStream:
         return chunk
 
     async def aclose(self) -> None:
-        """Close the source, if it can be closed. The digest remains that of what was yielded."""
+        """Close the source, if it can be closed. The digest remains that of what was yielded.
+
+        Raises:
+            RuntimeError: A storage is writing the stream.
+        """
+        # Closed beneath the storage, it would end there as one that is complete.
+        if self._is_being_written:
+            raise RuntimeError("a storage is writing this stream")
+        await self._close_source()
+
+    async def _close_source(self) -> None:
         self._is_over = True
         for closable in (self._iterator, self._source):
             if (aclose := getattr(closable, "aclose", None)) is not None:
@@ -196,13 +208,16 @@ class DigestedStream:
         self._is_over = True
         self._iterator = aiter(self._source)
         writer = self._digester.write_to(store)
+        self._is_being_written = True
         try:
             await feed_all(writer, self._iterator, limit)
             await self._digester.end()
         except BaseException:
             writer.abort()
-            await self.aclose()
+            await self._close_source()
             raise
+        finally:
+            self._is_being_written = False
         return writer
 
 
@@ -248,6 +263,15 @@ async def feed(writer: Writer, chunk: Buffer) -> None:
     for piece in (chunk,) if type(chunk) is bytes else _pieces(chunk):
         if flow := writer.feed(piece):
             await _bridge.relax(writer, flow)
+
+
+def large_view(data: object) -> memoryview | None:
+    """Return a view of a buffer that is better fed a block at a time; None of anything else."""
+    try:
+        view = memoryview(data)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return view if view.nbytes > BLOCK and view.c_contiguous else None
 
 
 def _pieces(chunk: Buffer) -> Iterator[Buffer]:

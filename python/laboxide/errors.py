@@ -40,7 +40,8 @@ class CorruptDataError(LaboxideError):
 
     Attributes:
         expected: The size, hash or kind that was promised.
-        actual: What was found in its place.
+        actual: What was found in its place. Of a file below another root than the storage's own it
+            is "something else": a pointer may be made up to be told what is in the file.
         path: The object, or None where the data has no path.
     """
 

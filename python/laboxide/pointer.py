@@ -86,7 +86,7 @@ def digest_value(digest: object, name: str) -> Any:
         TypeError: It is not a mapping.
         ValueError: It does not say that.
     """
-    if not isinstance(digest, Mapping):
+    if not isinstance(digest, (dict, Mapping)):  # the ABC alone takes five times as long
         raise TypeError(f"a digest is a mapping, not {shown(digest)}")
     if name not in digest:
         raise ValueError(f"the digest {shown(digest)} has no {name!r}")

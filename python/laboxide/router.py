@@ -71,7 +71,7 @@ def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:
         ValueError: The key does not stay below the root.
     """
     answer: object = router(digest, tags, temp=False)
-    key = answer.get("key") if isinstance(answer, Mapping) else None
+    key = answer.get("key") if isinstance(answer, (dict, Mapping)) else None
     if not isinstance(key, str):
         found = shown(answer)
         raise TypeError(f"a file router returns {{'key': path below the root}}, not {found}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
+from laboxide._native import Writer
+from laboxide.digest import feed
 from laboxide.file._root import check_fits, pointer_below, require_router
 from laboxide.pointer import check_digest
 from laboxide.router import route
 
 if TYPE_CHECKING:
-    from laboxide._native import Staged
+    from laboxide._native import Staged, Store
     from laboxide.contract import Digest, TagMap
     from laboxide.file._root import Expected, FileRoot
     from laboxide.pointer import FilePointer
@@ -24,25 +26,54 @@ def key_of(root: FileRoot, digest: Digest, tags: TagMap) -> str:
     return route(router, digest, tags)
 
 
-def publication(root: FileRoot, key: str, digest: Digest) -> tuple[Expected, bool]:
+def publication(
+    root: FileRoot, key: str, digest: Digest, *, verified: bool = False
+) -> tuple[Expected, bool]:
     """Return what is published under `key`, and whether the name tells what it must be."""
     size, content_hash = digest["content_size"], digest["content_hash"]
     heal = content_hash in key
-    if root.verify_writes or not heal:
+    if verified or root.verify_writes or not heal:
         return (size, (digest["content_hash_algorithm"], content_hash)), heal
     return (size, None), heal
 
 
+async def write_buffer(
+    root: FileRoot, store: Store, view: memoryview, key: str, digest: Digest
+) -> None:
+    """Write and publish what others may change meanwhile: block by block, and not unverified.
+
+    All of it at once would be copied on the event loop, which takes half a second for 512 MiB.
+    """
+    writer = Writer([digest["content_hash_algorithm"]], store)
+    try:
+        await feed(writer, view)
+        await _bridge.run(writer.finish)
+        await give_name(root, writer.take_staged(), key, digest, verified=True)
+    finally:
+        writer.abort()
+
+
 async def publish(root: FileRoot, staged: Staged, digest: Digest, tags: TagMap) -> FilePointer:
-    """Give what is staged its name, and return a pointer to it."""
+    """Give what is staged the name that the router says, and return a pointer to it."""
     try:
         key = key_of(root, digest, tags)
-        expected, heal = publication(root, key, digest)
+    except BaseException:
+        staged.discard()
+        raise
+    await give_name(root, staged, key, digest)
+    return pointer_below(root, key, digest)
+
+
+async def give_name(
+    root: FileRoot, staged: Staged, key: str, digest: Digest, *, verified: bool = False
+) -> None:
+    """Publish what is staged under `key`."""
+    try:
+        expected, heal = publication(root, key, digest, verified=verified)
         report(root, await _bridge.run(staged.publish, key, expected, heal), key)
     finally:
         # The traceback of an error keeps this frame, and with it what was staged.
         staged.discard()
-    return pointer_below(root, key, digest)
 
 
 def report(root: FileRoot, published: str, key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from laboxide import _bridge
+from laboxide._elsewhere import not_told
 from laboxide._native import Store
 from laboxide.errors import NoStorageData, ObjectTooLargeError
 from laboxide.pointer import FilePointer, foreign_root
@@ -64,7 +65,8 @@ class FileRoot:
         except NoStorageData:
             if (foreign := self._foreign_store(pointer)) is None:
                 raise
-            return await _bridge.run(getattr(foreign, operation), pointer["key"], *args)
+            with not_told():
+                return await _bridge.run(getattr(foreign, operation), pointer["key"], *args)
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _ARGUMENTS}

@@ -15,15 +15,16 @@ from laboxide._arguments import (
     check_limit,
     shown,
 )
+from laboxide._elsewhere import not_told
 from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
-from laboxide.digest import algorithm_names, claim, feed_all
+from laboxide.digest import algorithm_names, claim, feed_all, large_view
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._care import FileCare
 from laboxide.file._objects import FileObjects
-from laboxide.file._publishing import key_of, publication, publish, report
+from laboxide.file._publishing import key_of, publication, publish, report, write_buffer
 from laboxide.file._root import check_fits, full, pointer_below, require_router
 from laboxide.file._transfer import FileTransfer
 from laboxide.pointer import FilePointer, digest_value, parse_pointer
@@ -104,6 +105,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> FilePointer:
         """Write `data` and return a pointer to it. Data that is there already is not written again.
 
+        Of a large buffer that may change meanwhile (a ``bytearray``, say) the hash is checked, too.
+
         Raises:
             BufferError: The data is not contiguous.
             DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
@@ -115,10 +118,12 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             TypeError: `data` is not bytes-like, or the router does not return a key.
             ValueError: The digest or the router's key is not valid.
         """
-        key = key_of(self, digest, tags)
-        expected, heal = publication(self, key, digest)
-        store = self._store()
-        report(self, await _bridge.run(store.write_blob, key, data, expected, heal), key)
+        key, store = key_of(self, digest, tags), self._store()
+        if type(data) is not bytes and (view := large_view(data)) is not None:
+            await write_buffer(self, store, view, key, digest)
+        else:
+            expected, heal = publication(self, key, digest)
+            report(self, await _bridge.run(store.write_blob, key, data, expected, heal), key)
         return pointer_below(self, key, digest)
 
     async def write_data_stream(
@@ -178,7 +183,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         except NoStorageData:
             if (foreign := self._foreign_store(pointer)) is None:
                 raise
-            return await _read_whole(foreign, pointer["key"], full(pointer))
+            with not_told():
+                return await _read_whole(foreign, pointer["key"], full(pointer))
 
     def read_data_stream(self, config: FilePointer, /) -> AsyncGenerator[bytes]:
         """Return a stream of the data of an object, in chunks of `chunk_size`.
@@ -201,7 +207,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             # Content from outside this root is served only after all of it was verified.
             if (foreign := self._foreign_store(pointer)) is None:
                 return None
-            verified = await _bridge.run(foreign.verify, key, full(pointer))
+            with not_told():
+                verified = await _bridge.run(foreign.open_verified, key, full(pointer))
             return Reader.of(verified, full(pointer), self.chunk_size)
 
         return ObjectStream(

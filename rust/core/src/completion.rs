@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::pool::lock;
+use crate::pool::{Engine, lock};
 use crate::signal::Descriptor;
 use crate::wake;
 
@@ -24,10 +24,14 @@ pub struct Completions<T> {
     arrivals: AtomicUsize,
     arrived: Condvar,
     signal: Option<Arc<Descriptor>>,
+    /// The process that it belongs to.
+    forks: u64,
 }
 
 struct List<T> {
     finished: Vec<T>,
+    /// Whether its loop is gone.
+    closed: bool,
     /// Whether the loop's thread looks at it at this moment, and needs no wake-up.
     watched: bool,
     /// How often in a row a glance was in vain, and how many are therefore left out.
@@ -51,8 +55,9 @@ impl<T> Completions<T> {
     /// With `portable`, no descriptor is made and [`Self::wait`] is the way to learn of arrivals.
     pub fn new(portable: bool) -> Result<Self> {
         let signal = if portable { None } else { Descriptor::new()?.map(Arc::new) };
-        let list = Mutex::new(List { finished: Vec::new(), watched: false, missed: 0, left_out: 0 });
-        Ok(Self { list, arrivals: AtomicUsize::new(0), arrived: Condvar::new(), signal })
+        let list = List { finished: Vec::new(), closed: false, watched: false, missed: 0, left_out: 0 };
+        let (list, arrivals, arrived) = (Mutex::new(list), AtomicUsize::new(0), Condvar::new());
+        Ok(Self { list, arrivals, arrived, signal, forks: Engine::forks() })
     }
 
     /// The descriptor that is readable while something is here, where the system has such.
@@ -64,6 +69,10 @@ impl<T> Completions<T> {
     /// Adds something finished and wakes the loop if it is not awake yet.
     pub fn push(&self, item: T) {
         let mut list = lock(&self.list);
+        if list.closed {
+            // Before the item is dropped, which may do more than to free memory.
+            return drop(list);
+        }
         let wake = list.finished.is_empty() && !list.watched;
         list.finished.push(item);
         self.arrivals.fetch_add(1, Ordering::Relaxed);
@@ -121,6 +130,20 @@ impl<T> Completions<T> {
         std::mem::take(&mut lock(&self.list).finished)
     }
 
+    /// Drops what is here, and from now on what comes: the loop is gone. Results hold files open, and
+    /// what waits for the right to open one would wait for ever.
+    pub fn close(&self) {
+        // After a fork the lock may be held by a thread that this process does not have.
+        if self.forks != Engine::forks() {
+            return;
+        }
+        let mut list = lock(&self.list);
+        list.closed = true;
+        let left = std::mem::take(&mut list.finished);
+        drop(list);
+        drop(left);
+    }
+
     /// Blocks until something is here or the time is up; tells which.
     pub fn wait(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
@@ -148,6 +171,17 @@ mod tests {
         }
         assert_eq!(list.glance(|&item| item == 2), Some(2));
         assert_eq!(list.drain(), [1, 3]);
+    }
+
+    #[test]
+    fn a_closed_list_drops_what_is_there_and_what_comes() {
+        let list = Completions::new(true).expect("no descriptor is needed");
+        let (before, after) = (Arc::new(()), Arc::new(()));
+        list.push(Arc::clone(&before));
+        list.close();
+        list.push(Arc::clone(&after));
+        assert_eq!((Arc::strong_count(&before), Arc::strong_count(&after)), (1, 1));
+        assert_eq!(list.drain(), []);
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     let Import { path, link, algorithms, limit } = import;
     engine.spawn_passing(move |permit| {
         let prepared = guarded(|| {
+            cancel.check()?;
             let original = Original::open(path)?.within(limit)?;
             let staged = if link == Link::Hardlink {
                 store.stage_hardlink(&original.path, &original.file)?
@@ -116,6 +117,7 @@ pub fn export_file(
 ) {
     engine.spawn_passing(move |permit| {
         let prepared = guarded(|| {
+            cancel.check()?;
             if export.link == Link::Hardlink {
                 let message =
                     "an object cannot be exported as a hard link: changing the file would change it";

@@ -1,8 +1,8 @@
 //! Descriptors for streams: those that would take more than there are wait for their turn.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::pool::{Engine, lock};
 
@@ -24,6 +24,14 @@ pub(crate) struct Descriptors {
 struct State {
     used: usize,
     waiting: VecDeque<Start>,
+    /// Those who hold a permit that they do not need at the moment.
+    idle: VecDeque<Weak<dyn Holder>>,
+}
+
+/// Somebody who can do without a permit for a while.
+pub(crate) trait Holder: Send + Sync {
+    /// Drops the permit, if there is one and it is not needed just now. Tells whether it did.
+    fn give_up(&self) -> bool;
 }
 
 type Start = Box<dyn FnOnce(Permit) + Send>;
@@ -57,12 +65,58 @@ impl Descriptors {
     /// not do more than to spawn a job.
     pub(crate) fn admit(&'static self, engine: &'static Engine, start: impl FnOnce(Permit) + Send + 'static) {
         let mut state = lock(&self.state);
-        if state.used >= self.limit {
-            return state.waiting.push_back(Box::new(start));
+        if state.used < self.limit {
+            state.used += 1;
+            drop(state);
+            return start(Permit { engine, of: self });
         }
-        state.used += 1;
+        state.waiting.push_back(Box::new(start));
+        let nobody_is_idle = state.idle.is_empty();
         drop(state);
-        start(Permit { engine, of: self });
+        if !nobody_is_idle {
+            engine.spawn(|| self.ask_the_idle());
+        }
+    }
+
+    /// Has one of those who are idle give its permit up, if somebody waits for one.
+    fn ask_the_idle(&self) {
+        loop {
+            let mut state = lock(&self.state);
+            if state.waiting.is_empty() {
+                return;
+            }
+            let Some(holder) = state.next_idle() else { return };
+            drop(state);
+            if holder.give_up() {
+                return;
+            }
+        }
+    }
+
+    /// Says that `holder` needs its permit for nothing at the moment. True if somebody waits for one;
+    /// otherwise the holder is asked when somebody comes.
+    pub(crate) fn offer(&self, holder: Weak<dyn Holder>) -> bool {
+        let mut state = lock(&self.state);
+        if !state.waiting.is_empty() {
+            return true;
+        }
+        // Some are named that are gone, or more than once.
+        if state.idle.len() >= 2 * self.limit {
+            state.forget_the_gone();
+        }
+        state.idle.push_back(holder);
+        false
+    }
+}
+
+impl State {
+    fn next_idle(&mut self) -> Option<Arc<dyn Holder>> {
+        std::iter::from_fn(|| self.idle.pop_front()).find_map(|holder| holder.upgrade())
+    }
+
+    fn forget_the_gone(&mut self) {
+        let mut seen = HashSet::new();
+        self.idle.retain(|holder| holder.strong_count() > 0 && seen.insert(holder.as_ptr().cast::<()>()));
     }
 }
 
@@ -88,9 +142,10 @@ impl Drop for Permit {
     }
 }
 
-/// A quarter of what is left by others, for each of the three kinds.
+/// A fifth of what is left by others, for each of the three kinds: what is done in one go may take three
+/// descriptors (a file, its clone, and a second one of that to hash it).
 fn share_of(limit: u64) -> usize {
-    let share = limit.saturating_sub(OTHERS) / 4;
+    let share = limit.saturating_sub(OTHERS) / 5;
     usize::try_from(share.clamp(1, MOST)).unwrap_or(1)
 }
 

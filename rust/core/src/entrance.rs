@@ -7,10 +7,13 @@ use crate::pool::lock;
 pub(crate) struct Entrance<T>(Mutex<State<T>>);
 
 enum State<T> {
-    /// Nobody has come yet.
-    Unused,
+    /// Nobody has come yet, or all have left and it was shut.
+    Shut,
     Waiting(Vec<T>),
-    Open,
+    /// So many are inside.
+    Open(usize),
+    /// There never was a door.
+    Free,
 }
 
 /// What becomes of an item that has come.
@@ -24,20 +27,24 @@ pub(crate) enum Entry<T> {
 }
 
 impl<T> Entrance<T> {
-    /// With `open`, nobody ever waits.
-    pub(crate) fn new(open: bool) -> Self {
-        Self(Mutex::new(if open { State::Open } else { State::Unused }))
+    /// With `free`, nobody ever waits.
+    pub(crate) fn new(free: bool) -> Self {
+        Self(Mutex::new(if free { State::Free } else { State::Shut }))
     }
 
     pub(crate) fn enter(&self, item: T) -> Entry<T> {
         let mut state = lock(&self.0);
         match &mut *state {
-            State::Open => Entry::Passed(item),
+            State::Free => Entry::Passed(item),
+            State::Open(inside) => {
+                *inside += 1;
+                Entry::Passed(item)
+            }
             State::Waiting(items) => {
                 items.push(item);
                 Entry::Kept
             }
-            State::Unused => {
+            State::Shut => {
                 *state = State::Waiting(vec![item]);
                 Entry::First
             }
@@ -46,25 +53,38 @@ impl<T> Entrance<T> {
 
     /// Lets everybody pass from now on, and returns what has waited.
     pub(crate) fn open(&self) -> Vec<T> {
-        match std::mem::replace(&mut *lock(&self.0), State::Open) {
-            State::Waiting(items) => items,
-            State::Unused | State::Open => Vec::new(),
+        let mut state = lock(&self.0);
+        let State::Waiting(items) = &mut *state else { return Vec::new() };
+        let items = std::mem::take(items);
+        *state = State::Open(items.len());
+        items
+    }
+
+    /// Counts somebody out who was let in; tells whether nobody is inside any more.
+    pub(crate) fn leave(&self) -> bool {
+        match &mut *lock(&self.0) {
+            State::Open(inside) => {
+                *inside -= 1;
+                *inside == 0
+            }
+            _ => false,
         }
+    }
+
+    /// Shuts the door and calls `then`, before anybody else can come, if nobody is inside.
+    pub(crate) fn shut<R>(&self, then: impl FnOnce() -> R) -> Option<R> {
+        let mut state = lock(&self.0);
+        matches!(*state, State::Open(0)).then(|| {
+            *state = State::Shut;
+            then()
+        })
     }
 
     /// Takes what waits, and goes on waiting.
     pub(crate) fn take_waiting(&self) -> Vec<T> {
         match &mut *lock(&self.0) {
             State::Waiting(items) => std::mem::take(items),
-            State::Unused | State::Open => Vec::new(),
-        }
-    }
-
-    /// Looks at what waits; None if nothing has to wait any more, or nothing has come.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&[T]) -> R) -> Option<R> {
-        match &*lock(&self.0) {
-            State::Waiting(items) => Some(look(items)),
-            State::Unused | State::Open => None,
+            State::Shut | State::Open(_) | State::Free => Vec::new(),
         }
     }
 }

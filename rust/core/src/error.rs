@@ -19,6 +19,14 @@ pub enum Error {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// No thread is to be had for the work.
+    #[error("cannot start {what}: {source}")]
+    NoThread {
+        /// The thread.
+        what: &'static str,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
     /// There is no object at this path.
     #[error("no data at {}", path.display())]
     Missing {
@@ -130,6 +138,20 @@ impl Error {
     /// Whether this says of an object that it does not hold, or does not give, its content.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Error::Corrupt { .. }) || self.io_kind() == Some(io::ErrorKind::PermissionDenied)
+    }
+
+    /// Whether it is this process, or the machine, that has too little of something.
+    pub(crate) fn is_want(&self) -> bool {
+        #[cfg(unix)]
+        if let Some(number) = self.errno() {
+            use rustix::io::Errno;
+            return [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error).contains(&number);
+        }
+        self.io_kind() == Some(io::ErrorKind::OutOfMemory)
+    }
+
+    pub(crate) fn no_thread(what: &'static str, source: io::Error) -> Self {
+        Error::NoThread { what, source: Arc::new(source) }
     }
 
     pub(crate) fn corrupt(path: &Path, expected: &impl ToString, actual: &impl ToString) -> Self {

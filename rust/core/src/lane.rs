@@ -1,11 +1,11 @@
-//! Work that must be done in order, by whichever worker is there.
+//! Work that must be done in order, by one worker at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::pool::lock;
 
-/// Items arrive in any order and are handled by number, one at a time.
+/// Items arrive in any order and are handled by number.
 pub(crate) struct Lane<T> {
     state: Mutex<State<T>>,
 }
@@ -23,24 +23,36 @@ impl<T> Default for Lane<T> {
 }
 
 impl<T> Lane<T> {
-    /// Adds item number `index`. If nobody is at work, this thread handles everything whose turn
-    /// has come, and what arrives meanwhile; otherwise the one at work will. `handle` does not panic.
-    pub(crate) fn pass(&self, index: u64, item: T, mut handle: impl FnMut(u64, T)) {
+    /// Adds item number `index`. True if its turn has come and nobody is at work: then this thread is,
+    /// until [`Self::goes_on`] says no.
+    pub(crate) fn add(&self, index: u64, item: T) -> bool {
         let mut state = lock(&self.state);
         state.waiting.insert(index, item);
-        if state.busy {
-            return;
-        }
-        state.busy = true;
-        loop {
-            let turn = state.next;
-            let Some(item) = state.waiting.remove(&turn) else { break };
-            state.next += 1;
-            drop(state);
-            handle(turn, item);
-            state = lock(&self.state);
-        }
-        state.busy = false;
+        let begins = !state.busy && state.has_next();
+        state.busy |= begins;
+        begins
+    }
+
+    /// The item whose turn it is, for whoever is at work.
+    pub(crate) fn take(&self) -> Option<(u64, T)> {
+        let mut state = lock(&self.state);
+        let turn = state.next;
+        let item = state.waiting.remove(&turn)?;
+        state.next += 1;
+        Some((turn, item))
+    }
+
+    /// Whether there is another one. If not, nobody is at work any more.
+    pub(crate) fn goes_on(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.busy = state.has_next();
+        state.busy
+    }
+}
+
+impl<T> State<T> {
+    fn has_next(&self) -> bool {
+        self.waiting.contains_key(&self.next)
     }
 }
 
@@ -59,7 +71,11 @@ mod tests {
                 let (lane, handled) = (Arc::clone(&lane), Arc::clone(&handled));
                 thread::spawn(move || {
                     for index in (0..1000).rev().filter(|index| index % 4 == thread) {
-                        lane.pass(index, index * 10, |at, item| lock(&handled).push((at, item)));
+                        let mut at_work = lane.add(index, index * 10);
+                        while at_work {
+                            lock(&handled).push(lane.take().expect("its turn has come"));
+                            at_work = lane.goes_on();
+                        }
                     }
                 })
             })

@@ -18,6 +18,7 @@ mod error;
 mod extents;
 mod flusher;
 mod fs;
+mod in_order;
 mod io;
 mod lane;
 mod mutant;

@@ -4,16 +4,18 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use crate::budget::Budget;
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::flusher::Flushers;
+use crate::in_order::Pairs;
 use crate::mutant;
 use crate::queue::{Job, Queue, can_watch};
 use crate::slab::Slabs;
+use crate::store::Visited;
 use crate::wake;
 
 /// The worker threads of this process and the memory that they share.
@@ -27,6 +29,8 @@ pub struct Engine {
     pub(crate) reading: Descriptors,
     pub(crate) writing: Descriptors,
     pub(crate) passing: Descriptors,
+    pub(crate) pairs: Pairs,
+    pub(crate) visited: Visited,
     flushers: Flushers,
 }
 
@@ -52,34 +56,35 @@ static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(ptr::null_mut());
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 impl Engine {
-    /// The engine of this process, started on first use.
-    pub fn current() -> &'static Self {
+    /// The engine of this process, started on first use. It has one thread at least: without any, an
+    /// operation would never end.
+    pub fn current() -> Result<&'static Self> {
         let existing = CURRENT.load(Ordering::Acquire);
-        if !existing.is_null() {
-            // SAFETY: the pointer was stored below, and what is stored is never freed.
-            return unsafe { &*existing };
+        if existing.is_null() {
+            return Self::start();
         }
-        let fresh = Box::into_raw(Box::new(Self {
-            queue: Queue::default(),
-            slabs: Slabs::default(),
-            budget: Budget::default(),
-            reading: Descriptors::default(),
-            writing: Descriptors::default(),
-            passing: Descriptors::default(),
-            flushers: Flushers::default(),
-        }));
+        // SAFETY: what is stored there came from a box, and is never freed.
+        Ok(unsafe { &*existing })
+    }
+
+    /// The first thread is there before anybody can find the engine, and waits until it is found.
+    fn start() -> Result<&'static Self> {
+        let (hand_over, engine) = mpsc::channel::<&'static Self>();
+        start_thread(0, move || engine.iter().for_each(Self::work))?;
+        let fresh = Box::into_raw(Box::new(Self::new()));
         match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 // SAFETY: as above.
                 let engine = unsafe { &*fresh };
-                engine.start();
-                engine
+                let _ = hand_over.send(engine);
+                engine.start_others();
+                Ok(engine)
             }
             Err(winner) => {
                 // SAFETY: another thread was first, and nobody has seen ours.
                 drop(unsafe { Box::from_raw(fresh) });
                 // SAFETY: as above.
-                unsafe { &*winner }
+                Ok(unsafe { &*winner })
             }
         }
     }
@@ -112,15 +117,23 @@ impl Engine {
         thread::available_parallelism().map_or(2, usize::from).clamp(2, 16)
     }
 
-    fn start(&'static self) {
-        for index in 0..Self::width() {
-            let named = thread::Builder::new().name(format!("laboxide-{index}"));
-            // One thread is enough to work, and none shows as an operation that never ends.
-            if let Err(error) = named.spawn(|| self.work()) {
-                assert!(index > 0, "cannot start a worker thread: {error}");
-                return;
-            }
+    fn new() -> Self {
+        Self {
+            queue: Queue::default(),
+            slabs: Slabs::default(),
+            budget: Budget::default(),
+            reading: Descriptors::default(),
+            writing: Descriptors::default(),
+            passing: Descriptors::default(),
+            pairs: Pairs::default(),
+            visited: Visited::default(),
+            flushers: Flushers::default(),
         }
+    }
+
+    /// Those that are not to be had are done without.
+    fn start_others(&'static self) {
+        let _: Result<()> = (1..Self::width()).try_for_each(|index| start_thread(index, || self.work()));
     }
 
     /// Runs `job` on a worker thread.
@@ -162,6 +175,11 @@ impl Engine {
     }
 }
 
+fn start_thread(index: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let named = thread::Builder::new().name(format!("laboxide-{index}"));
+    named.spawn(work).map(drop).map_err(|error| Error::no_thread("a worker thread", error))
+}
+
 /// Runs `work`, turning a panic into an error.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
@@ -191,11 +209,10 @@ pub(crate) fn yield_to_loops() {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
 
     #[test]
     fn a_panic_is_an_error_and_the_threads_go_on() {
-        let engine = Engine::current();
+        let engine = Engine::current().expect("threads");
         for _ in 0..2 * Engine::width() {
             let (sender, receiver) = mpsc::channel();
             engine.run::<()>(|| panic!("on purpose"), move |r| sender.send(r).expect("open"));

@@ -15,6 +15,9 @@ const LONGEST: Duration = Duration::from_micros(200);
 pub(crate) trait Signal: Send + Sync {
     /// Wakes the loop.
     fn raise(&self);
+
+    /// Sees to it that the loop wakes a moment later, whatever becomes of this thread.
+    fn raise_soon(&self);
 }
 
 #[derive(Default)]
@@ -34,6 +37,7 @@ pub(crate) fn raise<S: Signal + 'static>(signal: &Arc<S>) {
     let now = OWED.with_borrow_mut(|owed| {
         if owed.brief {
             owed.since.get_or_insert_with(Instant::now);
+            signal.raise_soon();
             owed.signals.push(Arc::<S>::clone(signal));
         }
         !owed.brief
@@ -61,5 +65,52 @@ pub(crate) fn pay() {
     });
     for signal in signals {
         signal.raise();
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::completion::Completions;
+    use crate::pool::Engine;
+
+    #[test]
+    fn a_loop_is_woken_though_the_worker_that_owes_it_hangs() {
+        let engine = Engine::current().expect("threads");
+        let list = Arc::new(Completions::new(false).expect("a descriptor"));
+        let (queued, all_queued) = mpsc::channel::<()>();
+        let others: Vec<_> = (1..Engine::width()).map(|_| hang(engine)).collect();
+        let pushed = Arc::clone(&list);
+        engine.spawn_brief(move || {
+            let _ = all_queued.recv();
+            pushed.push(());
+        });
+        let hanging = hang(engine);
+        drop(queued);
+        let begun = Instant::now();
+        while !is_readable(&list) && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::yield_now();
+        }
+        assert!(is_readable(&list), "nobody has woken it");
+        drop((others, hanging));
+    }
+
+    /// A small job that goes on until what is returned is dropped.
+    fn hang(engine: &'static Engine) -> mpsc::Sender<()> {
+        let (sender, dropped) = mpsc::channel();
+        engine.spawn_brief(move || _ = dropped.recv());
+        sender
+    }
+
+    fn is_readable(list: &Completions<()>) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+        let number = list.descriptor().expect("a descriptor");
+        // SAFETY: the descriptor belongs to `list`, which outlives this call.
+        let descriptor = unsafe { rustix::fd::BorrowedFd::borrow_raw(number) };
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready == 1)
     }
 }

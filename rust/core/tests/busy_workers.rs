@@ -4,12 +4,14 @@
 mod common;
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 use std::{fs, io};
 
-use common::{Chunk, PATIENCE, expected, keep_workers_busy, painted, publication, put, stores, wait};
+use common::{
+    Chunk, PATIENCE, expected, finish, hash, keep_workers_busy, painted, publication, put, stores, wait,
+};
 use laboxide_core::digest::Algorithm;
 use laboxide_core::pool::Engine;
 use laboxide_core::store::Key;
@@ -29,8 +31,11 @@ fn what_was_verified_is_closed_by_a_worker() {
     put(&store, &painted(10), publication("a", wanted.clone(), Existing::Heal)).expect("written");
     let (path, reader) = (store.root().join("a"), store.clone());
     let open = move || reader.open(&Key::parse("a")?);
-    let verified = wait(|done| read::verify(Engine::current(), open, wanted, CancelToken::default(), done))
-        .expect("verified");
+    let verified = wait(|done| {
+        let engine = Engine::current().expect("threads");
+        read::open_verified(engine, open, wanted, CancelToken::default(), done);
+    })
+    .expect("verified");
     let busy = keep_workers_busy();
     drop(verified);
     assert!(is_open(&path), "this thread has closed it");
@@ -48,7 +53,8 @@ fn what_was_verified_is_closed_by_a_worker() {
 fn an_aborted_stream_has_no_digest_at_once() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
-    let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(store), vec![Algorithm::Blake3]);
+    let writer =
+        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), vec![Algorithm::Blake3]);
     let busy = keep_workers_busy();
     writer.feed(painted(3 * BLOCK)).expect("fed");
     writer.abort();
@@ -57,4 +63,25 @@ fn an_aborted_stream_has_no_digest_at_once() {
     let digest = receiver.recv_timeout(PATIENCE).expect("an answer while the workers are busy");
     assert!(matches!(digest, Err(Error::Closed(_))));
     drop(busy);
+}
+
+#[test]
+fn a_stream_has_its_digest_so_far_at_once() {
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    let algorithms = Algorithm::ALL.to_vec();
+    let writer =
+        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), algorithms.clone());
+    let data = painted(5 * BLOCK + 1000);
+    writer.feed(data[..2 * BLOCK].to_vec()).expect("fed");
+    let busy = keep_workers_busy();
+    writer.feed(data[2 * BLOCK..].to_vec()).expect("fed");
+    let (writer, (sender, receiver)) = (Arc::new(writer), mpsc::channel());
+    let asked = Arc::clone(&writer);
+    thread::spawn(move || sender.send(asked.digest()));
+    let digest = receiver.recv_timeout(PATIENCE).expect("an answer while the workers are busy");
+    let hashes: Vec<_> = algorithms.iter().map(|algorithm| (*algorithm, hash(*algorithm, &data))).collect();
+    assert_eq!(digest.expect("a digest").hashes, hashes);
+    drop(busy);
+    assert_eq!(finish(&writer).expect("written").hashes, hashes);
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::mpsc;
+use std::thread;
 
 use common::{
     Chunk, expected, feed, files, finish, get, hash, keep_workers_busy, painted, publication, publish,
@@ -48,7 +49,11 @@ fn a_stream_is_stored_and_read_as_it_was() {
             for (number, len) in LENGTHS.into_iter().enumerate() {
                 let data = painted(len);
                 let chunk = [1000, 4096, 60_000, 65_536, BLOCK, 5 * BLOCK][number % 6];
-                let writer = StreamWriter::new(Engine::current(), Some(store.clone()), vec![algorithm]);
+                let writer = StreamWriter::new(
+                    Engine::current().expect("threads"),
+                    Some(store.clone()),
+                    vec![algorithm],
+                );
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), number % 2 == 0).expect("fed");
                 let digest = finish(&writer).expect("written");
                 assert_eq!(digest.hashes, [(algorithm, hash(algorithm, &data))], "{len} by {chunk}");
@@ -70,10 +75,42 @@ fn a_stream_is_stored_and_read_as_it_was() {
     }
 }
 
+/// Two by two as they come: streams that are written, streams that are read, and whole objects.
+#[test]
+fn hashed_beside_others_each_content_has_its_own_hash() {
+    let root = tempfile::tempdir().expect("a directory");
+    let [store, _] = stores(root.path());
+    thread::scope(|scope| {
+        let contents = (0..6).map(|number| {
+            let store = &store;
+            scope.spawn(move || {
+                let data = painted((3 + number) * BLOCK + 1000 * number).split_off(number);
+                let chunk = [10_000, 65_536, 100_000][number % 3];
+                let writer = StreamWriter::new(
+                    Engine::current().expect("threads"),
+                    Some(store.clone()),
+                    vec![Algorithm::Sha256],
+                );
+                feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), true).expect("fed");
+                let wanted = expected(Algorithm::Sha256, &data);
+                assert_eq!(finish(&writer).expect("written").hashes, Vec::from_iter(wanted.hash.clone()));
+                let (key, staged) = (number.to_string(), writer.take_staged().expect("ended"));
+                publish(staged, publication(&key, wanted.clone(), Existing::Heal)).expect("published");
+                assert!(stream(store, &key, wanted.clone(), chunk).expect("verified") == data);
+                assert!(get(store, &key, wanted).expect("verified") == data);
+            })
+        });
+        for content in contents.collect::<Vec<_>>() {
+            content.join().expect("right");
+        }
+    });
+}
+
 /// Nobody hashes it meanwhile: all workers are kept busy.
 #[test]
 fn a_stream_of_one_block_has_its_digest_while_it_ends() {
-    let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current(), None, Algorithm::ALL.to_vec());
+    let writer: StreamWriter<Chunk> =
+        StreamWriter::new(Engine::current().expect("threads"), None, Algorithm::ALL.to_vec());
     let data = painted(BLOCK - 1);
     writer.feed(data.clone()).expect("open");
     let busy = keep_workers_busy();
@@ -102,7 +139,7 @@ proptest! {
         lend in any::<bool>(),
     ) {
         let algorithms = Algorithm::ALL.to_vec();
-        let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current(), None, algorithms.clone());
+        let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current().expect("threads"), None, algorithms.clone());
         let data = painted(sizes.iter().sum());
         let mut fed = 0;
         for (size, look) in sizes.into_iter().zip(looks) {

@@ -13,7 +13,7 @@ fn all_get_the_same_engine() {
         let together = Barrier::new(8);
         let first = || {
             together.wait();
-            std::ptr::from_ref(Engine::current()) as usize
+            std::ptr::from_ref(Engine::current().expect("threads")) as usize
         };
         let engines: Vec<usize> = thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(first)).collect();

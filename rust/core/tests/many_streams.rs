@@ -9,6 +9,7 @@ use common::{
     Chunk, Memory, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish, put,
     stores,
 };
+use laboxide_core::Error;
 use laboxide_core::digest::Algorithm;
 use laboxide_core::pool::Engine;
 use laboxide_core::read::StreamReader;
@@ -26,7 +27,7 @@ fn alone() -> MutexGuard<'static, ()> {
 /// Streams that have begun, and wait for more.
 fn begun(count: usize) -> Vec<StreamWriter<Chunk>> {
     let new = |_| {
-        let writer = StreamWriter::new(Engine::current(), None, vec![Algorithm::Blake3]);
+        let writer = StreamWriter::new(Engine::current().expect("threads"), None, vec![Algorithm::Blake3]);
         writer.feed_copy(&painted(CHUNK)).expect("open");
         writer
     };
@@ -58,7 +59,11 @@ fn what_has_ended_counts_for_as_long_as_its_content_is_held() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     let ended = |_| {
-        let writer = StreamWriter::<Chunk>::new(Engine::current(), Some(Arc::clone(&store)), Vec::new());
+        let writer = StreamWriter::<Chunk>::new(
+            Engine::current().expect("threads"),
+            Some(Arc::clone(&store)),
+            Vec::new(),
+        );
         let mut held = 0;
         while held < 900_000 && writer.feed_copy(&painted(CHUNK)).expect("open") != Flow::Full {
             held += CHUNK;
@@ -84,8 +89,12 @@ fn what_is_read_ahead_has_a_cap() {
     let mut ahead = 0;
     let begun = |_| {
         let (store, key) = (Arc::clone(&store), Key::parse("object").expect("a key"));
-        let reader =
-            StreamReader::new(Engine::current(), move || store.open(&key), expected.clone(), 64 << 10);
+        let reader = StreamReader::new(
+            Engine::current().expect("threads"),
+            move || store.open(&key),
+            expected.clone(),
+            64 << 10,
+        );
         while let Some(len) = reader.wants() {
             reader.supply(Memory::new(len));
             ahead += len;
@@ -96,8 +105,23 @@ fn what_is_read_ahead_has_a_cap() {
     // Each may have one chunk, whatever the others have.
     assert!(ahead <= (64 << 20) + readers.len() * (64 << 10), "{ahead} bytes");
     drop(readers);
-    let alone = StreamReader::<Memory>::new(Engine::current(), || unreachable!(), expected, 64 << 10);
+    let alone = StreamReader::<Memory>::new(
+        Engine::current().expect("threads"),
+        || unreachable!(),
+        expected,
+        64 << 10,
+    );
     assert_eq!(alone.wants(), Some(64 << 10));
+}
+
+#[test]
+fn tiny_chunks_are_asked_for_a_few_at_a_time() {
+    let _alone = alone();
+    let expected = expected(Algorithm::Blake3, &painted(1 << 20));
+    let missing = || Err(Error::Closed("there is none"));
+    let reader = StreamReader::new(Engine::current().expect("threads"), missing, expected, 1);
+    let supplied = std::iter::from_fn(|| reader.wants().map(|len| reader.supply(Memory::new(len)))).count();
+    assert!(supplied <= 1024, "{supplied} of 1 byte");
 }
 
 #[test]
@@ -110,8 +134,11 @@ fn what_is_written_in_smaller_blocks_is_the_same() {
             let others = begun(others);
             for (size, chunk) in sizes.into_iter().zip([1000, 65_536, 3 << 20].into_iter().cycle()) {
                 let (data, key) = (painted(size), format!("{}/{size}", others.len()));
-                let writer =
-                    StreamWriter::new(Engine::current(), Some(Arc::clone(&store)), Algorithm::ALL.to_vec());
+                let writer = StreamWriter::new(
+                    Engine::current().expect("threads"),
+                    Some(Arc::clone(&store)),
+                    Algorithm::ALL.to_vec(),
+                );
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), size % 2 == 0).expect("fed");
                 let digest = finish(&writer).expect("finished");
                 assert_eq!(digest.hashes, Algorithm::ALL.map(|a| (a, hash(a, &data))), "{key}");

@@ -89,8 +89,11 @@ fn data_that_is_not_what_its_digest_says_is_refused() {
 #[test]
 fn an_aborted_stream_leaves_nothing() {
     each_store(|store| {
-        let writer: StreamWriter<Chunk> =
-            StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Blake3]);
+        let writer: StreamWriter<Chunk> = StreamWriter::new(
+            Engine::current().expect("threads"),
+            Some(store.clone()),
+            vec![Algorithm::Blake3],
+        );
         feed(&writer, (0..5).map(|_| painted(BLOCK)), true).expect("fed");
         writer.abort();
         assert!(matches!(writer.feed(painted(1)), Err(Error::Closed(_))));
@@ -106,8 +109,11 @@ fn an_aborted_stream_leaves_nothing() {
 #[test]
 fn of_an_aborted_stream_nothing_can_be_published() {
     each_store(|store| {
-        let writer: StreamWriter<Chunk> =
-            StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Blake3]);
+        let writer: StreamWriter<Chunk> = StreamWriter::new(
+            Engine::current().expect("threads"),
+            Some(store.clone()),
+            vec![Algorithm::Blake3],
+        );
         feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
         finish(&writer).expect("written");
         writer.abort();
@@ -118,8 +124,11 @@ fn of_an_aborted_stream_nothing_can_be_published() {
 #[test]
 fn a_staged_file_may_be_dropped_unpublished() {
     each_store(|store| {
-        let writer: StreamWriter<Chunk> =
-            StreamWriter::new(Engine::current(), Some(store.clone()), vec![Algorithm::Blake3]);
+        let writer: StreamWriter<Chunk> = StreamWriter::new(
+            Engine::current().expect("threads"),
+            Some(store.clone()),
+            vec![Algorithm::Blake3],
+        );
         feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
         finish(&writer).expect("written");
         let staged = writer.take_staged().expect("ended");
@@ -188,7 +197,7 @@ fn a_file_is_closed_when_its_import_is_done() {
         let is_open = move |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == opened))
         };
-        let engine = Engine::current();
+        let engine = Engine::current().expect("threads");
         let open = common::wait(|answer| {
             let done = move |staged: laboxide_core::Result<Staged<Chunk>>| {
                 drop(staged.expect("staged"));

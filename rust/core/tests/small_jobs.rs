@@ -36,7 +36,7 @@ fn every_write_wakes_its_loop_in_the_end() {
                 let publication = Publication { key, expected, existing: Existing::Keep };
                 let (queue, watched, left) = (Arc::clone(&queue), Arc::clone(&watched), Arc::clone(&left));
                 write_blob(
-                    Engine::current(),
+                    Engine::current().expect("threads"),
                     Arc::clone(&store),
                     data,
                     publication,

@@ -47,7 +47,7 @@ fn one_after_the_other(algorithms: &[Algorithm], content: &[u8], cuts: &[Cut]) {
 }
 
 fn as_a_stream(algorithms: &[Algorithm], content: &[u8], cuts: &[Cut]) {
-    let writer = StreamWriter::<Vec<u8>>::new(Engine::current(), None, algorithms.to_vec());
+    let writer = StreamWriter::<Vec<u8>>::new(Engine::current().expect("threads"), None, algorithms.to_vec());
     for (start, end, choices) in cuts {
         let chunk = &content[*start..*end];
         let flow = if choices & 1 == 1 { writer.feed_copy(chunk) } else { writer.feed(chunk.to_vec()) };

@@ -33,7 +33,11 @@ impl Session {
     /// A new stream to `store`.
     pub fn begin(script: &mut Script<'_>, store: &Arc<Store>) -> Self {
         let algorithms = algorithms(script);
-        let writer = StreamWriter::new(Engine::current(), Some(Arc::clone(store)), algorithms.clone());
+        let writer = StreamWriter::new(
+            Engine::current().expect("threads"),
+            Some(Arc::clone(store)),
+            algorithms.clone(),
+        );
         let colour = script.choice(251);
         Self { writer, algorithms, colour, fed: 0, state: State::Open, ending: None }
     }

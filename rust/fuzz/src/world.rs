@@ -130,7 +130,7 @@ impl World {
         let memory = Memory::new(usize::try_from(expected.size).expect("small"));
         let cancel = CancelToken::default();
         let filled: Result<Memory> = answer(|done| {
-            read_blob(Engine::current(), store, key(name), expected, memory, cancel, done);
+            read_blob(Engine::current().expect("threads"), store, key(name), expected, memory, cancel, done);
         });
         filled.map(|memory| (memory.into_bytes(), true))
     }
@@ -143,7 +143,8 @@ impl World {
             script.byte().filter(|_| may_leave).map_or(usize::MAX, |count| 1 + usize::from(count));
         let store = Arc::clone(&self.store);
         let open = move || store.open(&key(name));
-        let reader = StreamReader::new(Engine::current(), open, claim.expected.clone(), chunk_size);
+        let reader =
+            StreamReader::new(Engine::current().expect("threads"), open, claim.expected.clone(), chunk_size);
         let mut read = Vec::new();
         for _ in 0..leaves_after {
             match next(&reader)? {

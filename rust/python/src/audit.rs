@@ -95,12 +95,13 @@ impl PyListing {
     /// The next (key, kind, size, seconds since the epoch or None, and of what is closed errno or None
     /// and why), `limit` at the most; none at the end.
     #[pyo3(signature = (ticket, limit, /))]
-    fn next_batch(&self, ticket: &Ticket, limit: usize) {
+    fn next_batch(&self, ticket: &Ticket, limit: usize) -> PyResult<()> {
         let listing = Arc::clone(&self.inner);
         let reply = ticket.reply(|py, batch: Vec<Listed>| {
             batch.into_iter().map(listed).collect::<Vec<_>>().into_py_any(py)
         });
-        Ticket::engine().run(move || listing.next_batch(limit), reply);
+        Ticket::engine()?.run(move || listing.next_batch(limit), reply);
+        Ok(())
     }
 }
 
@@ -126,13 +127,14 @@ fn listed(listed: Listed) -> (OsString, &'static str, u64, Option<f64>, Option<i
 /// removed) of everything among the temporary files that no writer is at.
 #[pyfunction]
 #[pyo3(signature = (ticket, store, delete, /))]
-pub(crate) fn sweep(ticket: &Ticket, store: &PyStore, delete: bool) {
+pub(crate) fn sweep(ticket: &Ticket, store: &PyStore, delete: bool) -> PyResult<()> {
     let store = Arc::clone(&store.inner);
     let reply = ticket.reply(|py, leftovers: Vec<Leftover>| {
         let tuple = |l: Leftover| (l.name, l.temporary, l.size, seconds(l.modified), l.removed);
         leftovers.into_iter().map(tuple).collect::<Vec<_>>().into_py_any(py)
     });
-    Ticket::engine().run(move || store.sweep(delete), reply);
+    Ticket::engine()?.run(move || store.sweep(delete), reply);
+    Ok(())
 }
 
 /// Seconds since the epoch.

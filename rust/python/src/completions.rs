@@ -78,6 +78,11 @@ impl Completions {
         }
     }
 
+    /// Drops everything that has finished, and from now on what finishes.
+    fn close(&self) {
+        self.queue.close();
+    }
+
     /// Blocks, without the interpreter, until something is finished or `timeout` seconds are over.
     #[pyo3(signature = (timeout, /))]
     fn wait(&self, py: Python<'_>, timeout: f64) -> bool {
@@ -114,8 +119,8 @@ pub(crate) fn pause_due() -> bool {
 }
 
 impl Ticket {
-    pub(crate) fn engine() -> &'static Engine {
-        Engine::current()
+    pub(crate) fn engine() -> PyResult<&'static Engine> {
+        Engine::current().map_err(to_py)
     }
 
     pub(crate) fn token(&self) -> CancelToken {

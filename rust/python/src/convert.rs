@@ -96,6 +96,10 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
         Error::Io { operation, path, source } => os_error(operation, &path, &source),
+        Error::NoThread { what, source } => {
+            let text = format!("cannot start {what}: {}", text_of(&source));
+            PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text))
+        }
         Error::Missing { path } => {
             raise("NoStorageData", (2, "No data in the storage", path.into_os_string()))
         }
@@ -123,8 +127,7 @@ where
 }
 
 fn os_error(operation: &str, path: &Path, source: &io::Error) -> PyErr {
-    let text = source.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+    let text = text_of(source);
     let path = path.as_os_str().to_owned();
     #[cfg(windows)]
     let error = PyOSError::new_err((errno_of(source.kind()), text, path, source.raw_os_error()));
@@ -137,6 +140,11 @@ fn os_error(operation: &str, path: &Path, source: &io::Error) -> PyErr {
         let _ = error.value(py).call_method1("add_note", (note,));
     });
     error
+}
+
+/// What the system said, without the number.
+fn text_of(source: &io::Error) -> String {
+    source.to_string().split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// The number of an error that no system call gave.

@@ -141,7 +141,7 @@ impl PyHasher {
 #[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
 pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Names) -> PyResult<()> {
     let done = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
-    read::hash_file(Ticket::engine(), path, names.parse()?, ticket.token(), done);
+    read::hash_file(Ticket::engine()?, path, names.parse()?, ticket.token(), done);
     Ok(())
 }
 

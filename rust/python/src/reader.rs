@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use laboxide_core::pool::Engine;
 use laboxide_core::read::{StreamReader, Taken};
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
@@ -27,7 +26,7 @@ impl Reader {
     fn new(store: &PyStore, key: &str, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
         let (store, key) = (Arc::clone(&store.inner), self::key(key)?);
         let inner =
-            StreamReader::new(Engine::current(), move || store.open(&key), expected.parse()?, chunk_size);
+            StreamReader::new(Ticket::engine()?, move || store.open(&key), expected.parse()?, chunk_size);
         Ok(Self { inner })
     }
 
@@ -36,7 +35,7 @@ impl Reader {
     #[pyo3(signature = (object, expected, chunk_size, /))]
     fn of(object: &PyObject, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
         let object = object.inner.object().clone();
-        Ok(Self { inner: StreamReader::of(Engine::current(), object, expected.parse()?, chunk_size) })
+        Ok(Self { inner: StreamReader::of(Ticket::engine()?, object, expected.parse()?, chunk_size) })
     }
 
     /// The next chunk, or None if it is not there yet; raises `StopAsyncIteration` at the end.

@@ -78,7 +78,7 @@ impl PyStore {
         let done = move |result: laboxide_core::Result<Published>, data| {
             reply(result.map(|published| (published, data)));
         };
-        let soon = write::write_blob(Ticket::engine(), store, data, publication, ticket.token(), done);
+        let soon = write::write_blob(Ticket::engine()?, store, data, publication, ticket.token(), done);
         Ok(if soon { SOON } else { 0 })
     }
 
@@ -112,16 +112,25 @@ impl PyStore {
         let fresh = Fresh::new(py, usize::try_from(expected.size).unwrap_or(usize::MAX))?;
         let reply = ticket.reply(|py, fresh: Fresh| Ok(fresh.into_object(py).into_any()));
         let store = Arc::clone(&self.inner);
-        read::read_blob(Ticket::engine(), store, key, expected, fresh, ticket.token(), reply);
+        read::read_blob(Ticket::engine()?, store, key, expected, fresh, ticket.token(), reply);
         Ok(())
     }
 
-    /// Opens the object under `key` and verifies all of it.
+    /// Compares all of the object under `key` with what is expected.
     #[pyo3(signature = (ticket, key, expected, /))]
     fn verify(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
+        let reply = ticket.reply(|py, ()| Ok(py.None()));
+        read::verify(Ticket::engine()?, move || store.open(&key), expected.parse()?, ticket.token(), reply);
+        Ok(())
+    }
+
+    /// The same; the object is what it returns, still open.
+    #[pyo3(signature = (ticket, key, expected, /))]
+    fn open_verified(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
+        let (store, key, expected) = (Arc::clone(&self.inner), self::key(key)?, expected.parse()?);
         let reply = ticket.reply(|py, inner| PyObject { inner }.into_py_any(py));
-        read::verify(Ticket::engine(), move || store.open(&key), expected.parse()?, ticket.token(), reply);
+        read::open_verified(Ticket::engine()?, move || store.open(&key), expected, ticket.token(), reply);
         Ok(())
     }
 
@@ -139,7 +148,7 @@ impl PyStore {
         let import = copy::Import { path, link, algorithms: names.parse()?, limit };
         let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
         let store = Arc::clone(&self.inner);
-        copy::import_file(Ticket::engine(), store, import, ticket.token(), reply);
+        copy::import_file(Ticket::engine()?, store, import, ticket.token(), reply);
         Ok(())
     }
 
@@ -164,7 +173,7 @@ impl PyStore {
         let reply = ticket.reply(|py, ()| Ok(py.None()));
         let expected = expected.parse()?;
         copy::export_file(
-            Ticket::engine(),
+            Ticket::engine()?,
             move || store.open(&key),
             export,
             expected,
@@ -181,7 +190,7 @@ impl PyStore {
         let reply = ticket.reply(|py, status: Status| {
             (status.path.into_os_string(), status.size, seconds(status.modified)).into_py_any(py)
         });
-        Ticket::engine().run(move || store.status(&key), reply);
+        Ticket::engine()?.run(move || store.status(&key), reply);
         Ok(())
     }
 
@@ -189,7 +198,7 @@ impl PyStore {
     #[pyo3(signature = (ticket, key, /))]
     fn remove(&self, ticket: &Ticket, key: &str) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
-        Ticket::engine().run(move || store.remove(&key), ticket.reply(|py, ()| Ok(py.None())));
+        Ticket::engine()?.run(move || store.remove(&key), ticket.reply(|py, ()| Ok(py.None())));
         Ok(())
     }
 }

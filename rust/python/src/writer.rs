@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use laboxide_core::pool::Engine;
 use laboxide_core::write::{Flow, Staged, StreamWriter};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyRuntimeError;
@@ -26,7 +25,7 @@ impl Writer {
     fn new(algorithms: Names, store: Option<&PyStore>) -> PyResult<Self> {
         let algorithms = algorithms.parse()?;
         let store = store.map(|store| Arc::clone(&store.inner));
-        Ok(Self { inner: StreamWriter::new(Engine::current(), store, algorithms) })
+        Ok(Self { inner: StreamWriter::new(Ticket::engine()?, store, algorithms) })
     }
 
     /// Takes in a chunk: 0 go on, 1 let the loop have a turn, 2 wait for room.

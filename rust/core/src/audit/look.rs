@@ -1,6 +1,5 @@
 //! One object: is it what its name says?
 
-use std::io;
 use std::path::PathBuf;
 
 use super::{Pacer, Problem};
@@ -112,21 +111,12 @@ fn verdict_of(error: Error, corrupt: Problem) -> Result<Verdict> {
     let (problem, expected, actual) = match error {
         Error::Missing { .. } => return Ok(Verdict::Gone),
         Error::Corrupt { expected, actual, .. } => (corrupt, expected, actual),
-        Error::Io { operation, source, .. } if !is_want(&source) => {
+        error if error.is_want() => return Err(error),
+        Error::Io { operation, source, .. } => {
             let actual = format!("cannot {operation} it: {source}");
             (Problem::Unreadable, "a file that can be read".into(), actual)
         }
         error => return Err(error),
     };
     Ok(Verdict::Bad(Fault { problem, expected, actual, moved_to: None }))
-}
-
-/// Whether it is this process, or the machine, that has too little of something.
-fn is_want(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if let Some(number) = error.raw_os_error() {
-        use rustix::io::Errno;
-        return [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error).contains(&number);
-    }
-    error.kind() == io::ErrorKind::OutOfMemory
 }

@@ -17,7 +17,7 @@ use look::{Fault, Looker, Verdict};
 pub use pacer::Pacer;
 
 use crate::cancel::CancelToken;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::pool::{guarded, lock, yield_to_loops};
 use crate::store::Store;
 
@@ -91,8 +91,8 @@ pub fn audit(
     let named = thread::Builder::new().name("laboxide-audit".into());
     let answer_here = answer.clone();
     let started = named.spawn(move || answer(guarded(|| round(&store, &objects, &plan, &cancel))));
-    if let Err(error) = started.context("start a thread for the audit of", &PathBuf::new()) {
-        answer_here(Err(error));
+    if let Err(error) = started {
+        answer_here(Err(Error::no_thread("a thread for the audit", error)));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What describes content: its size and its hashes, and the state from which they come.
 
-use super::{Algorithm, Hasher, Tree};
+use super::{Algorithm, Hasher, Tree, subtree};
 use crate::error::{Error, Result};
 
 /// The size of some content and its hashes, in the order in which they were asked for.
@@ -99,6 +99,23 @@ impl StreamHash {
         Self {
             tree: (!tree.is_empty()).then(Tree::default),
             hashers: serial.into_iter().map(|a: &Algorithm| Hasher::new(*a)).collect(),
+        }
+    }
+
+    /// Takes in unit number `index`, which starts at `offset`, where it was not yet: into the tree, and
+    /// unless it `was_taken` into the hashers.
+    pub(crate) fn add_missing<'a, I: Iterator<Item = &'a [u8]>>(
+        &mut self,
+        index: u64,
+        was_taken: bool,
+        parts: impl Fn() -> I,
+        offset: u64,
+    ) {
+        if let Some(tree) = self.tree.as_mut().filter(|tree| !tree.has(index)) {
+            tree.insert(index, subtree(offset, parts()));
+        }
+        if !was_taken {
+            parts().for_each(|part| self.hashers.iter_mut().for_each(|hasher| hasher.update(part)));
         }
     }
 

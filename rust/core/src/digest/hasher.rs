@@ -1,9 +1,8 @@
 //! An incremental hasher over either algorithm.
 
-use sha2::Digest as _;
-
 use super::Algorithm;
 use super::aligned::update_aligned;
+use super::sha256::Sha256;
 
 /// Hashes bytes as they come.
 ///
@@ -16,7 +15,7 @@ pub struct Hasher {
 #[derive(Clone)]
 enum State {
     Blake3(Box<blake3::Hasher>),
-    Sha256(sha2::Sha256),
+    Sha256(Sha256),
 }
 
 impl Hasher {
@@ -25,7 +24,7 @@ impl Hasher {
     pub fn new(algorithm: Algorithm) -> Self {
         let state = match algorithm {
             Algorithm::Blake3 => State::Blake3(Box::default()),
-            Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha256 => State::Sha256(Sha256::new()),
         };
         Self { state }
     }
@@ -57,12 +56,20 @@ impl Hasher {
         }
     }
 
+    /// Its state, if that is one of SHA-256.
+    pub(super) fn as_sha256(&mut self) -> Option<&mut Sha256> {
+        match &mut self.state {
+            State::Sha256(hasher) => Some(hasher),
+            State::Blake3(_) => None,
+        }
+    }
+
     /// The hash of everything so far.
     #[must_use]
     pub fn finalize(&self) -> [u8; 32] {
         match &self.state {
             State::Blake3(hasher) => hasher.finalize().into(),
-            State::Sha256(hasher) => hasher.clone().finalize().into(),
+            State::Sha256(hasher) => hasher.finalize(),
         }
     }
 
@@ -71,7 +78,11 @@ impl Hasher {
     pub fn hash(algorithm: Algorithm, data: &[u8]) -> [u8; 32] {
         match algorithm {
             Algorithm::Blake3 => blake3::hash(data).into(),
-            Algorithm::Sha256 => sha2::Sha256::digest(data).into(),
+            Algorithm::Sha256 => {
+                let mut hasher = Sha256::new();
+                hasher.update(data);
+                hasher.finalize()
+            }
         }
     }
 }

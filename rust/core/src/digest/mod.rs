@@ -4,10 +4,14 @@ mod algorithm;
 mod aligned;
 mod content;
 mod hasher;
+mod intake;
+mod lanes;
+mod sha256;
 mod tree;
 
 pub use algorithm::Algorithm;
 pub use content::{ContentDigest, Expected, hex};
 pub(crate) use content::{StreamHash, size_text};
 pub use hasher::Hasher;
+pub(crate) use intake::{Intake, take_in_both};
 pub(crate) use tree::{Tree, subtree};

@@ -36,6 +36,11 @@ impl Tree {
         }
     }
 
+    /// Whether unit number `index` was taken in.
+    pub(crate) fn has(&self, index: u64) -> bool {
+        index < self.joined || self.early.contains_key(&index)
+    }
+
     /// Subtrees on the stack are merged only now that more input is known to follow them: the last
     /// merge of all is the root and is hashed differently.
     fn join(&mut self, value: ChainingValue) {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::window::Window;
 use super::{Done, Pass, Passed, Sink, Source};
 use crate::cancel::CancelToken;
-use crate::digest::{Algorithm, StreamHash, Tree, subtree};
+use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
 use crate::error::{Error, Result};
+use crate::in_order::InOrder;
 use crate::io;
 use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
@@ -20,7 +21,7 @@ const TURN: Duration = Duration::from_millis(5);
 /// A pass that has begun. Each strand claims blocks until there are none left.
 ///
 /// BLAKE3 is hashed by whoever has the block. What needs the bytes in order is hashed on `lane`, by
-/// one strand at a time, while the others read and write ahead of it.
+/// one worker at a time, while the others read and write ahead of it.
 pub(super) struct Running {
     engine: &'static Engine,
     /// Taken by the last strand; read by all the others.
@@ -107,6 +108,11 @@ impl Running {
             }
         }
         self.resume(self.window.close());
+        self.leave();
+    }
+
+    /// The last one to leave ends the pass.
+    fn leave(&self) {
         if self.strands.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.finish();
         }
@@ -132,15 +138,22 @@ impl Running {
     }
 
     fn block(self: &Arc<Self>, index: u64) -> Result<()> {
+        match self.fetch_and_settle(index)? {
+            Some(held) if self.in_order => self.hash_in_order(index, held),
+            held => held.into_iter().for_each(|held| self.let_go(held)),
+        }
+        Ok(())
+    }
+
+    fn fetch_and_settle(&self, index: u64) -> Result<Option<Held>> {
         let ends = self.ends.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(ends) = &*ends else { return Ok(()) };
+        let Some(ends) = &*ends else { return Ok(None) };
         let held = self.fetch(index, ends)?;
         if let Err(error) = self.settle(index, self.data(index, &held, ends), &ends.1) {
             self.let_go(held);
             return Err(error);
         }
-        self.hash_in_order(index, held, ends);
-        Ok(())
+        Ok(Some(held))
     }
 
     /// Brings a block into memory.
@@ -202,16 +215,12 @@ impl Running {
         Ok(())
     }
 
-    fn hash_in_order(self: &Arc<Self>, index: u64, held: Held, ends: &Ends) {
-        if !self.in_order {
-            return self.let_go(held);
+    fn hash_in_order(self: &Arc<Self>, index: u64, held: Held) {
+        if self.lane.add(index, held) {
+            // Who hashes counts as a strand: the pass is not over before.
+            self.strands.fetch_add(1, Ordering::Relaxed);
+            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
         }
-        self.lane.pass(index, held, |index, held| {
-            let data = self.data(index, &held, ends);
-            lock(&self.serial).hashers.iter_mut().for_each(|hasher| hasher.update(data));
-            self.let_go(held);
-            self.resume(self.window.advance(self.claimed()));
-        });
     }
 
     fn let_go(&self, held: Held) {
@@ -242,5 +251,24 @@ impl Running {
                 Ok(Passed { digest: hash.finish(self.size, &self.algorithms), sink })
             }),
         });
+    }
+}
+
+impl InOrder for Running {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+        let ends = self.ends.read().unwrap_or_else(PoisonError::into_inner);
+        let (Some((index, held)), Some(ends)) = (self.lane.take(), &*ends) else { return hash(None) };
+        let hashers = &mut lock(&self.serial).hashers;
+        hash(Some(Intake { hashers, parts: &mut std::iter::once(self.data(index, &held, ends)) }));
+        self.let_go(held);
+        self.resume(self.window.advance(self.claimed()));
+    }
+
+    fn goes_on(self: Arc<Self>) -> bool {
+        let goes_on = self.lane.goes_on();
+        if !goes_on {
+            self.leave();
+        }
+        goes_on
     }
 }

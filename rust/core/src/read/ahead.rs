@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
+use super::opened::Opened;
 use super::{Buffer, check_read};
-use crate::descriptors::Permit;
-use crate::digest::{Algorithm, Expected, StreamHash, subtree};
+use crate::descriptors::{Holder, Permit};
+use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
 use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
+use crate::in_order::InOrder;
 use crate::io;
 use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
 use crate::slab::BLOCK;
-use crate::store::Object;
 
 type Notify = Box<dyn FnOnce(Result<()>) + Send>;
-pub(super) type Open = Box<dyn FnOnce() -> Result<Object> + Send>;
 
 pub(crate) struct ReadAhead<B> {
     pub(super) engine: &'static Engine,
@@ -32,16 +32,10 @@ pub(crate) struct ReadAhead<B> {
     lane: Lane<Result<B>>,
     /// Buffers wait here for the right to open the object.
     pub(super) entrance: Entrance<(u64, B)>,
-    object: Mutex<Opened>,
+    object: Opened,
     permit: Mutex<Option<Permit>>,
     pub(super) ready: Mutex<Ready<B>>,
     pub(super) stopped: AtomicBool,
-}
-
-enum Opened {
-    NotYet(Open),
-    Done(Result<Object>),
-    Closed,
 }
 
 pub(super) struct Ready<B> {
@@ -54,7 +48,7 @@ impl<B: Buffer> ReadAhead<B> {
     pub(super) fn new(
         entrance: Entrance<(u64, B)>,
         engine: &'static Engine,
-        open: Open,
+        object: Opened,
         expected: Expected,
         chunk_size: usize,
     ) -> Self {
@@ -76,7 +70,7 @@ impl<B: Buffer> ReadAhead<B> {
             lane: Lane::default(),
             entrance,
             permit: Mutex::default(),
-            object: Mutex::new(Opened::NotYet(open)),
+            object,
             ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
             stopped: AtomicBool::new(false),
         }
@@ -118,39 +112,40 @@ impl<B: Buffer> ReadAhead<B> {
     }
 
     pub(super) fn close(&self) {
-        *lock(&self.object) = Opened::Closed;
-        self.give_permit_back();
+        self.object.close();
+        drop(lock(&self.permit).take());
     }
 
-    fn give_permit_back(&self) {
-        let permit = lock(&self.permit).take();
-        drop(permit);
+    /// A consumer may take its time, or wait for another stream. Meanwhile others may need the
+    /// descriptor, and the same task may be the one that waits for it.
+    fn offer(self: &Arc<Self>) {
+        let holder: Weak<dyn Holder> = Arc::downgrade(&(Arc::<Self>::clone(self) as Arc<dyn Holder>));
+        if self.engine.reading.offer(holder) {
+            self.give_up();
+        }
     }
 
-    fn fill(&self, index: u64, mut buffer: B) {
+    fn fill(self: &Arc<Self>, index: u64, mut buffer: B) {
         let filled = guarded(|| {
             self.read(index, buffer.memory())?;
             Ok(buffer)
         });
+        if self.entrance.leave() {
+            self.offer();
+        }
         if !self.in_order {
             return self.deliver(index, filled);
         }
-        self.lane.pass(index, filled, |index, filled| {
-            self.deliver(
-                index,
-                filled.map(|mut buffer| {
-                    self.hash_in_order(buffer.memory());
-                    buffer
-                }),
-            );
-        });
+        if self.lane.add(index, filled) {
+            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+        }
     }
 
     fn read(&self, index: u64, memory: &mut [MaybeUninit<u8>]) -> Result<()> {
         if self.stopped.load(Ordering::Relaxed) {
             return Err(Error::Closed("the stream is closed"));
         }
-        let object = self.open()?;
+        let object = self.object.get(&self.expected)?;
         let offset = index * self.chunk_size;
         let filled = io::read_at(&object.file, &object.path, memory, offset)?;
         io::require_full(&object.path, offset, filled, memory.len())?;
@@ -164,29 +159,6 @@ impl<B: Buffer> ReadAhead<B> {
             }
         }
         Ok(())
-    }
-
-    fn hash_in_order(&self, memory: &mut [MaybeUninit<u8>]) {
-        let mut hash = lock(&self.hash);
-        hash.hashers.iter_mut().for_each(|hasher| hasher.update(initialised(memory)));
-    }
-
-    /// The object, opened by whichever worker is first.
-    fn open(&self) -> Result<Object> {
-        let mut object = lock(&self.object);
-        if matches!(*object, Opened::NotYet(_))
-            && let Opened::NotYet(open) = std::mem::replace(&mut *object, Opened::Closed)
-        {
-            *object = Opened::Done(guarded(|| {
-                let object = open()?;
-                object.check_size(&self.expected)?;
-                Ok(object)
-            }));
-        }
-        match &*object {
-            Opened::Done(result) => result.clone(),
-            _ => Err(Error::Closed("the stream is closed")),
-        }
     }
 
     fn deliver(&self, index: u64, chunk: Result<B>) {
@@ -205,7 +177,35 @@ impl<B: Buffer> ReadAhead<B> {
     pub(super) fn check(&self) -> Result<()> {
         let algorithms = self.expected.algorithms();
         let digest = lock(&self.hash).clone().finish(self.expected.size, &algorithms);
-        check_read(self.open()?.path(), &self.expected, &digest)
+        check_read(&self.object.path(), &self.expected, &digest)
+    }
+}
+
+impl<B: Buffer> Holder for ReadAhead<B> {
+    /// Closes the file if nothing is being read. The next buffer waits at the entrance again.
+    fn give_up(&self) -> bool {
+        let given_up = self.entrance.shut(|| (self.object.give_up(), lock(&self.permit).take()));
+        given_up.is_some_and(|(object, permit)| {
+            drop(object);
+            permit.is_some()
+        })
+    }
+}
+
+impl<B: Buffer> InOrder for ReadAhead<B> {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+        let Some((index, mut filled)) = self.lane.take() else { return hash(None) };
+        if let Ok(buffer) = &mut filled {
+            let hashers = &mut lock(&self.hash).hashers;
+            hash(Some(Intake { hashers, parts: &mut std::iter::once(initialised(buffer.memory())) }));
+        } else {
+            hash(None);
+        }
+        self.deliver(index, filled);
+    }
+
+    fn goes_on(self: Arc<Self>) -> bool {
+        self.lane.goes_on()
     }
 }
 

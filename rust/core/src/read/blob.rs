@@ -35,7 +35,11 @@ pub fn read_blob<B: Buffer>(
 ) {
     let len = buffer.memory().len();
     let read = move |permit: Option<Permit>| {
-        let object = match guarded(|| open_for(&store, &key, &expected, &mut buffer)) {
+        let opened = guarded(|| {
+            cancel.check()?;
+            open_for(&store, &key, &expected, &mut buffer)
+        });
+        let object = match opened {
             Ok(object) => object,
             Err(error) => return done(Err(error)),
         };

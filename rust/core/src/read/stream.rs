@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::Buffer;
-use super::ahead::{Open, ReadAhead};
+use super::ahead::ReadAhead;
+use super::opened::Opened;
 use crate::budget::Seat;
 use crate::digest::Expected;
 use crate::entrance::Entrance;
@@ -18,6 +19,8 @@ use crate::turn::Turn;
 /// Chunks that are read ahead even if that is more than three quarters of what the stream may hold,
 /// but not if it is more than all. One chunk always is.
 const AHEAD_CHUNKS: u64 = 4;
+/// However small they are: asking for them takes the loop's time, about 5 us for each.
+const AHEAD_MOST: u64 = 512;
 
 /// What there is for the consumer.
 pub enum Taken<B> {
@@ -56,32 +59,33 @@ impl Front {
 }
 
 impl<B: Buffer> StreamReader<B> {
-    /// A reader of the object that `open` gives, which the first worker calls.
+    /// A reader of the object that `open` gives. Workers call it, again if the file had to be closed
+    /// meanwhile because others were short of descriptors.
     pub fn new(
         engine: &'static Engine,
-        open: impl FnOnce() -> Result<Object> + Send + 'static,
+        open: impl Fn() -> Result<Object> + Send + Sync + 'static,
         expected: Expected,
         chunk_size: usize,
     ) -> Self {
-        Self::through(Entrance::new(false), engine, Box::new(open), expected, chunk_size)
+        let object = Opened::new(Box::new(open));
+        Self::through(Entrance::new(false), engine, object, expected, chunk_size)
     }
 
     /// A reader of an object that is open, and may be.
     #[must_use]
     pub fn of(engine: &'static Engine, object: Object, expected: Expected, chunk_size: usize) -> Self {
-        let open =
-            move || if mutant::is_on("verified-path-reopened") { object.reopened() } else { Ok(object) };
-        Self::through(Entrance::new(true), engine, Box::new(open), expected, chunk_size)
+        let object = if mutant::is_on("verified-path-reopened") { object.reopened() } else { Ok(object) };
+        Self::through(Entrance::new(true), engine, Opened::of(object), expected, chunk_size)
     }
 
     fn through(
         entrance: Entrance<(u64, B)>,
         engine: &'static Engine,
-        open: Open,
+        object: Opened,
         expected: Expected,
         chunk_size: usize,
     ) -> Self {
-        let ahead = ReadAhead::new(entrance, engine, open, expected, chunk_size);
+        let ahead = ReadAhead::new(entrance, engine, object, expected, chunk_size);
         let front = Front { supplied: 0, taken: 0, turn: Turn::default(), closed: false, seat: None };
         Self { ahead: Arc::new(ahead), front: Mutex::new(front) }
     }
@@ -97,7 +101,8 @@ impl<B: Buffer> StreamReader<B> {
         let bytes = coming * ahead.chunk_size;
         let share = ahead.engine.budget.share() as u64;
         let enough = (bytes >= share / 4 * 3 && coming >= AHEAD_CHUNKS)
-            || (coming > 0 && bytes + ahead.chunk_size > share);
+            || (coming > 0 && bytes + ahead.chunk_size > share)
+            || coming >= AHEAD_MOST;
         if front.closed || front.supplied == ahead.chunks || enough {
             return None;
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, ContentDigest, Expected, StreamHash};
 use crate::error::{Error, Result};
+use crate::fs::forget_cached;
 use crate::io;
 use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
@@ -14,9 +15,36 @@ use crate::read::{Original, Verified};
 use crate::slab::BLOCK;
 use crate::store::Object;
 
-/// Reads the whole object and compares it with `expected`; what was verified is handed to `done`,
-/// still open.
+/// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page
+/// cache, before it is called so: a page that went bad in memory is no fault of the object.
 pub fn verify(
+    engine: &'static Engine,
+    open: impl Fn() -> Result<Object> + Send + 'static,
+    expected: Expected,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<()>) + Send + 'static,
+) {
+    engine.spawn_passing(move |permit| {
+        let object = open();
+        let again = cancel.clone();
+        compare(engine, object, expected.clone(), cancel, move |compared| {
+            if !matches!(compared, Err(Error::Corrupt { .. })) {
+                let result = compared.map(drop);
+                drop(permit);
+                return done(result);
+            }
+            let object = guarded(|| open().inspect(|object| forget_cached(&object.file)));
+            compare(engine, object, expected, again, move |compared| {
+                let result = compared.map(drop);
+                drop(permit);
+                done(result);
+            });
+        });
+    });
+}
+
+/// The same in one go; what was verified is handed to `done`, still open.
+pub fn open_verified(
     engine: &'static Engine,
     open: impl FnOnce() -> Result<Object> + Send + 'static,
     expected: Expected,
@@ -24,24 +52,39 @@ pub fn verify(
     done: impl FnOnce(Result<Verified>) + Send + 'static,
 ) {
     engine.spawn_reading(move |permit| {
-        let checked = guarded(|| {
-            let object = open()?.permitted(permit);
-            object.check_size(&expected)?;
+        let object = guarded(|| Ok(open()?.permitted(permit)));
+        compare(engine, object, expected, cancel, move |compared| {
+            done(compared.map(|object| Verified::new(engine, object)));
+        });
+    });
+}
+
+/// Hands `object` to `done` if it is what is expected.
+fn compare(
+    engine: &'static Engine,
+    object: Result<Object>,
+    expected: Expected,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<Object>) + Send + 'static,
+) {
+    let checked = guarded(|| {
+        cancel.check()?;
+        let object = object?;
+        object.check_size(&expected)?;
+        Ok(object)
+    });
+    let object = match checked {
+        Ok(object) => object,
+        Err(error) => return done(Err(error)),
+    };
+    let source = Source::File(Arc::clone(&object.file), object.path.clone());
+    let algorithms = expected.algorithms();
+    let pass = Pass { source, sink: Sink::Nowhere, size: expected.size, algorithms, cancel };
+    pass.start(engine, move |passed| {
+        done(passed.and_then(|passed| {
+            check_read(&object.path, &expected, &passed.digest)?;
             Ok(object)
-        });
-        let object = match checked {
-            Ok(object) => object,
-            Err(error) => return done(Err(error)),
-        };
-        let source = Source::File(Arc::clone(&object.file), object.path.clone());
-        let algorithms = expected.algorithms();
-        let pass = Pass { source, sink: Sink::Nowhere, size: expected.size, algorithms, cancel };
-        pass.start(engine, move |passed| {
-            done(passed.and_then(|passed| {
-                check_read(&object.path, &expected, &passed.digest)?;
-                Ok(Verified::new(engine, object))
-            }));
-        });
+        }));
     });
 }
 
@@ -62,7 +105,11 @@ pub fn hash_file(
     done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
 ) {
     engine.spawn_passing(move |permit| {
-        let original = match guarded(|| Original::open(path)) {
+        let opened = guarded(|| {
+            cancel.check()?;
+            Original::open(path)
+        });
+        let original = match opened {
             Ok(original) => original,
             Err(error) => return done(Err(error)),
         };

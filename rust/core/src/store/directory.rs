@@ -2,6 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::key::Key;
@@ -10,9 +12,19 @@ use crate::error::{Error, Result};
 use crate::write::StagedFile;
 
 /// One directory, opened. Paths below it never follow a symbolic link.
-pub(crate) trait Directory: Send {
+pub(crate) trait Directory: Send + Sync {
     /// Where it was when it was opened, for messages.
     fn path(&self) -> &Path;
+
+    /// Device and number, where one can be sure that it stays the same directory.
+    fn identity(&self) -> Option<(u64, u64)>;
+
+    /// What a system call takes for a name right below: a descriptor, and the way from there.
+    #[cfg(target_os = "linux")]
+    fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf);
+
+    /// Makes a file right below; "already exists" if something has the name.
+    fn create_file(&self, name: &str, mode: u32) -> Result<File>;
 
     /// Opens a regular file below.
     fn open_file(&self, key: &str) -> Result<File>;

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +30,10 @@ const OBJECT: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
+
+/// A file that nobody had before.
+const NEW: OFlags =
+    OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 pub(crate) struct OpenDirectory {
     descriptor: OwnedFd,
@@ -91,6 +95,19 @@ impl Directory for OpenDirectory {
         &self.path
     }
 
+    fn identity(&self) -> Option<(u64, u64)> {
+        fs::fstat(&self.descriptor).ok().map(|status| (status.st_dev, status.st_ino))
+    }
+
+    fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
+        (self.descriptor.as_fd(), PathBuf::from(name))
+    }
+
+    fn create_file(&self, name: &str, mode: u32) -> Result<File> {
+        let created = fs::openat(&self.descriptor, name, NEW, Mode::from_raw_mode(mode));
+        created.map(File::from).context("create", &self.path.join(name))
+    }
+
     fn open_file(&self, key: &str) -> Result<File> {
         let path = self.path.join(key);
         let file = match self.resolve(key, OBJECT) {
@@ -138,11 +155,11 @@ impl Directory for OpenDirectory {
 
     fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
         let path = self.path.join(name);
-        if let Some(temporary) = staged.temporary_path() {
-            let linked = fs::linkat(fs::CWD, temporary, &self.descriptor, name, AtFlags::empty());
+        if let Some((directory, temporary)) = staged.anchored() {
+            let linked = fs::linkat(directory, temporary, &self.descriptor, name, AtFlags::empty());
             return match linked {
                 // No hard links here (exFAT, some network file systems).
-                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => staged.rename_where_absent(&path),
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => staged.rename_where_absent(self, name),
                 result => {
                     result.context("link", &path)?;
                     staged.remove_temporary_name()
@@ -156,8 +173,9 @@ impl Directory for OpenDirectory {
 
     fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
         let path = self.path.join(name);
-        let temporary = staged.temporary_path().ok_or(io::ErrorKind::NotFound).context("rename", &path)?;
-        fs::renameat(fs::CWD, temporary, &self.descriptor, name).context("rename", &path)?;
+        let (directory, temporary) =
+            staged.anchored().ok_or(io::ErrorKind::NotFound).context("rename", &path)?;
+        fs::renameat(directory, temporary, &self.descriptor, name).context("rename", &path)?;
         staged.forget_temporary_name();
         Ok(())
     }

@@ -67,7 +67,8 @@ impl Listing {
     }
 
     /// The next things, `limit` at the most; none when the walk is over. What comes and goes
-    /// meanwhile may be among them or not. Temporary files are not.
+    /// meanwhile may be among them or not. Temporary files are not. After an error it goes on where
+    /// it was.
     pub fn next_batch(&self, limit: usize) -> Result<Vec<Listed>> {
         let mut guard = lock(&self.levels);
         if guard.is_none() {
@@ -82,9 +83,16 @@ impl Listing {
                 levels.pop();
                 continue;
             };
-            let (listed, below) = level.visit(&name);
-            batch.extend(listed);
-            levels.extend(below);
+            match level.visit(&name) {
+                Ok((listed, below)) => {
+                    batch.extend(listed);
+                    levels.extend(below);
+                }
+                Err(error) => {
+                    level.names.push(name);
+                    return if batch.is_empty() { Err(error) } else { Ok(batch) };
+                }
+            }
         }
         Ok(batch)
     }
@@ -92,10 +100,6 @@ impl Listing {
 
 fn is_key(path: &str) -> bool {
     Key::parse(path).is_ok()
-}
-
-fn closed(error: &Error) -> Kind {
-    Kind::Closed(error.errno(), error.to_string())
 }
 
 impl Level {
@@ -108,31 +112,37 @@ impl Level {
         Ok(Self { directory, prefix, names, after })
     }
 
-    /// What is under a name, and the directory that is to be walked through next.
-    fn visit(&mut self, name: &OsStr) -> (Option<Listed>, Option<Self>) {
+    /// What is under a name, and the directory that is to be walked through next. Fails if there is too
+    /// little of something to look.
+    fn visit(&self, name: &OsStr) -> Result<(Option<Listed>, Option<Self>)> {
         let after = self.after_in(name);
         let mut key = OsString::from(&self.prefix);
         key.push(name);
         if key.eq_ignore_ascii_case(STAGING) {
-            return (None, None);
+            return Ok((None, None));
         }
-        let seen = match self.directory.look(name).map_err(Error::or_missing) {
-            Ok(seen) => seen,
-            Err(Error::Missing { .. }) => return (None, None),
-            Err(error) => {
-                let listed = Listed { key, kind: closed(&error), size: 0, modified: None };
-                return (after.is_none().then_some(listed), None);
-            }
+        let seen = self.directory.look(name);
+        let (size, modified) = seen.as_ref().map_or((0, None), |seen| (seen.size, seen.modified));
+        let text = name.to_str().filter(|_| key.to_str().is_some_and(is_key));
+        let found = match (seen, text) {
+            (Ok(_), None) => Ok((Kind::Foreign, None)),
+            (Ok(seen), Some(name)) => self.enter_at(name, seen.kind, after.clone()),
+            (Err(error), _) => Err(error),
         };
-        let (kind, below) = match name.to_str().filter(|_| key.to_str().is_some_and(is_key)) {
-            None => (Kind::Foreign, None),
-            Some(text) => match self.kind(text, seen.kind, after.clone().unwrap_or_default()) {
-                Some(found) => found,
-                None => return (None, None),
-            },
+        let (kind, below) = match found.map_err(Error::or_missing) {
+            Ok(found) => found,
+            Err(Error::Missing { .. }) => return Ok((None, None)),
+            Err(error) if error.is_want() => return Err(error),
+            // Without a key nobody could go on after it.
+            Err(_) if text.is_none() => (Kind::Foreign, None),
+            Err(error) => (Kind::Closed(error.errno(), error.to_string()), None),
         };
-        let listed = Listed { key, kind, size: seen.size, modified: seen.modified };
-        (after.is_none().then_some(listed), below)
+        let is_new = match (&kind, after) {
+            // What came last was in it, and what follows there is not found.
+            (Kind::Closed(..), Some(rest)) => !rest.is_empty(),
+            (_, after) => after.is_none(),
+        };
+        Ok((is_new.then_some(Listed { key, kind, size, modified }), below))
     }
 
     /// Where to go on in what has this name, if it lies on the way to where an earlier walk was.
@@ -141,21 +151,21 @@ impl Level {
         (name == OsStr::new(first)).then(|| rest.to_vec())
     }
 
-    /// None if it has gone meanwhile.
-    fn kind(&self, name: &str, kind: FileKind, after: Vec<String>) -> Option<(Kind, Option<Self>)> {
+    /// What has a name that may be in a key and, if it is a directory, the walk through it.
+    fn enter_at(
+        &self,
+        name: &str,
+        kind: FileKind,
+        after: Option<Vec<String>>,
+    ) -> Result<(Kind, Option<Self>)> {
         if let Some(aside) = Aside::of(name) {
-            return Some((Kind::Aside(aside), None));
+            return Ok((Kind::Aside(aside), None));
         }
         if kind != FileKind::Directory {
-            return Some((Kind::Plain(kind), None));
+            return Ok((Kind::Plain(kind), None));
         }
-        let below = self.directory.open_directory(name);
-        match below.and_then(|below| Self::enter(below, format!("{}{name}/", self.prefix), after)) {
-            Ok(level) => Some((Kind::Plain(kind), Some(level))),
-            Err(error) => match error.or_missing() {
-                Error::Missing { .. } => None,
-                error => Some((closed(&error), None)),
-            },
-        }
+        let (below, prefix) = (self.directory.open_directory(name)?, format!("{}{name}/", self.prefix));
+        let level = Self::enter(below, prefix, after.unwrap_or_default())?;
+        Ok((Kind::Plain(kind), Some(level)))
     }
 }

@@ -10,6 +10,7 @@ mod objects;
 mod portable;
 mod quarantine;
 mod seen;
+mod staging;
 mod sweep;
 
 use std::collections::HashSet;
@@ -26,6 +27,8 @@ pub(crate) use linux::open_cached;
 pub use list::{Kind, Listed, Listing};
 pub use objects::{Object, Status};
 pub use seen::FileKind;
+pub(crate) use seen::Seen;
+pub(crate) use staging::Visited;
 pub use sweep::Leftover;
 
 use crate::error::{Context as _, Error, Result};
@@ -33,7 +36,6 @@ use crate::fs::FileSystem;
 use crate::mutant;
 use crate::pool::lock;
 use crate::write::StagedFile;
-use key::STAGING;
 
 /// How many shard directories are remembered as durable.
 const REMEMBERED: usize = 4096;
@@ -70,6 +72,7 @@ pub struct Store {
     /// Set when the file system turns out to have no unnamed files.
     names_needed: AtomicBool,
     swept: AtomicBool,
+    staging: staging::Shared,
     durable_ways: Mutex<HashSet<String>>,
 }
 
@@ -96,6 +99,7 @@ impl Store {
             file_system: OnceLock::new(),
             names_needed: AtomicBool::new(portable),
             swept: AtomicBool::new(false),
+            staging: staging::Shared::default(),
             durable_ways: Mutex::default(),
         }
     }
@@ -159,7 +163,9 @@ impl Store {
     }
 
     fn new_file(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
-        self.sweep_once();
+        if matches!(self.contents, Contents::Objects) {
+            self.sweep_once();
+        }
         if !self.names_needed.load(Ordering::Relaxed) {
             let mode = self.contents.mode();
             let unnamed = match directory {
@@ -172,27 +178,14 @@ impl Store {
             }
             self.names_needed.store(true, Ordering::Relaxed);
         }
-        StagedFile::named(self.staging()?.path(), self.contents.mode())
-    }
-
-    /// Where temporary names are. Among exports they stand beside the final ones: the directory is
-    /// the user's, and not to be filled with ours.
-    fn staging(&self) -> Result<Box<dyn Directory>> {
-        let root = self.open_root()?;
-        match self.contents {
-            Contents::Exports => Ok(root),
-            Contents::Objects => {
-                root.make_directory(STAGING)?;
-                root.open_directory(STAGING)
-            }
-        }
+        StagedFile::named(&self.staging()?, self.contents.mode())
     }
 
     /// The original itself, to be published under a second name.
     pub(crate) fn stage_hardlink(&self, original: &Path, file: &File) -> Result<StagedFile> {
         let file = file.try_clone().context("open", original)?;
         if self.portable || cfg!(not(target_os = "linux")) {
-            return StagedFile::second_name(file, original, self.staging()?.path());
+            return StagedFile::second_name(file, original, &self.staging()?);
         }
         Ok(StagedFile::unnamed(file, original))
     }
@@ -201,7 +194,7 @@ impl Store {
         if staged.temporary_path().is_some() {
             return Ok(());
         }
-        staged.name_temporarily(&*self.staging()?)
+        staged.name_temporarily(&self.staging()?)
     }
 
     /// Files that crashed writers left are removed when the store is first written to.

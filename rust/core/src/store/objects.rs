@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::seen::Seen;
 use super::{Key, Store};
 use crate::descriptors::Permit;
 use crate::digest::{Expected, size_text};
@@ -45,6 +46,11 @@ impl Object {
             return Ok(());
         }
         Err(Error::corrupt(&self.path, &size_text(expected.size), &size_text(size)))
+    }
+
+    /// What the file system says of the file that is open.
+    pub(crate) fn seen(&self) -> Result<Seen> {
+        Ok(Seen::of(&self.file.metadata().context("stat", &self.path)?))
     }
 
     /// For a mutant: whatever is under its path now.

@@ -4,8 +4,10 @@
 //! may swap directories for links in that moment already owns the store.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::aside::Aside;
@@ -13,6 +15,7 @@ use super::directory::{Directory, not_a_file};
 use super::seen::Seen;
 use crate::error::{Context as _, Error, Result};
 use crate::io::open_at_once;
+use crate::mutant;
 use crate::write::StagedFile;
 
 pub(crate) struct PathDirectory {
@@ -54,6 +57,29 @@ impl Directory for PathDirectory {
         &self.path
     }
 
+    /// What is at a path may be another directory at any time.
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    #[cfg(target_os = "linux")]
+    fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
+        (rustix::fs::CWD, self.path.join(name))
+    }
+
+    fn create_file(&self, name: &str, mode: u32) -> Result<File> {
+        let path = self.path.join(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        if mutant::is_on("temporary-name-not-exclusive") {
+            options.create_new(false).create(true).truncate(true);
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        let _ = mode;
+        options.open(&path).context("create", &path)
+    }
+
     fn open_file(&self, key: &str) -> Result<File> {
         let path = self.beneath(key)?;
         let kind = path.symlink_metadata().context("open", &path)?.file_type();
@@ -90,12 +116,16 @@ impl Directory for PathDirectory {
             Ok(()) => staged.remove_temporary_name(),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error).context("link", &path),
             // Either the file system has no hard links, or the rename says the same again.
-            Err(_) => staged.rename_where_absent(&path),
+            Err(_) => staged.rename_where_absent(self, name),
         }
     }
 
     fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
-        staged.rename(&self.path.join(name))
+        let path = self.path.join(name);
+        let temporary = staged.temporary_path().ok_or(io::ErrorKind::NotFound).context("rename", &path)?;
+        fs::rename(temporary, &path).context("rename", &path)?;
+        staged.forget_temporary_name();
+        Ok(())
     }
 
     fn move_aside(&self, name: &str) -> Result<()> {

@@ -24,7 +24,7 @@ impl Store {
             Err(Error::Missing { .. }) => return Ok(None),
             result => result?,
         };
-        if !is_same(&now, bad) {
+        if !now.is_same(bad) {
             return Ok(None);
         }
         let why = if bad.kind == FileKind::Directory { Aside::Displaced } else { Aside::Quarantined };
@@ -35,7 +35,7 @@ impl Store {
         }
         // There is no renaming of one certain file: a writer may have put the right one in its
         // place between the look and the rename.
-        let healed = !is_same(&parent.look(other.as_ref())?, bad);
+        let healed = !parent.look(other.as_ref())?.is_same(bad);
         if healed {
             put_back(&*parent, &other, name)?;
         }
@@ -44,12 +44,6 @@ impl Store {
         }
         Ok((!healed).then(|| parent.path().join(other)))
     }
-}
-
-/// A file's number may be that of one that was removed just before; its time and size are not.
-fn is_same(one: &Seen, other: &Seen) -> bool {
-    let parts = |seen: &Seen| (seen.identity, seen.kind, seen.size, seen.modified);
-    parts(one) == parts(other)
 }
 
 /// Gives a file its own name again, unless another writer has published the same content meanwhile.

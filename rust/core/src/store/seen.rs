@@ -37,6 +37,12 @@ impl Seen {
         let (size, modified) = (metadata.len(), metadata.modified().ok());
         Self { kind, size, modified, identity: identity(metadata) }
     }
+
+    /// A file's number may be that of one that was removed just before; its time and size are not.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let parts = |seen: &Self| (seen.identity, seen.kind, seen.size, seen.modified);
+        parts(self) == parts(other)
+    }
 }
 
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use super::key::STAGING;
 use super::seen::FileKind;
 use super::{Directory, Store};
 use crate::error::{Error, Result};
-use crate::write::{is_temporary, lock_if_abandoned};
+use crate::write::{is_generated, is_temporary, lock_if_abandoned};
 
 /// Something in the directory for temporary files that no writer is at.
 #[derive(Clone, Debug)]
@@ -44,6 +44,16 @@ impl Store {
             }
         }
         failed.map_or(Ok(leftovers), Err)
+    }
+}
+
+/// Removes what killed exports have left in a directory of the user's: only names that are just as we
+/// make them, and nobody has to know of one that stays.
+pub(super) fn sweep_exports(directory: &dyn Directory) {
+    for name in directory.names().unwrap_or_default() {
+        if let Some(name) = name.to_str().filter(|name| is_generated(name)) {
+            let _ = remove_if_abandoned(directory, name, true);
+        }
     }
 }
 

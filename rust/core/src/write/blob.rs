@@ -66,7 +66,11 @@ fn write_large<P, D>(
     D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
 {
     let size = (*data).as_ref().len() as u64;
-    let staged = match guarded(|| stage_for(&store, size)) {
+    let staged = guarded(|| {
+        cancel.check()?;
+        stage_for(&store, size)
+    });
+    let staged = match staged {
         Ok(staged) => staged.permitted(permit),
         Err(error) => return done(Err(error), data),
     };

@@ -1,7 +1,7 @@
 //! How much of a stream is in flight, who waits for it to become less, and why the stream was stopped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::error::{Error, Result};
 use crate::pool::lock;
@@ -11,14 +11,12 @@ pub(crate) type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
-    idle: Condvar,
     stopped: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     bytes: usize,
-    blocks: usize,
     error: Option<Error>,
     /// How many bytes may be in flight when this is called.
     waiter: Option<(usize, Notify)>,
@@ -28,7 +26,6 @@ impl Gate {
     /// Counts a block in; tells how many bytes are in flight now.
     pub(crate) fn enter(&self, len: usize) -> usize {
         let mut state = lock(&self.state);
-        state.blocks += 1;
         state.bytes += len;
         state.bytes
     }
@@ -36,7 +33,6 @@ impl Gate {
     /// Counts a block out.
     pub(crate) fn leave(&self, len: usize) {
         let mut state = lock(&self.state);
-        state.blocks -= 1;
         state.bytes -= len;
         self.wake(state);
     }
@@ -46,14 +42,6 @@ impl Gate {
         let mut state = lock(&self.state);
         state.waiter = Some((bytes, notify));
         self.wake(state);
-    }
-
-    /// Blocks the calling thread until nothing is in flight.
-    pub(crate) fn wait_idle(&self) {
-        let mut state = lock(&self.state);
-        while state.blocks > 0 {
-            state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     pub(crate) fn stop(&self) {
@@ -80,9 +68,6 @@ impl Gate {
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        if state.blocks == 0 {
-            self.idle.notify_all();
-        }
         let bytes = state.bytes;
         let failing = state.error.is_some() && !self.stopped.load(Ordering::Acquire);
         if let Some((_, notify)) = state.waiter.take_if(|(limit, _)| bytes <= *limit && !failing) {
@@ -110,7 +95,6 @@ mod tests {
         gate.leave(20);
         gate.leave(10);
         assert_eq!(calls.load(Ordering::Relaxed), 1);
-        gate.wait_idle();
     }
 
     #[test]

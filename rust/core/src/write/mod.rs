@@ -18,5 +18,5 @@ pub(crate) use content::Content;
 pub use content::Staged;
 pub use publish::{Existing, Publication, Published};
 pub(crate) use publish::{publish, publish_in};
-pub(crate) use staged::{StagedFile, is_temporary, lock_if_abandoned};
+pub(crate) use staged::{StagedFile, is_generated, is_temporary, lock_if_abandoned};
 pub use stream::{Flow, StreamWriter};

@@ -1,14 +1,16 @@
 //! What workers do with the blocks of a stream: hash and write them, in any order as far as possible.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::block::Block;
 use super::gate::Gate;
 use super::sink::FileSink;
 use crate::descriptors::Permit;
-use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
+use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree};
 use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
+use crate::in_order::InOrder;
 use crate::lane::Lane;
 use crate::pool::{Engine, guarded, lock};
 use crate::store::Store;
@@ -18,18 +20,29 @@ pub(crate) struct Pipeline<P> {
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) sink: Option<FileSink>,
     /// Blocks wait here for the right to open the file.
-    pub(super) entrance: Entrance<(u64, Block<P>)>,
-    pub(super) tree: Option<Mutex<Tree>>,
-    /// Hashers that need the bytes in order, at work on `lane`. Locked for as long as a block takes.
-    pub(super) serial: Mutex<StreamHash>,
-    /// Whether there are any.
+    pub(super) entrance: Entrance<Numbered<P>>,
+    /// All that are not hashed and written yet.
+    in_flight: Mutex<BTreeMap<u64, Arc<Block<P>>>>,
+    tree: Option<Mutex<Tree>>,
+    serial: Mutex<Serial>,
+    /// Whether there are hashers that need the bytes in order, at work on `lane`.
     in_order: bool,
-    lane: Lane<Block<P>>,
+    lane: Lane<Arc<Block<P>>>,
     pub(super) gate: Gate,
     pub(super) digest: OnceLock<ContentDigest>,
     /// The block of a stream that has no other.
     pub(super) only: Mutex<Option<Block<P>>>,
     used: Mutex<Vec<Arc<P>>>,
+}
+
+/// A block and its place among those of the stream.
+pub(super) type Numbered<P> = (u64, Arc<Block<P>>);
+
+/// Hashers that need the bytes in order. Locked for as long as a block takes.
+struct Serial {
+    hash: StreamHash,
+    /// How many blocks they have taken in.
+    blocks: u64,
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
@@ -46,7 +59,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             sink: store.map(FileSink::new),
             tree: hash.tree.clone().map(Mutex::new),
             in_order: !hash.hashers.is_empty(),
-            serial: Mutex::new(hash),
+            serial: Mutex::new(Serial { hash, blocks: 0 }),
+            in_flight: Mutex::default(),
             lane: Lane::default(),
             gate: Gate::default(),
             digest: OnceLock::new(),
@@ -56,6 +70,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     }
 
     pub(super) fn enter(self: &Arc<Self>, index: u64, block: Block<P>) {
+        let block = Arc::new(block);
+        lock(&self.in_flight).insert(index, Arc::clone(&block));
         match self.entrance.enter((index, block)) {
             Entry::Passed((index, block)) => self.spawn(index, block),
             Entry::First => {
@@ -77,36 +93,23 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         }
     }
 
-    fn spawn(self: &Arc<Self>, index: u64, block: Block<P>) {
+    fn spawn(self: &Arc<Self>, index: u64, block: Arc<Block<P>>) {
         let pipeline = Arc::clone(self);
         self.engine.spawn(move || pipeline.process(index, block));
     }
 
-    /// While no block was let in, waiting for them could take forever: whoever asks may be the one
-    /// for whom the descriptors wait.
-    pub(super) fn digest_of_waiting(&self, last: &Block<P>) -> Option<ContentDigest> {
-        self.entrance.look(|waiting| {
-            let blocks = waiting.iter().map(|(_, block)| block).chain([last]);
-            ContentDigest::of(&self.algorithms, blocks.flat_map(Block::parts))
-        })
-    }
-
-    fn process(&self, index: u64, block: Block<P>) {
+    fn process(self: &Arc<Self>, index: u64, block: Arc<Block<P>>) {
         if !self.gate.is_stopped()
             && let Err(error) = guarded(|| self.hash_and_write(index, &block))
         {
             self.gate.fail(error, || self.sink.iter().for_each(FileSink::discard));
         }
         if !self.in_order {
-            return self.retire(block);
+            return self.retire(index, block);
         }
-        self.lane.pass(index, block, |_, block| {
-            if !self.gate.is_stopped() {
-                let mut hash = lock(&self.serial);
-                block.parts().for_each(|part| hash.hashers.iter_mut().for_each(|hasher| hasher.update(part)));
-            }
-            self.retire(block);
-        });
+        if self.lane.add(index, block) {
+            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+        }
     }
 
     fn hash_and_write(&self, index: u64, block: &Block<P>) -> Result<()> {
@@ -128,10 +131,14 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         self.engine.budget.share().max(2 * block) - block
     }
 
-    pub(super) fn retire(&self, block: Block<P>) {
+    pub(super) fn retire(&self, index: u64, block: Arc<Block<P>>) {
         let len = block.len();
         block.let_go();
-        self.recycle(block);
+        lock(&self.in_flight).remove(&index);
+        // Unless its bytes are just being looked at for a digest, which then lets go of them.
+        if let Some(block) = Arc::into_inner(block) {
+            self.recycle(block);
+        }
         self.gate.leave(len);
     }
 
@@ -158,18 +165,50 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         Ok(self.digest.get_or_init(|| digest).clone())
     }
 
+    /// The hash of all that was handed over so far, whatever has become of it: nobody is waited for.
+    /// Meanwhile nothing is handed over.
+    pub(super) fn hash_so_far(&self) -> StreamHash {
+        // Before the hashers: what they have not taken in is still in flight then.
+        let in_flight = lock(&self.in_flight).clone();
+        let (mut hash, blocks) = {
+            let serial = lock(&self.serial);
+            (serial.hash.clone(), serial.blocks)
+        };
+        hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
+        for (index, block) in in_flight {
+            hash.add_missing(index, index < blocks, || block.parts(), block.offset(index));
+        }
+        hash
+    }
+
     /// After the last block: the digest, and the file at its size.
     pub(super) fn end(&self, size: u64) -> Result<()> {
         guarded(|| {
             self.gate.check()?;
-            let mut hash = lock(&self.serial).clone();
-            hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
-            let digest = hash.finish(size, &self.algorithms);
+            let digest = self.hash_so_far().finish(size, &self.algorithms);
             if let Some(sink) = &self.sink {
                 sink.end(size)?;
             }
             self.digest.get_or_init(|| digest);
             Ok(())
         })
+    }
+}
+
+impl<P: AsRef<[u8]> + Send + Sync + 'static> InOrder for Pipeline<P> {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+        let Some((index, block)) = self.lane.take() else { return hash(None) };
+        if self.gate.is_stopped() {
+            hash(None);
+        } else {
+            let mut serial = lock(&self.serial);
+            serial.blocks += 1;
+            hash(Some(Intake { hashers: &mut serial.hash.hashers, parts: &mut block.parts() }));
+        }
+        self.retire(index, block);
+    }
+
+    fn goes_on(self: Arc<Self>) -> bool {
+        self.lane.goes_on()
     }
 }

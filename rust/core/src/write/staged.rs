@@ -1,9 +1,12 @@
 //! A file on its way to become visible: without a name, or with a temporary one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::ErrorKind;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +17,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::fs::start_write_out;
 use crate::io;
 use crate::mutant;
+use crate::store::Directory;
 
 const SUFFIX: &str = ".laboxide-tmp";
 
@@ -24,15 +28,33 @@ const ATTEMPTS: usize = 100;
 /// A file that is being written. Dropped unpublished, it leaves nothing.
 pub(crate) struct StagedFile {
     file: File,
-    /// The temporary name, or the directory of a file without a name.
+    /// For messages: the temporary name, or the directory of a file without a name.
     path: PathBuf,
-    /// The process that has to remove the temporary name.
-    owner: Option<u32>,
+    temporary: Option<Temporary>,
     /// Whether it will be flushed, so that the device had better begin before.
     early_write_out: bool,
     /// Only held. Dropped after the file, so that others open theirs when this one is closed.
     #[allow(dead_code)]
     permit: Option<Permit>,
+}
+
+/// A name that is to be removed.
+struct Temporary {
+    /// Held open: whatever is at its path by now, the name is there.
+    directory: Arc<dyn Directory>,
+    name: String,
+    /// The process that has to do it.
+    owner: u32,
+}
+
+impl Temporary {
+    fn new_in(directory: &Arc<dyn Directory>) -> Self {
+        Self { directory: Arc::clone(directory), name: temporary_name(), owner: process::id() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join(&self.name)
+    }
 }
 
 /// Bytes after which the device is asked to begin: a flush at the end then takes 1.5 times less.
@@ -44,8 +66,8 @@ impl StagedFile {
         Self::new(file, directory.to_owned(), None)
     }
 
-    fn new(file: File, path: PathBuf, owner: Option<u32>) -> Self {
-        Self { file, path, owner, early_write_out: false, permit: None }
+    fn new(file: File, path: PathBuf, temporary: Option<Temporary>) -> Self {
+        Self { file, path, temporary, early_write_out: false, permit: None }
     }
 
     /// The same; the device begins with what is written before it is flushed.
@@ -61,38 +83,40 @@ impl StagedFile {
     }
 
     /// A new file with a temporary name in `directory`, locked for as long as its writer lives.
-    pub(crate) fn named(directory: &Path, mode: u32) -> Result<Self> {
+    pub(crate) fn named(directory: &Arc<dyn Directory>, mode: u32) -> Result<Self> {
         for _ in 0..ATTEMPTS {
-            let path = directory.join(temporary_name());
-            let file = match create(&path, mode) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-                result => result.context("create", &path)?,
+            let temporary = Temporary::new_in(directory);
+            let file = match directory.create_file(&temporary.name, mode) {
+                Err(error) if error.io_kind() == Some(ErrorKind::AlreadyExists) => continue,
+                result => result?,
             };
-            let staged = Self::new(file, path, Some(process::id()));
+            let staged = Self::new(file, temporary.path(), Some(temporary));
             // A sweep may have come between the creation and the lock; its unlink shows here.
             if try_lock(&staged.file) && staged.has_its_name()? {
                 return Ok(staged);
             }
         }
-        Err(ErrorKind::ResourceBusy).context("create a temporary file in", directory)
+        Err(ErrorKind::ResourceBusy).context("create a temporary file in", directory.path())
     }
 
     fn has_its_name(&self) -> Result<bool> {
-        match self.path.symlink_metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            result => result.map(|_| true).context("stat", &self.path),
+        let Some(Temporary { directory, name, .. }) = &self.temporary else { return Ok(false) };
+        match directory.look(name.as_ref()) {
+            Err(Error::Missing { .. }) => Ok(false),
+            result => result.map(|_| true),
         }
     }
 
     /// The file at `original`, under a temporary name in `directory`.
-    pub(crate) fn second_name(file: File, original: &Path, directory: &Path) -> Result<Self> {
-        let path = directory.join(temporary_name());
+    pub(crate) fn second_name(file: File, original: &Path, directory: &Arc<dyn Directory>) -> Result<Self> {
+        let temporary = Temporary::new_in(directory);
+        let path = temporary.path();
         // A link to a symbolic link would be one, too; what is meant is the file.
         let original = fs::canonicalize(original).context("open", original)?;
         // Locked before a sweep can find it. If somebody else has locked their file, so is this.
         try_lock(&file);
         fs::hard_link(original, &path).context("link", &path)?;
-        let staged = Self::new(file, path, Some(process::id()));
+        let staged = Self::new(file, path, Some(temporary));
         if staged.is_under_its_name()? {
             return Ok(staged);
         }
@@ -118,20 +142,20 @@ impl StagedFile {
 
     /// Gives an unnamed file a temporary name in `directory`, which a replacement needs.
     #[cfg(target_os = "linux")]
-    pub(crate) fn name_temporarily(&mut self, directory: &dyn crate::store::Directory) -> Result<()> {
-        if self.owner.is_none() {
-            let name = temporary_name();
+    pub(crate) fn name_temporarily(&mut self, directory: &Arc<dyn Directory>) -> Result<()> {
+        if self.temporary.is_none() {
+            let temporary = Temporary::new_in(directory);
             try_lock(&self.file);
-            directory.link(self, &name)?;
-            self.path = directory.path().join(name);
-            self.owner = Some(process::id());
+            directory.link(self, &temporary.name)?;
+            self.path = temporary.path();
+            self.temporary = Some(temporary);
         }
         Ok(())
     }
 
     /// Here every staged file has a temporary name.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn name_temporarily(&mut self, _directory: &dyn crate::store::Directory) -> Result<()> {
+    pub(crate) fn name_temporarily(&mut self, _directory: &Arc<dyn Directory>) -> Result<()> {
         Ok(())
     }
 
@@ -196,37 +220,42 @@ impl StagedFile {
     }
 
     pub(crate) fn temporary_path(&self) -> Option<&Path> {
-        self.owner.map(|_| self.path.as_path())
+        self.temporary.as_ref().map(|_| self.path.as_path())
+    }
+
+    /// Its temporary name as a system call takes it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn anchored(&self) -> Option<(BorrowedFd<'_>, PathBuf)> {
+        self.temporary.as_ref().map(|temporary| temporary.directory.anchored(&temporary.name))
     }
 
     pub(crate) fn forget_temporary_name(&mut self) {
-        self.owner = None;
+        self.temporary = None;
     }
 
     pub(crate) fn remove_temporary_name(&mut self) -> Result<()> {
-        fs::remove_file(&self.path).context("remove", &self.path)?;
-        self.owner = None;
-        Ok(())
-    }
-
-    pub(crate) fn rename(&mut self, to: &Path) -> Result<()> {
-        fs::rename(&self.path, to).context("rename", to)?;
-        self.owner = None;
+        if let Some(Temporary { directory, name, .. }) = &self.temporary {
+            directory.remove(name)?;
+        }
+        self.forget_temporary_name();
         Ok(())
     }
 
     /// For file systems without hard links.
     #[cfg(target_os = "linux")]
-    pub(crate) fn rename_where_absent(&mut self, to: &Path) -> Result<()> {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
+    pub(crate) fn rename_where_absent(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
+        use rustix::fs::{RenameFlags, renameat_with};
         use rustix::io::Errno;
 
-        match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE) {
+        let path = directory.path().join(name);
+        let (from, temporary) = self.anchored().ok_or(ErrorKind::NotFound).context("rename", &path)?;
+        let (to, final_name) = directory.anchored(name);
+        match renameat_with(from, temporary, to, final_name, RenameFlags::NOREPLACE) {
             // Not every file system can do this; of those that cannot, most have links.
-            Err(Errno::INVAL | Errno::NOSYS) => self.look_and_rename(to),
+            Err(Errno::INVAL | Errno::NOSYS) => self.look_and_rename(directory, name),
             result => {
-                result.context("rename", to)?;
-                self.owner = None;
+                result.context("rename", &path)?;
+                self.forget_temporary_name();
                 Ok(())
             }
         }
@@ -234,17 +263,17 @@ impl StagedFile {
 
     /// For file systems without hard links.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn rename_where_absent(&mut self, to: &Path) -> Result<()> {
-        self.look_and_rename(to)
+    pub(crate) fn rename_where_absent(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
+        self.look_and_rename(directory, name)
     }
 
     /// Between the look and the rename another writer may publish the same name. Under a key with the
     /// hash in it that is the same content; another key then has what came last.
-    fn look_and_rename(&mut self, to: &Path) -> Result<()> {
-        if to.symlink_metadata().is_ok() {
-            return Err(ErrorKind::AlreadyExists).context("rename", to);
+    fn look_and_rename(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
+        if directory.look(name.as_ref()).is_ok() {
+            return Err(ErrorKind::AlreadyExists).context("rename", &directory.path().join(name));
         }
-        self.rename(to)
+        directory.replace(self, name)
     }
 
     /// Refuses a file whose size is not the number of bytes that were counted.
@@ -257,8 +286,10 @@ impl StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         // A forked child holds a copy of its parent's files, but not the right to remove them.
-        if self.owner.is_some_and(|owner| owner == process::id()) {
-            let _ = fs::remove_file(&self.path);
+        if let Some(Temporary { directory, name, owner }) = &self.temporary
+            && *owner == process::id()
+        {
+            let _ = directory.remove(name);
         }
     }
 }
@@ -275,28 +306,38 @@ pub(crate) fn is_temporary(name: &str) -> bool {
     name.ends_with(SUFFIX)
 }
 
+/// Whether a name is just as [`temporary_name`] makes them.
+pub(crate) fn is_generated(name: &str) -> bool {
+    let is_number =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts = name.strip_suffix(SUFFIX).map(|stem| stem.split('-'));
+    parts.is_some_and(|mut parts| parts.clone().count() == 3 && parts.all(is_number))
+}
+
 /// The file, locked, if it has no writer: a writer's lock goes with its process, whatever ended that.
 pub(crate) fn lock_if_abandoned(file: File) -> Option<File> {
     let ignored = mutant::is_on("sweep-ignores-writers");
     Some(file).filter(|file| FileExt::try_lock(file).is_ok() || ignored)
 }
 
-fn create(path: &Path, mode: u32) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    if mutant::is_on("temporary-name-not-exclusive") {
-        options.create_new(false).create(true).truncate(true);
-    }
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let _ = mode;
-    options.open(path)
-}
-
-/// Unique per process and moment; [`OpenOptions::create_new`] settles the rest.
+/// Unique per process and moment; that it is made exclusively settles the rest.
 fn temporary_name() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     format!("{:x}-{now:x}-{count:x}{SUFFIX}", process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_here_is_known_and_nothing_else() {
+        assert!(is_generated(&temporary_name()));
+        for other in ["mine", "1-2-x", "1-2", "1-2-3-4", "1--3", "", "A-2-3"] {
+            assert!(!is_generated(&format!("{other}{SUFFIX}")), "{other}");
+        }
+        assert!(!is_generated("1-2-3"));
+    }
 }

@@ -6,10 +6,10 @@ use super::block::{Block, LENT_MIN};
 use super::pipeline::Pipeline;
 use super::sink::FileSink;
 use super::{Content, Staged};
-use crate::digest::{Algorithm, ContentDigest, subtree};
+use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{Error, Result};
 use crate::mutant;
-use crate::pool::{Engine, lock};
+use crate::pool::{Engine, is_worker, lock};
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -152,9 +152,15 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if front.index > 0 {
             self.hand_over(&mut front, Block::default());
             drop(front);
-            self.pipeline
-                .gate
-                .wait_for(0, Box::new(move |result| notify(result.and_then(|()| pipeline.end(size)))));
+            self.pipeline.gate.wait_for(
+                0,
+                Box::new(move |result| {
+                    let engine = pipeline.engine;
+                    let end = move || notify(result.and_then(|()| pipeline.end(size)));
+                    // The workers may have been quicker, and cutting the file waits for the disk.
+                    if is_worker() { end() } else { engine.spawn(end) }
+                }),
+            );
             return Ok(None);
         }
         let at_once = size <= INLINE_HASH as u64 || pipeline.algorithms.is_empty();
@@ -166,42 +172,33 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         Ok(None)
     }
 
-    /// The digest of everything fed so far; waits for what is in flight (8 MiB at the most).
+    /// The digest of everything fed so far. What is in flight (8 MiB at the most) is hashed here: its
+    /// workers may wait for a disk that does not answer.
     pub fn digest(&self) -> Result<ContentDigest> {
-        if let Some(digest) = self.pipeline.digest.get() {
+        let pipeline = &self.pipeline;
+        if let Some(digest) = pipeline.digest.get() {
             return Ok(digest.clone());
         }
-        if !self.pipeline.engine.is_current() {
+        if !pipeline.engine.is_current() {
             return Err(Error::Forked);
         }
         let front = lock(&self.front);
-        let waiting = self.pipeline.digest_of_waiting(&front.block);
-        if waiting.is_none() {
-            // What was stopped has none, and its last blocks may wait for a disk that does not answer.
-            self.pipeline.gate.check()?;
-            self.pipeline.gate.wait_idle();
-        }
-        // Blocks that came after the stop were not hashed, and those that waited are gone.
-        self.pipeline.gate.check()?;
-        if let Some(digest) = waiting {
-            return Ok(digest);
-        }
-        let algorithms = &self.pipeline.algorithms;
-        if front.index == 0 && !front.open {
-            return self.pipeline.hash_only_block();
-        }
-        if front.index == 0 {
-            return Ok(ContentDigest::of(algorithms, front.block.parts()));
-        }
-        let mut hash = lock(&self.pipeline.serial).clone();
-        hash.tree = self.pipeline.tree.as_ref().map(|tree| lock(tree).clone());
-        if let Some(tree) = hash.tree.as_mut().filter(|_| front.block.len() > 0) {
-            tree.insert(front.index, subtree(front.block.offset(front.index), front.block.parts()));
-        }
-        for part in front.block.parts() {
-            hash.hashers.iter_mut().for_each(|hasher| hasher.update(part));
-        }
-        Ok(hash.finish(front.size, algorithms))
+        // What was stopped has none: blocks that came after the stop were not hashed, and those that
+        // waited are gone.
+        pipeline.gate.check()?;
+        let digest = match front.index {
+            0 if !front.open => return pipeline.hash_only_block(),
+            0 => ContentDigest::of(&pipeline.algorithms, front.block.parts()),
+            index => {
+                let mut hash = pipeline.hash_so_far();
+                if front.block.len() > 0 {
+                    let offset = front.block.offset(index);
+                    hash.add_missing(index, false, || front.block.parts(), offset);
+                }
+                hash.finish(front.size, &pipeline.algorithms)
+            }
+        };
+        pipeline.gate.check().map(|()| digest)
     }
 
     /// What was written, ready to be published. Only after the end, and once.
@@ -229,8 +226,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         }
         self.pipeline.gate.stop();
         let waiting = self.pipeline.entrance.take_waiting();
-        for (_, block) in waiting {
-            self.pipeline.retire(block);
+        for (index, block) in waiting {
+            self.pipeline.retire(index, block);
         }
         self.pipeline.let_go_of_used();
         if let Ok(mut front) = self.front.try_lock() {

@@ -49,7 +49,7 @@ pub fn keep_workers_busy() -> Busy {
     let until = (0..Engine::width()).map(|_| {
         let (sender, dropped) = mpsc::channel::<()>();
         let begun = begun.clone();
-        Engine::current().spawn(move || {
+        Engine::current().expect("threads").spawn(move || {
             begun.send(()).expect("the test waits");
             let _ = dropped.recv();
         });
@@ -106,7 +106,7 @@ pub fn publish(staged: Staged<Chunk>, publication: Publication) -> Result<Publis
 }
 
 pub fn put(store: &Arc<Store>, data: &[u8], publication: Publication) -> Result<Published> {
-    let engine = Engine::current();
+    let engine = Engine::current().expect("threads");
     let (store, data) = (Arc::clone(store), data.to_vec());
     wait(|done| {
         write_blob(engine, store, data, publication, CancelToken::default(), move |result, _| done(result));
@@ -138,14 +138,20 @@ pub fn get(store: &Arc<Store>, key: &str, expected: Expected) -> Result<Vec<u8>>
     let len = usize::try_from(expected.size).expect("small");
     let memory = Memory::new(len);
     let cancel = CancelToken::default();
-    let filled: Result<Memory> =
-        wait(|done| read::read_blob(Engine::current(), store, key, expected, memory, cancel, done));
+    let filled: Result<Memory> = wait(|done| {
+        read::read_blob(Engine::current().expect("threads"), store, key, expected, memory, cancel, done);
+    });
     filled.map(Memory::into_bytes)
 }
 
 pub fn stream(store: &Arc<Store>, key: &str, expected: Expected, chunk_size: usize) -> Result<Vec<u8>> {
     let (store, key) = (Arc::clone(store), Key::parse(key).expect("a valid key"));
-    let reader = StreamReader::new(Engine::current(), move || store.open(&key), expected, chunk_size);
+    let reader = StreamReader::new(
+        Engine::current().expect("threads"),
+        move || store.open(&key),
+        expected,
+        chunk_size,
+    );
     let mut content = Vec::new();
     loop {
         while let Some(len) = reader.wants() {

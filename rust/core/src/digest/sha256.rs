@@ -1,0 +1,193 @@
+//! SHA-256, of one content or of two side by side.
+//!
+//! Each block of SHA-256 needs the state that the block before it has left, so one content keeps a
+//! core waiting for most of the time. A second one fills the gaps: two together are hashed at 3.1
+//! GB/s on a core that hashes one at 1.6 (AMD Zen 5). Three or four are no faster, for want of registers.
+
+use sha2::block_api::compress256;
+
+use super::lanes::compress_two;
+
+/// What is compressed at once, in bytes.
+pub(super) const BLOCK: usize = 64;
+/// A whole block has an end mark and the size of everything (8 bytes) behind the content.
+const MARK: u8 = 0x80;
+const SIZE_AT: usize = BLOCK - 8;
+
+/// The fractional parts of the square roots of the first eight primes (FIPS 180-4, 5.3.3).
+const INITIAL: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The state of SHA-256 after some bytes.
+#[derive(Clone)]
+pub(super) struct Sha256 {
+    state: [u32; 8],
+    /// All bytes so far.
+    size: u64,
+    /// The last block, and how many bytes of it there are, while it is not whole.
+    pending: [u8; BLOCK],
+    filled: usize,
+}
+
+impl Sha256 {
+    pub(super) fn new() -> Self {
+        Self { state: INITIAL, size: 0, pending: [0; BLOCK], filled: 0 }
+    }
+
+    pub(super) fn update(&mut self, data: &[u8]) {
+        Feed::new(self, std::iter::once(data)).finish();
+    }
+
+    pub(super) fn finalize(&self) -> [u8; 32] {
+        let mut last = self.clone();
+        let bits = self.size.wrapping_mul(8);
+        last.update(&[MARK]);
+        if last.filled > SIZE_AT {
+            last.update(&[0; BLOCK][last.filled..]);
+        }
+        last.update(&[0; BLOCK][..SIZE_AT - last.filled]);
+        last.update(&bits.to_be_bytes());
+        let mut hash = [0; 32];
+        for (bytes, word) in hash.chunks_exact_mut(4).zip(last.state) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        hash
+    }
+
+    /// Keeps bytes that make no whole block yet, or complete it; returns those that it has not taken.
+    fn complete<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
+        let (taken, rest) = data.split_at(data.len().min(BLOCK - self.filled));
+        self.pending[self.filled..][..taken.len()].copy_from_slice(taken);
+        self.size += taken.len() as u64;
+        self.filled += taken.len();
+        if self.filled == BLOCK {
+            self.filled = 0;
+            compress256(&mut self.state, &[self.pending]);
+        }
+        rest
+    }
+}
+
+/// Parts on their way into a state, by whole blocks as far as possible.
+struct Feed<'h, 'a, I> {
+    hasher: &'h mut Sha256,
+    parts: I,
+    /// What is left of the part at hand: whole blocks, and what follows them.
+    blocks: &'a [[u8; BLOCK]],
+    rest: &'a [u8],
+}
+
+impl<'h, 'a, I: Iterator<Item = &'a [u8]>> Feed<'h, 'a, I> {
+    fn new(hasher: &'h mut Sha256, parts: I) -> Self {
+        Self { hasher, parts, blocks: &[], rest: &[] }
+    }
+
+    /// Goes on to the next part that has whole blocks, if none are left of this one. Tells whether
+    /// there are any.
+    fn has_blocks(&mut self) -> bool {
+        while self.blocks.is_empty() {
+            self.hasher.complete(std::mem::take(&mut self.rest));
+            let Some(mut part) = self.parts.next() else { return false };
+            if self.hasher.filled > 0 {
+                part = self.hasher.complete(part);
+            }
+            (self.blocks, self.rest) = part.as_chunks();
+        }
+        true
+    }
+
+    fn take(&mut self, count: usize) -> &'a [[u8; BLOCK]] {
+        let (taken, left) = self.blocks.split_at(count);
+        self.blocks = left;
+        self.hasher.size += taken.as_flattened().len() as u64;
+        taken
+    }
+
+    fn finish(mut self) {
+        while self.has_blocks() {
+            let blocks = self.take(self.blocks.len());
+            compress256(&mut self.hasher.state, blocks);
+        }
+    }
+}
+
+/// Takes parts of two contents in, side by side as far as both go.
+pub(super) fn update_two<'a, 'b>(
+    first: (&mut Sha256, impl Iterator<Item = &'a [u8]>),
+    second: (&mut Sha256, impl Iterator<Item = &'b [u8]>),
+) {
+    let (mut first, mut second) = (Feed::new(first.0, first.1), Feed::new(second.0, second.1));
+    while first.has_blocks() && second.has_blocks() {
+        let count = first.blocks.len().min(second.blocks.len());
+        let blocks = [first.take(count), second.take(count)];
+        compress_two([&mut first.hasher.state, &mut second.hasher.state], blocks);
+    }
+    first.finish();
+    second.finish();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sha2::Digest as _;
+
+    fn painted(len: usize) -> Vec<u8> {
+        (0..=250).cycle().take(len).collect()
+    }
+
+    fn cut<'a>(data: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
+        let mut rest = data;
+        let mut parts: Vec<_> =
+            sizes.iter().map(|size| rest.split_off(..(*size).min(rest.len())).unwrap_or_default()).collect();
+        parts.push(rest);
+        parts
+    }
+
+    fn sizes() -> impl Strategy<Value = Vec<usize>> {
+        prop::collection::vec(prop_oneof![0..200_usize, Just(BLOCK), 1000..5000_usize], 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_size_hash_as_the_whole(len in 0..20_000_usize, sizes in sizes()) {
+            let data = painted(len);
+            let mut hasher = Sha256::new();
+            for part in cut(&data, &sizes) {
+                hasher.update(part);
+            }
+            prop_assert_eq!(hasher.finalize(), <[u8; 32]>::from(sha2::Sha256::digest(&data)));
+        }
+
+        #[test]
+        fn two_side_by_side_hash_as_each_alone(
+            lens in (0..20_000_usize, 0..20_000_usize), cuts in (sizes(), sizes()), before in (0..200_usize, 0..200_usize)
+        ) {
+            let data = [painted(lens.0), painted(lens.1 + 1)[1..].to_vec()];
+            let before = [before.0.min(lens.0), before.1.min(lens.1)];
+            let mut hashers = [Sha256::new(), Sha256::new()];
+            for side in 0..2 {
+                hashers[side].update(&data[side][..before[side]]);
+            }
+            let [first, second] = &mut hashers;
+            update_two(
+                (first, cut(&data[0][before[0]..], &cuts.0).into_iter()),
+                (second, cut(&data[1][before[1]..], &cuts.1).into_iter()),
+            );
+            for side in 0..2 {
+                let expected = <[u8; 32]>::from(sha2::Sha256::digest(&data[side]));
+                prop_assert_eq!(hashers[side].finalize(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_padding_is_right_at_every_length_around_a_block() {
+        for len in 0..=3 * BLOCK {
+            let data = painted(len);
+            let mut hasher = Sha256::new();
+            hasher.update(&data);
+            assert_eq!(hasher.finalize(), <[u8; 32]>::from(sha2::Sha256::digest(&data)), "{len}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The object that a stream is read from: opened when it is needed, and again after it was given up.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use crate::digest::Expected;
+use crate::error::{Error, Result};
+use crate::pool::{guarded, lock};
+use crate::store::{Object, Seen};
+
+pub(super) type Open = Box<dyn Fn() -> Result<Object> + Send + Sync>;
+
+pub(super) struct Opened {
+    open: Open,
+    state: Mutex<State>,
+}
+
+enum State {
+    NotYet,
+    Open(Result<Object>),
+    /// Closed for the sake of others, and what it was.
+    GivenUp(PathBuf, Seen),
+    Closed,
+}
+
+impl Opened {
+    pub(super) fn new(open: Open) -> Self {
+        Self { open, state: Mutex::new(State::NotYet) }
+    }
+
+    /// Of an object that is open. It is never opened again: what is under its name may be another.
+    pub(super) fn of(object: Result<Object>) -> Self {
+        let open = || Err(Error::Closed("the object was given up"));
+        Self { open: Box::new(open), state: Mutex::new(State::Open(object)) }
+    }
+
+    /// The object, opened by whichever worker is first.
+    pub(super) fn get(&self, expected: &Expected) -> Result<Object> {
+        let mut state = lock(&self.state);
+        match &*state {
+            State::NotYet => *state = State::Open(guarded(|| self.open_first(expected))),
+            State::GivenUp(_, seen) => *state = State::Open(guarded(|| self.open_again(seen))),
+            State::Open(_) | State::Closed => {}
+        }
+        match &*state {
+            State::Open(result) => result.clone(),
+            _ => Err(Error::Closed("the stream is closed")),
+        }
+    }
+
+    fn open_first(&self, expected: &Expected) -> Result<Object> {
+        let object = (self.open)()?;
+        object.check_size(expected)?;
+        Ok(object)
+    }
+
+    fn open_again(&self, seen: &Seen) -> Result<Object> {
+        let object = (self.open)()?;
+        if object.seen()?.is_same(seen) {
+            return Ok(object);
+        }
+        Err(Error::corrupt(&object.path, &"the file that was opened first", &"another in its place"))
+    }
+
+    /// Lets go of the file until it is needed again. What cannot be looked at stays open.
+    pub(super) fn give_up(&self) -> Option<Object> {
+        let mut state = lock(&self.state);
+        let State::Open(Ok(object)) = &*state else { return None };
+        let given_up = State::GivenUp(object.path.clone(), object.seen().ok()?);
+        let State::Open(object) = std::mem::replace(&mut *state, given_up) else { return None };
+        object.ok()
+    }
+
+    pub(super) fn close(&self) {
+        *lock(&self.state) = State::Closed;
+    }
+
+    /// Where it is, if it was ever open.
+    pub(super) fn path(&self) -> PathBuf {
+        match &*lock(&self.state) {
+            State::Open(Ok(object)) => object.path.clone(),
+            State::GivenUp(path, _) => path.clone(),
+            _ => PathBuf::new(),
+        }
+    }
+}
