@@ -161,6 +161,7 @@ impl StagedFile {
 
     /// Writes all parts, one after the other from `offset`.
     pub(crate) fn write<'a>(&self, offset: u64, parts: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        mutant::panic_at("panic-while-writing");
         let end = io::write_all_at(&self.file, &self.path, parts, offset)?;
         if self.early_write_out && end > offset && end.is_multiple_of(WRITE_OUT) {
             start_write_out(&self.file, end - WRITE_OUT, WRITE_OUT);
