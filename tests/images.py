@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from needs import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SIZE = 300 << 20
 
 NEEDS_XFS = needs("mkfs.xfs")
+
+NEEDS_FUSE = needs("fusermount", also=[Path("/dev/fuse").exists()])
 
 
 @contextmanager
@@ -39,6 +42,24 @@ def mounted(image: Path) -> Iterator[Path]:
         yield mount
     finally:
         _unmount(mount)
+
+
+@contextmanager
+def served(program: str, directory: Path, *arguments: str) -> Iterator[Path]:
+    """Mount what a program beside this one makes of a directory."""
+    backing, mount = directory / "backing", directory / "mount"
+    backing.mkdir()
+    mount.mkdir()
+    server = Path(__file__).with_name(program)
+    with subprocess.Popen([sys.executable, server, backing, mount, *arguments]) as process:
+        deadline = time.monotonic() + 10
+        while not mount.is_mount() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield mount
+        finally:
+            subprocess.run(["umount", "--lazy", mount], check=True)
+            process.wait(10)
 
 
 def _unmount(mount: Path) -> None:

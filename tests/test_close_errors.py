@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from images import NEEDS_FUSE, served
 from laboxide import FileStorage
-from needs import needs
 from storing import WRITES, files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-pytestmark = [
-    pytest.mark.anyio,
-    needs("fusermount", also=[Path("/dev/fuse").exists()]),
-]
+pytestmark = [pytest.mark.anyio, NEEDS_FUSE]
 
 
 @pytest.fixture
 def refusing(tmp_path: Path) -> Iterator[Path]:
-    backing, mount = tmp_path / "backing", tmp_path / "mount"
-    backing.mkdir()
-    mount.mkdir()
-    server = Path(__file__).with_name("refusing_disk.py")
-    with subprocess.Popen([sys.executable, server, backing, mount]) as process:
-        deadline = time.monotonic() + 10
-        while not mount.is_mount() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        try:
-            yield mount
-        finally:
-            subprocess.run(["umount", "--lazy", mount], check=True)
-            process.wait(10)
+    with served("refusing_disk.py", tmp_path) as mount:
+        yield mount
 
 
 @pytest.mark.parametrize("write", WRITES)

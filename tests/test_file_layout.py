@@ -331,4 +331,4 @@ def test_directories_made_for_a_durable_root_are_flushed(
     FileStorage(root, mkdir=True, durable=True)
     assert flushed == [directory.stat().st_ino for directory in (root.parent, tmp_path)]
     FileStorage(root, mkdir=True, durable=True)
-    assert len(flushed) == 2, "what was there is the user's own"
+    assert len(flushed) == 2, "the name of what was there is flushed by the first write"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import FileStorage, hash_file
+from laboxide import FileStorage, _bridge
 from laboxide.testing._sources import content_of
 from storing import DATA, MIB, path_of, put
 
 from scripts import assert_clean, run_script
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from laboxide import Digest, FileKey, FilePointer
@@ -114,19 +115,43 @@ async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage, written = await fill_by_tags(tmp_path)
-    unreadable = path_of(storage, written[3])
+    run = _bridge.run
 
-    async def hash_most(path: Path) -> Digest:
-        if path == unreadable:
-            raise OSError(errno.EIO, "on purpose", str(path))
-        return await hash_file(path)
+    async def hash_most(start: Callable[..., object], *args: object) -> object:
+        if start.__name__ == "hash" and args[0] == written[3]["key"]:
+            raise OSError(errno.EIO, "on purpose", args[0])
+        return await run(start, *args)
 
-    monkeypatch.setattr("laboxide.file._objects.hash_file", hash_most)
+    monkeypatch.setattr("laboxide._bridge.run", hash_most)
     listing = storage.list_pointers()
     before = [await anext(listing) for _ in range(3)]
     with pytest.raises(OSError, match="on purpose"):
         await anext(listing)
     assert before + [pointer async for pointer in listing] == written[:3] + written[4:]
+
+
+@pytest.mark.parametrize("level", ["object", "directory"])
+async def test_a_listing_hashes_nothing_that_a_link_leads_to(tmp_path: Path, level: str) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    for name in ("a/x", "b/x", "c/x"):
+        (storage.path / name).parent.mkdir()
+        (storage.path / name).write_bytes(name.encode())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/x").write_bytes(b"somebody's")
+    listing = storage.list_pointers()
+    found = [(await anext(listing))["key"]]
+    # What was a file when it was listed is none any more.
+    swapped = storage.path / ("b/x" if level == "object" else "b")
+    swapped.rename(tmp_path / "moved")
+    target = "elsewhere/x" if level == "object" else "elsewhere"
+    swapped.symlink_to(tmp_path / target)
+    pointer: FilePointer | None
+    while True:
+        with suppress(OSError):  # of a link on the way
+            if (pointer := await anext(listing, None)) is None:
+                break
+            found.append(pointer["key"])
+    assert found == ["a/x", "c/x"]
 
 
 async def test_a_listing_has_one_reader(tmp_path: Path) -> None:

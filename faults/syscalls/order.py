@@ -104,7 +104,10 @@ def _of_way(traffic: Traffic, span: Span, named: int) -> Iterator[str]:
         below = below.parent
         # Another may have made it, and not flushed it.
         since = _made(traffic, str(below)) or span.made
-    # The root is the user's own, unless it was made for him.
+    # Whoever has made the root, once for each storage.
+    what, parent = "the directory of the root", str(PurePath(span.root).parent)
+    yield from _flushed(traffic, parent, span.made, span, what)
+    # What leads to it is the user's own, unless it was made for him.
     while (made := _made(traffic, str(below))) is not None:
         what = f"the directory of {below.name}"
         yield from _flushed(traffic, str(below.parent), made, span, what)

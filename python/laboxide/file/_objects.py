@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from laboxide import _bridge
 from laboxide._arguments import check_flag
 from laboxide._listing import Listed, PointerListing
-from laboxide.digest import hash_file
-from laboxide.errors import NoStorageData
-from laboxide.file._root import FileRoot, full, pointer_below, require_router
+from laboxide.errors import CorruptDataError, NoStorageData
+from laboxide.file._root import FileRoot, full, require_router
 from laboxide.pointer import FilePointer, parse_pointer
 from laboxide.router import content_of
 
@@ -110,9 +109,10 @@ class FileObjects(FileRoot):
             return None
         if (content := content_of(key)) is None:
             try:
-                return pointer_below(self, key, await hash_file(self.path / key))
-            except FileNotFoundError:
+                hashed = await _bridge.run(self._store().hash, key, ["blake3"])
+            except (NoStorageData, CorruptDataError):  # it is gone, or is no file any more
                 return None
+            size, [content] = hashed
         algorithm, content_hash = content
         return FilePointer(
             root=str(self.path), key=key, algorithm=algorithm, hash=content_hash, size=size

@@ -12,6 +12,17 @@ pub(crate) fn is_on(name: &str) -> bool {
     CHOSEN.as_deref() == Some(name)
 }
 
+/// Panics, once for each time that somebody has made the file `LABOXIDE_ARMED`.
+#[cfg(laboxide_mutants)]
+pub(crate) fn panic_at(step: &str) {
+    let armed = || std::env::var_os("LABOXIDE_ARMED");
+    let fires = is_on(step) && armed().is_some_and(|file| std::fs::remove_file(file).is_ok());
+    assert!(!fires, "on purpose, at {step}");
+}
+
+#[cfg(not(laboxide_mutants))]
+pub(crate) const fn panic_at(_step: &str) {}
+
 #[cfg(not(laboxide_mutants))]
 pub(crate) const fn is_on(_name: &str) -> bool {
     false

@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 use crate::audit::seconds;
 use crate::bytes::{Fresh, Lent, View};
 use crate::completions::{SOON, Ticket};
-use crate::convert::{ExpectedArgument, Names, key, pointer, publication, to_py};
+use crate::convert::{ExpectedArgument, Names, digest_tuple, key, pointer, publication, to_py};
 use crate::writer::PyStaged;
 
 /// A root directory and how objects are written below it.
@@ -191,6 +191,15 @@ impl PyStore {
             (status.path.into_os_string(), status.size, seconds(status.modified)).into_py_any(py)
         });
         Ticket::engine()?.run(move || store.status(&key), reply);
+        Ok(())
+    }
+
+    /// Hashes what is under `key` with each of the algorithms, whatever it should be.
+    #[pyo3(signature = (ticket, key, names, /))]
+    fn hash(&self, ticket: &Ticket, key: &str, names: Names) -> PyResult<()> {
+        let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
+        let reply = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
+        read::hash_object(Ticket::engine()?, store, key, names.parse()?, ticket.token(), reply);
         Ok(())
     }
 

@@ -17,4 +17,4 @@ pub(crate) use original::Original;
 pub use stream::{StreamReader, Taken};
 pub use verified::Verified;
 pub(crate) use verify::{check_read, hash_open_file, hash_open_file_by};
-pub use verify::{hash_file, open_verified, verify};
+pub use verify::{hash_file, hash_object, open_verified, verify};

@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Context as _, Error, Result};
 use crate::io;
+use crate::store::Object;
 
 /// Many times what the clock of a file system takes to tell two changes apart.
 #[cfg(target_os = "linux")]
@@ -32,6 +33,12 @@ impl Original {
         let metadata = file.metadata().context("stat", &path)?;
         require_regular(&path, &metadata)?;
         Ok(Self { file: Arc::new(file), path, size: metadata.len() })
+    }
+
+    /// An object of which nobody knows what it should be.
+    pub(crate) fn of(object: Object) -> Result<Self> {
+        let size = object.file.metadata().context("stat", &object.path)?.len();
+        Ok(Self { file: object.file, path: object.path, size })
     }
 
     /// The same, unless it has more bytes than `limit`.

@@ -13,7 +13,7 @@ use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
 use crate::read::{Original, Verified};
 use crate::slab::BLOCK;
-use crate::store::Object;
+use crate::store::{Key, Object, Store};
 
 /// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page
 /// cache, before it is called so: a page that went bad in memory is no fault of the object.
@@ -104,10 +104,32 @@ pub fn hash_file(
     cancel: CancelToken,
     done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
 ) {
+    hash_original(engine, || Original::open(path), algorithms, cancel, done);
+}
+
+/// Hashes what is under `key`, whatever it should be, no link followed below the root.
+pub fn hash_object(
+    engine: &'static Engine,
+    store: Arc<Store>,
+    key: Key,
+    algorithms: Vec<Algorithm>,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
+) {
+    hash_original(engine, move || store.open(&key).and_then(Original::of), algorithms, cancel, done);
+}
+
+fn hash_original(
+    engine: &'static Engine,
+    open: impl FnOnce() -> Result<Original> + Send + 'static,
+    algorithms: Vec<Algorithm>,
+    cancel: CancelToken,
+    done: impl FnOnce(Result<ContentDigest>) + Send + 'static,
+) {
     engine.spawn_passing(move |permit| {
         let opened = guarded(|| {
             cancel.check()?;
-            Original::open(path)
+            open()
         });
         let original = match opened {
             Ok(original) => original,

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::key::Key;
 use super::seen::Seen;
+#[cfg(unix)]
+use crate::error::Context as _;
 use crate::error::{Error, Result};
 use crate::write::StagedFile;
 
@@ -94,6 +96,37 @@ pub(crate) fn sync_way(root: &dyn Directory, key: &Key) -> Result<()> {
         way = relative.rsplit_once('/').map(|(parent, _)| parent);
     }
     root.sync()
+}
+
+/// Makes the name of the directory at `path` durable. The directory that it is in is not ours: one that
+/// may not be read, or cannot be flushed, is left to whoever has made it.
+#[cfg(unix)]
+pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+    use std::io::ErrorKind;
+
+    let path = path.canonicalize().context("open", path)?;
+    let Some(parent) = path.parent() else { return Ok(()) };
+    match File::open(parent).and_then(|parent| parent.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::Unsupported
+                    | ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            Ok(())
+        }
+        result => result.context("fsync", parent),
+    }
+}
+
+/// Windows has no such call; its file systems journal names by themselves.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)]
+pub(crate) fn sync_parent(_path: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// What stands in the place of an object without being one.

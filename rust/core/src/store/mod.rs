@@ -74,6 +74,7 @@ pub struct Store {
     swept: AtomicBool,
     staging: staging::Shared,
     durable_ways: Mutex<HashSet<String>>,
+    root_is_durable: AtomicBool,
 }
 
 impl Store {
@@ -101,6 +102,7 @@ impl Store {
             swept: AtomicBool::new(false),
             staging: staging::Shared::default(),
             durable_ways: Mutex::default(),
+            root_is_durable: AtomicBool::new(false),
         }
     }
 
@@ -205,13 +207,17 @@ impl Store {
     }
 
     /// Directories on the way to an object may be new, made by this process or another: each way is
-    /// made durable once, and again after this process had to make a part of it.
+    /// made durable once, and again after this process had to make a part of it. So may the root be.
     pub(crate) fn sync_way(&self, key: &Key, made: bool) -> Result<()> {
         let way = key.parent().unwrap_or_default();
         if !made && lock(&self.durable_ways).contains(way) {
             return Ok(());
         }
         directory::sync_way(&*self.open_root()?, key)?;
+        if !self.root_is_durable.load(Ordering::Relaxed) {
+            directory::sync_parent(&self.root)?;
+            self.root_is_durable.store(true, Ordering::Relaxed);
+        }
         let mut ways = lock(&self.durable_ways);
         if ways.len() >= REMEMBERED {
             ways.clear();

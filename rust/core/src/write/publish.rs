@@ -77,6 +77,7 @@ pub(crate) fn publish_in(
     let found = parent.map_or_else(|| store.open_parent(key), |parent| Ok(Some(parent)))?;
     let made = found.is_none();
     let parent = found.map_or_else(|| make_parent(store.open_root()?, key), Ok)?;
+    mutant::panic_at("panic-while-publishing");
     let published = take_name(store, staged, &*parent, publication)?;
     if store.durable() {
         if mutant::is_on("fsync-after-publish") {

@@ -161,6 +161,7 @@ impl StagedFile {
 
     /// Writes all parts, one after the other from `offset`.
     pub(crate) fn write<'a>(&self, offset: u64, parts: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        mutant::panic_at("panic-while-writing");
         let end = io::write_all_at(&self.file, &self.path, parts, offset)?;
         // Blocks that have waited are written together, and may go past the mark.
         let (from, to) = (offset - offset % WRITE_OUT, end - end % WRITE_OUT);
