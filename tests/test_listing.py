@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from laboxide import FileStorage, hash_file
+from laboxide._native import Listing
 from laboxide.testing._sources import content_of
 from storing import DATA, MIB, path_of, put
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from laboxide import Digest, FileKey, FilePointer
+    from laboxide._native import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +129,29 @@ async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
     with pytest.raises(OSError, match="on purpose"):
         await anext(listing)
     assert before + [pointer async for pointer in listing] == written[:3] + written[4:]
+
+
+async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, _ = await fill_by_tags(tmp_path)
+    walks: list[Listing] = []
+
+    async def refuse(path: Path) -> Digest:
+        raise OSError(errno.EIO, "on purpose", str(path))
+
+    def begin(store: Store, after: str | None = None) -> Listing:
+        walks.append(Listing(store, after))
+        return walks[-1]
+
+    monkeypatch.setattr("laboxide.file._objects.hash_file", refuse)
+    monkeypatch.setattr("laboxide._listing.Listing", begin)
+    listing = storage.list_pointers()
+    for _ in range(20):
+        with pytest.raises(OSError, match="on purpose"):
+            await anext(listing)
+    assert await anext(listing, None) is None
+    assert len(walks) == 1
 
 
 async def test_a_listing_has_one_reader(tmp_path: Path) -> None:

@@ -90,9 +90,6 @@ class StoreAudit(Walk[Finding]):
         self._plan = plan
         rate = plan.max_bytes_per_second
         self._pacer = None if rate is None else Pacer(rate)
-
-    def _go_back(self) -> None:
-        super()._go_back()
         self._pending: deque[_Entry] = deque()
         self._found: deque[tuple[Finding, str | None]] = deque()
 
@@ -105,11 +102,12 @@ class StoreAudit(Walk[Finding]):
     async def _go_on(self) -> None:
         self.cursor = self._reached
         if not self._pending:
-            listed = await next_listed(self._listing)
-            if not listed:
+            with self._going_back():
+                listed = await next_listed(self._listing)
+                self._pending.extend([self._entry(found) for found in listed])
+            if not self._pending:
                 self.cursor = None
                 raise StopAsyncIteration
-            self._pending.extend([self._entry(found) for found in listed])
         objects = [(found.key, *content) for found, content, _ in self._pending if content]
         self._settle(*await self._round(objects))
 
