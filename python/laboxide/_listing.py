@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ from laboxide.pointer import FilePointer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from laboxide._native import Store
 
@@ -40,6 +43,12 @@ class Listed(NamedTuple):
     """What the system says of it if it is closed, as a number."""
     why: str | None
     """The same in words."""
+
+
+def refusal(root: Path, listed: Listed) -> OSError:
+    """Return what the system says of something below `root` that is closed."""
+    number = listed.errno or errno.EIO
+    return OSError(number, os.strerror(number), str(root / listed.key))
 
 
 async def next_listed(listing: Listing) -> list[Listed]:
