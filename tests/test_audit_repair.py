@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from auditing import fill, findings
 from damage import FAULTS, overwrite
-from laboxide import FileStorage, NoStorageData
+from laboxide import FileStorage, NoStorageData, _native
 from laboxide.testing._sources import content_of
 from storing import DATA, KIB, MIB, files, path_of, put
 
@@ -22,6 +23,10 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def storage(tmp_path: Path) -> FileStorage:
     return FileStorage(tmp_path / "root", mkdir=True)
+
+
+def moved_aside(storage: FileStorage) -> list[Path]:
+    return [path for path in files(storage.path) if ".corrupt-" in path.name]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -63,6 +68,31 @@ async def test_what_was_moved_aside_is_told_before_the_audit_goes_on(
     with anyio.fail_after(4):  # the others take nine seconds
         finding = await anext(audit)
     assert (finding.key, finding.moved_to is None) == (pointers[0]["key"], False)
+
+
+async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
+    storage: FileStorage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointers = await fill(storage, 3)
+    overwrite(path_of(storage, pointers[1]), b"")
+    audit = storage.verify_all(repair=True)
+    scope = anyio.CancelScope()
+
+    def begin_a_round_that_is_not_waited_for(_ticket: object, *arguments: Any) -> None:
+        scope.cancel()
+        _native.audit(_native.Completions(portable=True).ticket(), *arguments)
+        while not moved_aside(storage):
+            time.sleep(0.001)
+
+    with monkeypatch.context() as patched, scope:
+        patched.setattr("laboxide.file._audit.audit", begin_a_round_that_is_not_waited_for)
+        await anext(audit)
+    assert scope.cancelled_caught
+    with caplog.at_level(logging.WARNING, "laboxide.file"):
+        [finding] = await findings(audit)
+    assert (finding.key, [finding.moved_to]) == (pointers[1]["key"], moved_aside(storage))
+    assert [str(finding.moved_to) in record.getMessage() for record in caplog.records] == [True]
+    assert audit.objects == 3
 
 
 async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from failing import DATA, describe
 from laboxide import (
     FileStorage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +62,31 @@ def test_a_bad_argument_is_refused_by_name(
     else:
         naming = repr(value), f"not {type(value).__name__}"  # the latter is what os.fspath says
         assert any(text in str(caught.value) for text in naming)
+
+
+LONG: Any = b"x" * 5000
+
+REFUSALS: dict[str, Callable[[FileStorage], object]] = {
+    "allowed_roots": lambda storage: FileStorage(storage.path, allowed_roots=LONG),
+    "cursor": lambda storage: storage.verify_all(cursor=LONG),
+    "content_of": lambda storage: storage.verify_all(content_of=LONG),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_of_a_long_argument_the_start_is_named(storage: FileStorage, name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} .*{'x' * 190}") as caught:
+        REFUSALS[name](storage)
+    assert len(str(caught.value)) < 300
+
+
+async def test_of_a_long_value_that_is_sent_to_a_stream_the_start_is_named(
+    storage: FileStorage,
+) -> None:
+    stream = storage.read_data_stream(await storage.write_data(DATA, describe(DATA), {}))
+    with pytest.raises(TypeError, match="x" * 190) as caught:
+        await stream.asend(LONG)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("chunk_size", [1 << 62, (1 << 63) - 1, 1 << 63, 1 << 64, 1 << 100])

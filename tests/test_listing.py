@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from laboxide import FileStorage, _bridge
+from laboxide._native import Listing
 from laboxide.testing._sources import content_of
 from storing import DATA, MIB, path_of, put
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from laboxide import Digest, FileKey, FilePointer
+    from laboxide._native import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -152,6 +154,33 @@ async def test_a_listing_hashes_nothing_that_a_link_leads_to(tmp_path: Path, lev
                 break
             found.append(pointer["key"])
     assert found == ["a/x", "c/x"]
+
+
+async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, _ = await fill_by_tags(tmp_path)
+    walks: list[Listing] = []
+
+    run = _bridge.run
+
+    async def refuse_to_hash(start: Callable[..., object], *args: object) -> object:
+        if start.__name__ == "hash":
+            raise OSError(errno.EIO, "on purpose", args[0])
+        return await run(start, *args)
+
+    def begin(store: Store, after: str | None = None) -> Listing:
+        walks.append(Listing(store, after))
+        return walks[-1]
+
+    monkeypatch.setattr("laboxide._bridge.run", refuse_to_hash)
+    monkeypatch.setattr("laboxide._listing.Listing", begin)
+    listing = storage.list_pointers()
+    for _ in range(20):
+        with pytest.raises(OSError, match="on purpose"):
+            await anext(listing)
+    assert await anext(listing, None) is None
+    assert len(walks) == 1
 
 
 async def test_a_listing_has_one_reader(tmp_path: Path) -> None:

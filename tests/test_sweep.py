@@ -194,6 +194,24 @@ async def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(
     assert (staging / TEMPORARY).exists()
 
 
+def test_a_directory_that_a_sweep_may_not_list_is_named(tmp_path: Path) -> None:
+    script = """
+    async def work():
+        shut = root / "shut"
+        shut.mkdir()
+        (shut / "a.corrupt-1-2").touch()
+        shut.chmod(0)
+        try:
+            print(await FileStorage(root).sweep())
+        except PermissionError as error:
+            print(error.filename == str(shut))
+        shut.chmod(0o755)
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False), "True")
+
+
 async def test_writers_beside_a_sweep_store_what_they_write(storage: FileStorage) -> None:
     is_over = False
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from laboxide import _bridge
@@ -12,7 +15,8 @@ from laboxide._native import Listing
 from laboxide.pointer import FilePointer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from laboxide._native import Store
 
@@ -41,6 +45,12 @@ class Listed(NamedTuple):
     """The same in words."""
 
 
+def refusal(root: Path, listed: Listed) -> OSError:
+    """Return what the system says of something below `root` that is closed."""
+    number = listed.errno or errno.EIO
+    return OSError(number, os.strerror(number), str(root / listed.key))
+
+
 async def next_listed(listing: Listing) -> list[Listed]:
     """Return what comes next in a native walk; nothing at its end."""
     return [Listed(*found) for found in await _bridge.run(listing.next_batch, BATCH)]
@@ -59,11 +69,16 @@ class Walk(AsyncIterator[T]):
         self._is_running = False
         self._reached = after
         """The key up to which everything was seen to."""
-        self._go_back()
+        self._listing = Listing(store, after)
 
-    def _go_back(self) -> None:
-        """List anew what was not seen to: it may be lost with an await."""
-        self._listing = Listing(self._store, self._reached)
+    @contextmanager
+    def _going_back(self) -> Iterator[None]:
+        """List anew what was not seen to if anything is raised: what was listed may be lost."""
+        try:
+            yield
+        except BaseException:
+            self._listing = Listing(self._store, self._reached)
+            raise
 
     async def __anext__(self) -> T:
         # A thread of the parent's may have the lock of the native walk.
@@ -76,11 +91,6 @@ class Walk(AsyncIterator[T]):
         self._is_running = True
         try:
             return await self._next()
-        except StopAsyncIteration:
-            raise
-        except BaseException:
-            self._go_back()
-            raise
         finally:
             self._is_running = False
 
@@ -107,9 +117,6 @@ class PointerListing(Walk[FilePointer]):
     ) -> None:
         super().__init__("listing", store, None)
         self._pointer_to = pointer_to
-
-    def _go_back(self) -> None:
-        super()._go_back()
         self._pending: deque[Listed] = deque()
 
     async def _next(self) -> FilePointer:
@@ -117,7 +124,8 @@ class PointerListing(Walk[FilePointer]):
             while self._pending:
                 if (pointer := await self._see_to(self._pending[0])) is not None:
                     return pointer
-            self._pending.extend(await next_listed(self._listing))
+            with self._going_back():
+                self._pending.extend(await next_listed(self._listing))
             if not self._pending:
                 raise StopAsyncIteration
 
@@ -125,7 +133,7 @@ class PointerListing(Walk[FilePointer]):
         try:
             pointer = await self._pointer_to(listed)
         except Exception:
-            self._pass(listed)  # what comes after it can still be had
+            self._pass(self._pending.popleft())  # what comes after it can still be had
             raise
         self._pass(self._pending.popleft())
         return pointer

@@ -14,6 +14,7 @@ __all__ = [
     "Completions",
     "Hasher",
     "Listing",
+    "Moved",
     "Object",
     "Pacer",
     "Reader",
@@ -50,7 +51,7 @@ def audit(
     objects: list[tuple[str, str, str]],
     workers: int,
     pacer: Pacer | None,
-    repair: bool,
+    moved: Moved | None,
     /,
 ) -> None: ...
 
@@ -151,6 +152,11 @@ class Object: ...
 class Listing:
     def __new__(cls, store: Store, after: str | None = None, /) -> Listing: ...
     def next_batch(self, ticket: Ticket, limit: int, /) -> None: ...
+
+@final
+class Moved:
+    def __new__(cls) -> Moved: ...
+    def take(self) -> list[tuple[int, str, str, str, str | None]]: ...
 
 @final
 class Pacer:

@@ -29,7 +29,7 @@ def check_roots(
         return None
     # A single path would be taken for a sequence of its characters.
     if not isinstance(roots, Iterable) or isinstance(roots, (str, bytes, os.PathLike)):
-        raise TypeError(f"{name} must be a sequence of directories or None, not {roots!r}")
+        raise TypeError(f"{name} must be a sequence of directories or None, not {shown(roots)}")
     return tuple(sorted({Path(os.path.abspath(text_path(root))) for root in roots}))
 
 

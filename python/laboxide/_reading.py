@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from laboxide import _bridge
+from laboxide._arguments import shown
 from laboxide._elsewhere import not_told
 from laboxide.errors import NoStorageData
 
@@ -68,7 +69,7 @@ class ChunkStream(AsyncGenerator[bytes, None]):
     async def asend(self, value: None, /) -> bytes:
         """Return the next chunk; there is nothing that could be sent."""
         if value is not None:
-            raise TypeError(f"nothing can be sent to a stream of bytes, not {value!r}")
+            raise TypeError(f"nothing can be sent to a stream of bytes, not {shown(value)}")
         return await self.__anext__()
 
     async def athrow(self, typ: Any, val: Any = None, tb: Any = None, /) -> bytes:

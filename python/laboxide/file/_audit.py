@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from laboxide import _bridge
 from laboxide._arguments import shown
 from laboxide._listing import Listed, Walk, next_listed
-from laboxide._native import Hasher, Pacer, audit, check_hash
+from laboxide._native import Hasher, Moved, Pacer, audit, check_hash
 from laboxide.file._publishing import warn
 from laboxide.router import content_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from laboxide.file._root import FileRoot
 
 _KINDS = {"link": "a symbolic link", "special": "a special file"}
@@ -90,9 +92,7 @@ class StoreAudit(Walk[Finding]):
         self._plan = plan
         rate = plan.max_bytes_per_second
         self._pacer = None if rate is None else Pacer(rate)
-
-    def _go_back(self) -> None:
-        super()._go_back()
+        self._moved = Moved() if plan.repair else None
         self._pending: deque[_Entry] = deque()
         self._found: deque[tuple[Finding, str | None]] = deque()
 
@@ -105,11 +105,12 @@ class StoreAudit(Walk[Finding]):
     async def _go_on(self) -> None:
         self.cursor = self._reached
         if not self._pending:
-            listed = await next_listed(self._listing)
-            if not listed:
+            with self._going_back():
+                listed = await next_listed(self._listing)
+                self._pending.extend([self._entry(found) for found in listed])
+            if not self._pending:
                 self.cursor = None
                 raise StopAsyncIteration
-            self._pending.extend([self._entry(found) for found in listed])
         objects = [(found.key, *content) for found, content, _ in self._pending if content]
         self._settle(*await self._round(objects))
 
@@ -147,11 +148,33 @@ class StoreAudit(Walk[Finding]):
         if not objects:
             return 0, {}
         plan = self._plan
-        arguments = self._store, objects, plan.workers, self._pacer, plan.repair
-        done, looked_at, size, bad = await _bridge.run(audit, *arguments)
+        arguments = self._store, objects, plan.workers, self._pacer, self._moved
+        try:
+            done, looked_at, size, bad = await _bridge.run(audit, *arguments)
+        except BaseException:
+            lost = self._lost(objects, {})
+            self._found.extend((finding, self._reached) for finding in lost.values())
+            raise
         self.objects += looked_at
         self.bytes_read += size
-        return done, {index: self._bad(objects[index][0], *what) for index, *what in bad}
+        told = {index: self._bad(objects[index][0], *what) for index, *what in bad}
+        return done, told | self._lost(objects, told)
+
+    def _lost(
+        self, objects: list[tuple[str, str, str]], told: Mapping[int, Finding]
+    ) -> dict[int, Finding]:
+        """Return what else was moved aside, by rounds that were cancelled: it is not found again.
+
+        Their objects are the same: nothing was taken off the list.
+        """
+        moved = [] if self._moved is None else self._moved.take()
+        lost = {
+            index: self._bad(objects[index][0], problem, expected, actual, moved_to)
+            for index, problem, expected, actual, moved_to in moved
+            if index not in told
+        }
+        self.objects += len(lost)
+        return lost
 
     def _bad(
         self, key: str, problem: str, expected: str, actual: str, moved_to: str | None = None

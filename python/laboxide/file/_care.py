@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from laboxide._arguments import check_flag, check_integer, check_number
+from laboxide._arguments import check_flag, check_integer, check_number, shown
 from laboxide._native import check_key
 from laboxide.file._audit import Plan, StoreAudit
 from laboxide.file._root import FileRoot, require_router
@@ -65,7 +65,7 @@ class FileCare(FileRoot):
         if check_flag("repair", repair):
             require_router(self)
         if not callable(content_of):
-            raise TypeError(f"content_of must be a function, not {content_of!r}")
+            raise TypeError(f"content_of must be a function, not {shown(content_of)}")
         if cursor is not None:
             _check_cursor(cursor)
         plan = Plan(
@@ -117,5 +117,5 @@ def _check_rate(rate: float | None) -> float | None:
 
 def _check_cursor(cursor: str) -> None:
     if not isinstance(cursor, str):
-        raise TypeError(f"cursor must be a string or None, not {cursor!r}")
+        raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
     check_key(cursor)

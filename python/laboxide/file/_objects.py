@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
 from laboxide._arguments import check_flag
-from laboxide._listing import Listed, PointerListing
+from laboxide._listing import Listed, PointerListing, refusal
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._root import FileRoot, full, require_router
 from laboxide.pointer import FilePointer, parse_pointer
@@ -103,8 +101,7 @@ class FileObjects(FileRoot):
         """Return a pointer to an object that was found; None if it is none, or is gone."""
         key, size = listed.key, listed.size
         if listed.kind == "closed":
-            number = listed.errno or errno.EIO
-            raise OSError(number, os.strerror(number), str(self.path / key))
+            raise refusal(self.path, listed)
         if listed.kind != "file":
             return None
         if (content := content_of(key)) is None:

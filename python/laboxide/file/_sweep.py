@@ -7,13 +7,16 @@ from pathlib import Path  # noqa: TC003 - readers of the type want to resolve it
 from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import _bridge
-from laboxide._listing import next_listed
+from laboxide._listing import Listed, next_listed, refusal
 from laboxide._native import Listing, sweep
 
 if TYPE_CHECKING:
     from laboxide.file._root import FileRoot
 
 STAGING = ".laboxide-staging"
+
+_ASIDE = ("displaced", "quarantined", "closed")
+"""What was moved aside, or may have something in it that was."""
 
 
 class Leftover(NamedTuple):
@@ -42,12 +45,15 @@ async def leftovers(root: FileRoot, *, delete: bool) -> list[Leftover]:
         found.append(Leftover(path, kind, size, _age(now, modified), removed))
     listing = Listing(store)
     while listed := await next_listed(listing):
-        found.extend(
-            Leftover(root.path / key, kind, size, _age(now, modified), removed=False)
-            for key, kind, size, modified, *_ in listed
-            if kind in {"displaced", "quarantined"}
-        )
+        found.extend(_aside(root, now, each) for each in listed if each.kind in _ASIDE)
     return found
+
+
+def _aside(root: FileRoot, now: float, listed: Listed) -> Leftover:
+    if listed.kind == "closed":
+        raise refusal(root.path, listed)
+    key, kind, size, modified, *_ = listed
+    return Leftover(root.path / key, kind, size, _age(now, modified), removed=False)
 
 
 def _age(now: float, modified: float | None) -> float | None:

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use laboxide_core::audit::{self, Finding, Named, Pacer, Plan, Problem, Round};
+use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Round};
 use laboxide_core::digest::Algorithm;
 use laboxide_core::store::{Aside, FileKind, Kind, Leftover, Listed, Listing};
 use pyo3::IntoPyObjectExt as _;
@@ -31,6 +31,25 @@ impl PyPacer {
     }
 }
 
+/// What the rounds of one audit have moved aside.
+#[pyclass(frozen, name = "Moved", module = "laboxide._native")]
+pub(crate) struct PyMoved {
+    inner: Arc<Moved>,
+}
+
+#[pymethods]
+impl PyMoved {
+    #[new]
+    fn new() -> Self {
+        Self { inner: Arc::default() }
+    }
+
+    /// What was moved aside since this was last asked, as in the result of `audit`.
+    fn take(&self) -> Vec<FindingTuple> {
+        self.inner.take().into_iter().map(finding).collect()
+    }
+}
+
 /// Key, algorithm and hash of an object.
 #[derive(FromPyObject)]
 pub(crate) struct NamedArgument(String, String, String);
@@ -45,19 +64,21 @@ impl NamedArgument {
 }
 
 /// Looks at objects from the first on, for a while: how many were seen to, how many of them were
-/// there, bytes in those that are sound, and (index, problem, expected, actual, moved to) of the others.
+/// there, bytes in those that are sound, and (index, problem, expected, actual, moved to) of the others. What is
+/// bad is moved aside if that can be noted in `moved`.
 #[pyfunction]
-#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, repair, /))]
+#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, moved, /))]
 pub(crate) fn audit_objects(
     ticket: &Ticket,
     store: &PyStore,
     objects: Vec<NamedArgument>,
     workers: usize,
     pacer: Option<&PyPacer>,
-    repair: bool,
+    moved: Option<&PyMoved>,
 ) -> PyResult<()> {
     let objects = objects.into_iter().map(NamedArgument::parse).collect::<PyResult<_>>()?;
-    let plan = Plan { workers, pacer: pacer.map(|pacer| Arc::clone(&pacer.inner)), repair };
+    let pacer = pacer.map(|pacer| Arc::clone(&pacer.inner));
+    let plan = Plan { workers, pacer, moved: moved.map(|moved| Arc::clone(&moved.inner)) };
     let reply = ticket.reply(|py, round: Round| {
         let found: Vec<_> = round.findings.into_iter().map(finding).collect();
         (round.done, round.looked_at, round.bytes, found).into_py_any(py)
@@ -66,7 +87,9 @@ pub(crate) fn audit_objects(
     Ok(())
 }
 
-fn finding(finding: Finding) -> (usize, &'static str, String, String, Option<OsString>) {
+type FindingTuple = (usize, &'static str, String, String, Option<OsString>);
+
+fn finding(finding: Finding) -> FindingTuple {
     let problem = match finding.problem {
         Problem::Corrupt => "corrupt",
         Problem::NotAFile => "not a file",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Pacer, Problem};
+use super::{Finding, Moved, Pacer, Problem};
 use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, Expected};
 use crate::error::{Context as _, Error, Result};
@@ -35,6 +35,7 @@ impl Verdict {
 }
 
 /// What is wrong with an object.
+#[derive(Clone)]
 pub(super) struct Fault {
     pub problem: Problem,
     pub expected: String,
@@ -42,11 +43,20 @@ pub(super) struct Fault {
     pub moved_to: Option<PathBuf>,
 }
 
+impl Fault {
+    /// The same, of one of the objects.
+    pub(super) fn at(self, index: usize) -> Finding {
+        let Self { problem, expected, actual, moved_to } = self;
+        Finding { index, problem, expected, actual, moved_to }
+    }
+}
+
 /// How an audit looks at objects.
 pub(super) struct Looker<'a> {
     pub store: &'a Store,
     pub pacer: Option<&'a Pacer>,
-    pub repair: bool,
+    /// Where to note what is moved aside; without it nothing is.
+    pub moved: Option<&'a Moved>,
     pub cancel: &'a CancelToken,
     /// Whether the round is: something was moved aside, or an object could not be seen to.
     pub over: &'a CancelToken,
@@ -55,7 +65,7 @@ pub(super) struct Looker<'a> {
 impl Looker<'_> {
     /// Looks at an object. What seems bad is looked at again, as it is on the device, before it is
     /// called so.
-    pub(super) fn look(&self, named: &Named) -> Result<Verdict> {
+    pub(super) fn look(&self, index: usize, named: &Named) -> Result<Verdict> {
         match self.read(named, false)? {
             Verdict::Bad(_) => {}
             verdict => return Ok(verdict),
@@ -66,11 +76,13 @@ impl Looker<'_> {
             result => result,
         };
         let mut verdict = self.read(named, true)?;
-        if let (Verdict::Bad(fault), Ok(seen), true) = (&mut verdict, seen, self.repair)
+        if let (Verdict::Bad(fault), Ok(seen), Some(moved)) = (&mut verdict, seen, self.moved)
             && fault.problem != Problem::Unreadable
         {
-            self.check()?;
-            fault.moved_to = self.store.quarantine(&named.key, &seen)?;
+            moved.note(index, fault, || {
+                self.check()?;
+                self.store.quarantine(&named.key, &seen)
+            })?;
         }
         Ok(verdict)
     }

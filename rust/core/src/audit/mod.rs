@@ -4,6 +4,7 @@
 //! everyone else waiting for the device.
 
 mod look;
+mod moved;
 mod pacer;
 
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use look::Named;
-use look::{Fault, Looker, Verdict};
+use look::{Looker, Verdict};
+pub use moved::Moved;
 pub use pacer::Pacer;
 
 use crate::cancel::CancelToken;
@@ -69,8 +71,9 @@ pub struct Plan {
     pub workers: usize,
     /// How fast to read.
     pub pacer: Option<Arc<Pacer>>,
-    /// Whether what is bad is moved aside.
-    pub repair: bool,
+    /// Where to note what is bad and moved aside; without it nothing is. All rounds over the same
+    /// objects have the same.
+    pub moved: Option<Arc<Moved>>,
 }
 
 /// Looks at objects, from the first, for a while; what came of it goes to `done`.
@@ -97,8 +100,11 @@ pub fn audit(
 }
 
 fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) -> Result<Round> {
-    let over = CancelToken::default();
-    let looker = Looker { store, pacer: plan.pacer.as_deref(), repair: plan.repair, cancel, over: &over };
+    let (over, moved) = (CancelToken::default(), plan.moved.as_deref());
+    if let Some(moved) = moved {
+        moved.settle();
+    }
+    let looker = Looker { store, pacer: plan.pacer.as_deref(), moved, cancel, over: &over };
     let running = Running {
         looker,
         objects,
@@ -141,7 +147,7 @@ impl Running<'_> {
     fn work(&self) {
         yield_to_loops();
         while let Some((index, named)) = self.take() {
-            let verdict = guarded(|| self.looker.look(named));
+            let verdict = guarded(|| self.looker.look(index, named));
             let goes_on = verdict.as_ref().is_ok_and(|verdict| !verdict.is_moved());
             lock(&self.outcome).add(index, verdict);
             // Who waits is told at once of what was moved, and of the error before those that follow.
@@ -198,9 +204,7 @@ impl Round {
         match verdict {
             Verdict::Gone => return,
             Verdict::Sound(bytes) => self.bytes += bytes,
-            Verdict::Bad(Fault { problem, expected, actual, moved_to }) => {
-                self.findings.push(Finding { index, problem, expected, actual, moved_to });
-            }
+            Verdict::Bad(fault) => self.findings.push(fault.at(index)),
         }
         self.looked_at += 1;
     }
@@ -209,6 +213,7 @@ impl Round {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use look::Fault;
 
     fn bad(moved_to: Option<PathBuf>) -> Verdict {
         let (expected, actual) = (String::new(), String::new());
