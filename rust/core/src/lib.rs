@@ -23,6 +23,7 @@ mod io;
 mod lane;
 mod mutant;
 mod pass;
+mod priority;
 mod queue;
 mod signal;
 mod slab;

@@ -20,7 +20,8 @@ pub use pacer::Pacer;
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
-use crate::pool::{guarded, lock, yield_to_loops};
+use crate::pool::{guarded, lock};
+use crate::priority::yield_to_loops;
 use crate::store::Store;
 
 /// How long a round goes on to the next object. What it has found is known when it is over.

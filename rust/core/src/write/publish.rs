@@ -96,6 +96,7 @@ fn take_name(
     publication: &Publication,
 ) -> Result<Published> {
     let name = publication.key.name();
+    staged.others_may_have_it(true);
     for _ in 0..ATTEMPTS {
         let linked = if mutant::is_on("rename-over-good-object") {
             store.name_temporarily(staged).and_then(|()| parent.replace(staged, name))
@@ -106,6 +107,7 @@ fn take_name(
             Ok(()) => return Ok(Published::Created),
             Err(error) if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => {
                 if let Some(published) = settle(store, staged, parent, publication, error)? {
+                    staged.others_may_have_it(published != Published::Existed);
                     return Ok(published);
                 }
             }

@@ -14,7 +14,7 @@ use fs4::{FileExt, TryLockError};
 
 use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
-use crate::fs::start_write_out;
+use crate::fs::{free_in_steps, start_write_out};
 use crate::io;
 use crate::mutant;
 use crate::store::Directory;
@@ -31,6 +31,10 @@ pub(crate) struct StagedFile {
     /// For messages: the temporary name, or the directory of a file without a name.
     path: PathBuf,
     temporary: Option<Temporary>,
+    /// The process that has to remove it.
+    owner: u32,
+    /// Whether somebody may have opened it by a name, be that gone again.
+    shared: bool,
     /// Whether it will be flushed, so that the device had better begin before.
     early_write_out: bool,
     /// Only held. Dropped after the file, so that others open theirs when this one is closed.
@@ -43,13 +47,11 @@ struct Temporary {
     /// Held open: whatever is at its path by now, the name is there.
     directory: Arc<dyn Directory>,
     name: String,
-    /// The process that has to do it.
-    owner: u32,
 }
 
 impl Temporary {
     fn new_in(directory: &Arc<dyn Directory>) -> Self {
-        Self { directory: Arc::clone(directory), name: temporary_name(), owner: process::id() }
+        Self { directory: Arc::clone(directory), name: temporary_name() }
     }
 
     fn path(&self) -> PathBuf {
@@ -67,7 +69,15 @@ impl StagedFile {
     }
 
     fn new(file: File, path: PathBuf, temporary: Option<Temporary>) -> Self {
-        Self { file, path, temporary, early_write_out: false, permit: None }
+        Self {
+            file,
+            path,
+            temporary,
+            owner: process::id(),
+            shared: false,
+            early_write_out: false,
+            permit: None,
+        }
     }
 
     /// The same; the device begins with what is written before it is flushed.
@@ -100,7 +110,7 @@ impl StagedFile {
     }
 
     fn has_its_name(&self) -> Result<bool> {
-        let Some(Temporary { directory, name, .. }) = &self.temporary else { return Ok(false) };
+        let Some(Temporary { directory, name }) = &self.temporary else { return Ok(false) };
         match directory.look(name.as_ref()) {
             Err(Error::Missing { .. }) => Ok(false),
             result => result.map(|_| true),
@@ -212,6 +222,11 @@ impl StagedFile {
         Ok(())
     }
 
+    /// Says whether it is given a name now, under which others can open it.
+    pub(crate) fn others_may_have_it(&mut self, may: bool) {
+        self.shared = may;
+    }
+
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
@@ -235,7 +250,7 @@ impl StagedFile {
     }
 
     pub(crate) fn remove_temporary_name(&mut self) -> Result<()> {
-        if let Some(Temporary { directory, name, .. }) = &self.temporary {
+        if let Some(Temporary { directory, name }) = &self.temporary {
             directory.remove(name)?;
         }
         self.forget_temporary_name();
@@ -287,10 +302,14 @@ impl StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         // A forked child holds a copy of its parent's files, but not the right to remove them.
-        if let Some(Temporary { directory, name, owner }) = &self.temporary
-            && *owner == process::id()
-        {
+        if self.owner != process::id() {
+            return;
+        }
+        if let Some(Temporary { directory, name }) = &self.temporary {
             let _ = directory.remove(name);
+        }
+        if !self.shared {
+            free_in_steps(&self.file);
         }
     }
 }
