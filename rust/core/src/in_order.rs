@@ -38,8 +38,13 @@ impl Pairs {
     /// Hashes what is there of a stream, and what comes meanwhile: here, or where it finds company.
     pub(crate) fn begin(&'static self, engine: &'static Engine, stream: Stream) {
         if self.ready.fetch_add(1, Ordering::Relaxed) == 0 {
-            return self.work(engine, vec![stream]);
+            self.work(engine, vec![stream]);
+        } else {
+            self.find_company(engine, stream);
         }
+    }
+
+    fn find_company(&'static self, engine: &'static Engine, stream: Stream) {
         let mut single = lock(&self.single);
         if let Some(other) = single.take() {
             drop(single);
@@ -54,7 +59,7 @@ impl Pairs {
         });
     }
 
-    /// Goes on with one or two streams until they have no blocks left.
+    /// Goes on with one or two streams until they have no blocks left, or one alone should not.
     fn work(&'static self, engine: &'static Engine, mut streams: Vec<Stream>) {
         let begun = Instant::now();
         while !streams.is_empty() {
@@ -62,15 +67,20 @@ impl Pairs {
                 streams.extend(lock(&self.single).take());
             }
             step_all(&streams);
-            streams.retain(|stream| {
-                let goes_on = Arc::clone(stream).goes_on();
-                self.ready.fetch_sub(usize::from(!goes_on), Ordering::Relaxed);
-                goes_on
-            });
+            streams.retain(|stream| self.goes_on(stream));
+            if streams.len() == 1 && self.ready.load(Ordering::Relaxed) > 1 {
+                return streams.into_iter().for_each(|stream| self.find_company(engine, stream));
+            }
             if begun.elapsed() > TURN {
                 return engine.spawn(move || self.work(engine, streams));
             }
         }
+    }
+
+    fn goes_on(&self, stream: &Stream) -> bool {
+        let goes_on = Arc::clone(stream).goes_on();
+        self.ready.fetch_sub(usize::from(!goes_on), Ordering::Relaxed);
+        goes_on
     }
 }
 
