@@ -37,18 +37,15 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// Hashes what is there of a stream, and what comes meanwhile: here, or where it finds company.
     pub(crate) fn begin(&'static self, engine: &'static Engine, stream: Stream) {
-        if self.ready.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.work(engine, vec![stream]);
-        } else {
-            self.find_company(engine, stream);
-        }
+        let is_alone = self.ready.fetch_add(1, Ordering::Relaxed) == 0;
+        self.work(engine, if is_alone { vec![stream] } else { self.with_company(engine, stream) });
     }
 
-    fn find_company(&'static self, engine: &'static Engine, stream: Stream) {
+    /// A stream and the one that waits for it. Nothing if there is none: then it is the one that waits.
+    fn with_company(&'static self, engine: &'static Engine, stream: Stream) -> Vec<Stream> {
         let mut single = lock(&self.single);
         if let Some(other) = single.take() {
-            drop(single);
-            return self.work(engine, vec![other, stream]);
+            return vec![other, stream];
         }
         *single = Some(stream);
         drop(single);
@@ -57,22 +54,23 @@ impl Pairs {
             let single = lock(&self.single).take();
             self.work(engine, Vec::from_iter(single));
         });
+        Vec::new()
     }
 
     /// Goes on with one or two streams until they have no blocks left, or one alone should not.
     fn work(&'static self, engine: &'static Engine, mut streams: Vec<Stream>) {
         let begun = Instant::now();
         while !streams.is_empty() {
+            if begun.elapsed() > TURN {
+                return engine.spawn(move || self.work(engine, streams));
+            }
             if streams.len() == 1 {
                 streams.extend(lock(&self.single).take());
             }
             step_all(&streams);
             streams.retain(|stream| self.goes_on(stream));
             if streams.len() == 1 && self.ready.load(Ordering::Relaxed) > 1 {
-                return streams.into_iter().for_each(|stream| self.find_company(engine, stream));
-            }
-            if begun.elapsed() > TURN {
-                return engine.spawn(move || self.work(engine, streams));
+                streams = streams.pop().map_or_else(Vec::new, |stream| self.with_company(engine, stream));
             }
         }
     }
@@ -93,6 +91,61 @@ fn step_all(streams: &[Stream]) {
             for stream in streams {
                 Arc::clone(stream).step(&mut |block| take_in_both(block, None));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::lane::Lane;
+
+    static PAIRS: Pairs = Pairs { ready: AtomicUsize::new(0), single: Mutex::new(None) };
+    const BLOCKS: u64 = 500;
+
+    #[derive(Default)]
+    struct Numbers {
+        lane: Lane<u64>,
+        hashed: Mutex<Vec<u64>>,
+    }
+
+    impl InOrder for Numbers {
+        fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+            let (_, number) = self.lane.take().expect("a block");
+            hash((number % 3 > 0).then_some(Intake { hashers: &mut [], parts: &mut std::iter::empty() }));
+            lock(&self.hashed).push(number);
+        }
+
+        fn goes_on(self: Arc<Self>) -> bool {
+            self.lane.goes_on()
+        }
+    }
+
+    #[test]
+    fn every_block_has_its_turn_whoever_it_is_hashed_beside() {
+        let engine = Engine::current().expect("threads");
+        let streams: Vec<_> = (0..5).map(|_| Arc::new(Numbers::default())).collect();
+        thread::scope(|scope| {
+            for stream in &streams {
+                scope.spawn(move || {
+                    for number in 0..BLOCKS {
+                        if stream.lane.add(number, number) {
+                            PAIRS.begin(engine, Arc::<Numbers>::clone(stream));
+                        }
+                    }
+                });
+            }
+        });
+        let begun = Instant::now();
+        while PAIRS.ready.load(Ordering::Relaxed) > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "somebody waits for ever");
+            thread::yield_now();
+        }
+        assert!(lock(&PAIRS.single).is_none());
+        for stream in streams {
+            assert!(lock(&stream.hashed).iter().copied().eq(0..BLOCKS));
         }
     }
 }
