@@ -13,7 +13,9 @@ from check_dist import VERSIONS, CheckFailedError, check_contents, find_python, 
 
 PLACE = Path("target/pythons")
 OWN = "{}.{}".format(*sys.version_info)
-TESTS = ("tests/test_lifecycle.py", "tests/test_interrupts.py", "tests/test_security.py")
+TESTS = tuple(
+    f"tests/test_{name}.py" for name in ("lifecycle", "forks", "loops", "interrupts", "security")
+)
 """Loops and interpreters that come and go, forks, signals, and what another user may do."""
 CHOSEN = "not test_interrupts or test_a_call or (asyncio and (stream or verify_all))"
 """Of what can be interrupted one of each kind; `make test` has all of it, on each loop."""

@@ -57,7 +57,7 @@ MUTANTS = (
     ),
     Mutant(
         "engine-kept-after-fork",
-        "test_lifecycle.py::test_a_forked_child_uses_the_storage_that_its_parent_was_using",
+        "test_forks.py::test_a_forked_child_uses_the_storage_that_its_parent_was_using",
     ),
     Mutant(
         "links-followed",
