@@ -21,7 +21,7 @@ async def test_a_verified_object_is_not_opened_again(tmp_path: Path, size: int) 
     pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
     expected = (size, (pointer["algorithm"], pointer["hash"]))
     store = Store(str(tmp_path), portable=_bridge.PORTABLE)
-    verified = await _bridge.run(store.verify, pointer["key"], expected)
+    verified = await _bridge.run(store.open_verified, pointer["key"], expected)
     path = tmp_path / pointer["key"]
     path.unlink()
     path.write_bytes(b"b" * size)

@@ -135,7 +135,7 @@ async def _close_verified(scene: Scene) -> object:
     """Let go of a verified object, which is still open, while the disk hangs: closing asks it."""
     pointer, store = scene.pointer, scene.storage._store()  # noqa: SLF001
     expected = (pointer["size"], (pointer["algorithm"], pointer["hash"]))
-    verified = await _bridge.run(store.verify, pointer["key"], expected)
+    verified = await _bridge.run(store.open_verified, pointer["key"], expected)
     scene.stop()
     del verified
     return await scene.storage.exists(pointer)
