@@ -1,23 +1,19 @@
 //! A descriptor that an event loop watches, and that is readable while there is something for it.
 
 #[cfg(target_os = "linux")]
-use std::{
-    os::fd::AsRawFd as _,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{os::fd::AsRawFd as _, path::Path, sync::Mutex};
 
 #[cfg(target_os = "linux")]
 use rustix::{
     event::{self, epoll},
     fd::OwnedFd,
-    time,
+    time::{self, Itimerspec, TimerfdTimerFlags, Timespec},
 };
 
-#[cfg(target_os = "linux")]
-use crate::error::Context as _;
 use crate::error::Result;
 use crate::wake;
+#[cfg(target_os = "linux")]
+use crate::{error::Context as _, pool::lock};
 
 /// For so long a loop waits at the most if the worker that owes it a wake-up cannot pay: it has begun
 /// another job meanwhile, and that waits for a disk that does not answer.
@@ -30,7 +26,7 @@ pub(crate) struct Descriptor {
     either: OwnedFd,
     counter: OwnedFd,
     clock: OwnedFd,
-    is_set: AtomicBool,
+    is_set: Mutex<bool>,
 }
 
 #[cfg(target_os = "linux")]
@@ -49,7 +45,7 @@ impl Descriptor {
             let (data, readable) = (epoll::EventData::new_u64(0), epoll::EventFlags::IN);
             epoll::add(&either, part, data, readable).context("watch", Path::new("epoll"))?;
         }
-        Ok(Some(Self { either, counter, clock, is_set: AtomicBool::new(false) }))
+        Ok(Some(Self { either, counter, clock, is_set: Mutex::new(false) }))
     }
 
     pub(crate) fn number(&self) -> i32 {
@@ -58,12 +54,22 @@ impl Descriptor {
 
     /// Tells whether it was raised, too.
     pub(crate) fn lower(&self) -> bool {
-        let mut count = [0_u8; 8];
-        // Whoever sets it from now on wants to be reminded of what comes after this.
-        if self.is_set.swap(false, Ordering::AcqRel) {
-            let _ = rustix::io::read(&self.clock, &mut count);
+        self.set(false);
+        rustix::io::read(&self.counter, &mut [0_u8; 8]).is_ok()
+    }
+
+    /// Sets the clock, unless it runs, or stops it, if it does or did. Locked until that is done: who stops
+    /// it must not stop what another has just set.
+    fn set(&self, on: bool) {
+        let mut is_set = lock(&self.is_set);
+        if *is_set == on {
+            return;
         }
-        rustix::io::read(&self.counter, &mut count).is_ok()
+        *is_set = on;
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let then = Timespec { tv_sec: 0, tv_nsec: if on { REMINDER } else { 0 } };
+        let timer = Itimerspec { it_interval: never, it_value: then };
+        let _ = time::timerfd_settime(&self.clock, TimerfdTimerFlags::empty(), &timer);
     }
 }
 
@@ -74,16 +80,8 @@ impl wake::Signal for Descriptor {
         let _ = rustix::io::write(&self.counter, &1_u64.to_ne_bytes());
     }
 
-    /// Does nothing while the clock runs: whoever set it wanted to be reminded sooner.
     fn raise_soon(&self) {
-        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec};
-
-        if self.is_set.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let once = Itimerspec { it_interval: never, it_value: Timespec { tv_sec: 0, tv_nsec: REMINDER } };
-        let _ = time::timerfd_settime(&self.clock, TimerfdTimerFlags::empty(), &once);
+        self.set(true);
     }
 }
 
@@ -113,5 +111,40 @@ impl Descriptor {
 
     pub(crate) fn lower(&self) -> bool {
         match *self {}
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::wake::Signal as _;
+
+    fn is_readable(descriptor: &Descriptor) -> bool {
+        use rustix::event::{PollFd, PollFlags, poll};
+
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&descriptor.either, PollFlags::IN)], Some(&at_once)) == Ok(1)
+    }
+
+    #[test]
+    fn once_lowered_it_stays_so_until_it_is_raised() {
+        let descriptor = Descriptor::new().expect("descriptors").expect("on Linux");
+        let reminder = Duration::from_nanos(REMINDER.cast_unsigned());
+        for pause in [Duration::ZERO, 4 * reminder] {
+            descriptor.raise_soon();
+            sleep(pause);
+            descriptor.lower();
+            sleep(4 * reminder);
+            assert!(!is_readable(&descriptor), "a loop would never sleep again");
+            descriptor.raise();
+            assert!(is_readable(&descriptor) && descriptor.lower() && !is_readable(&descriptor));
+            descriptor.raise_soon();
+            sleep(4 * reminder);
+            assert!(is_readable(&descriptor));
+            descriptor.lower();
+        }
     }
 }
