@@ -34,7 +34,7 @@ def run(trial: Trial) -> None:
 
 
 def _search(trial: Trial, target: str, random: Random) -> None:
-    until = time.monotonic() + trial.count(20, 900)
+    until = time.monotonic() + trial.count(12, 900)
     profile = ("more", "slow")[trial.long]
     while time.monotonic() < until:
         words = ["-m", "pytest", "-m", "hypothesis", f"--hypothesis-seed={random.getrandbits(32)}"]

@@ -52,7 +52,11 @@ def _test(trial: Trial, build: Build, name: str) -> None:
             *("test", "--package=laboxide-core", "--tests", "--no-fail-fast"),
             # A harness that captures what is printed does so under locks that are not seen.
             after=("--", "--nocapture"),
-            environment={"PROPTEST_RNG_SEED": seed, "TMPDIR": str(trial.directory)},
+            environment={
+                "PROPTEST_RNG_SEED": seed,
+                "PROPTEST_CASES": str(trial.count(32, 256)),
+                "TMPDIR": str(trial.directory),
+            },
         )
         passed = sum(map(int, PASSED.findall(result.stdout)))
         trial.tried[f"tests under {name}"] += passed
