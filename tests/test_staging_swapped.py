@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from needs import needs
 
 from scripts import assert_clean, run_script
 
@@ -46,10 +46,7 @@ SWAP = """
 """
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0,
-    reason="on Linux names are needed without /proc, and to be without takes root",
-)
+@needs(also=[sys.platform == "linux"])
 @pytest.mark.parametrize("torn", [False, True], ids=["linked", "renamed"])
 def test_no_temporary_name_is_made_where_a_link_leads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool

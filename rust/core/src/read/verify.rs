@@ -25,7 +25,7 @@ pub fn verify(
     done: impl FnOnce(Result<()>) + Send + 'static,
 ) {
     engine.spawn_passing(move |permit| {
-        let object = open();
+        let object = guarded(&open);
         let again = cancel.clone();
         compare(engine, object, expected.clone(), cancel, move |compared| {
             if !matches!(compared, Err(Error::Corrupt { .. })) {
