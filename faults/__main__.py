@@ -32,7 +32,7 @@ async def main() -> int:
     names = options.names or [
         module.name for module in pkgutil.iter_modules(faults.drivers.__path__)
     ]
-    names.sort(key=lambda name: load(name).minutes, reverse=True)
+    names.sort(key=lambda name: load(name).lasts(long=options.long), reverse=True)
     free = Lanes(LANES)
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -86,7 +86,7 @@ async def _row(name: str, options: argparse.Namespace, free: Lanes) -> Row:
         taken = await free.take(driver.lanes)
         await _run(row, long=options.long)
         await free.give_back(taken)
-    seconds = f"{row.seconds:.0f} s, seed {row.seed}"
+    seconds = f"{row.seconds:.0f} s, {row.work:.0f} s of work, seed {row.seed}"
     print(f"{row.name}: {row.verdict}, {row.what} ({seconds})", flush=True)
     return row
 
@@ -113,6 +113,7 @@ async def _run(row: Row, *, long: bool) -> None:
     if output.exists():
         result = json.loads(output.read_text(encoding="utf-8"))
         row.tried, row.found = result["tried"], row.found + result["found"]
+        row.work = result["work"]
     else:
         row.found.append(f"the driver ended with status {status} and told nothing")
 

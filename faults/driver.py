@@ -49,5 +49,11 @@ class Driver:
     """Whether it takes root: to mount, to trace, to freeze."""
     lanes: int = 1
     """How many run as if it were so many; 2 if it needs the processors, or watches a clock."""
+    seconds: int = 10
+    """About how long it takes with a change."""
     minutes: int = 2
-    """About how long it takes at night: the longest begin first."""
+    """About how long it takes at night."""
+
+    def lasts(self, *, long: bool) -> int:
+        """Tell about how many seconds it takes in a tier: the longest begin first."""
+        return 60 * self.minutes if long else self.seconds

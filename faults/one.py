@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import logging
+import resource
 import shutil
 import sys
 import tempfile
@@ -72,12 +73,18 @@ def main() -> int:
             _run(options.name, trial)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    text = json.dumps({"tried": trial.tried, "found": trial.found})
+    text = json.dumps({"tried": trial.tried, "found": trial.found, "work": _work()})
     if options.output is None:
         print(text)
     else:
         options.output.write_text(text, encoding="utf-8")
     return int(bool(trial.found))
+
+
+def _work() -> float:
+    """Return the seconds of processors that this took, with its children that have ended."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(sum(resource.getrusage(kind)[:2]) for kind in kinds)
 
 
 def _run(name: str, trial: Trial) -> None:

@@ -16,6 +16,8 @@ class Row:
     title: str
     seed: int
     seconds: float = 0.0
+    work: float = 0.0
+    """Seconds of processors, together."""
     tried: dict[str, int] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
     skipped: str | None = None

@@ -143,4 +143,6 @@ async def _audit(trial: Trial) -> None:
         trial.found.append(f"verify_all found {key}, which is right")
 
 
-DRIVER = Driver("bit rot: flips, truncations, extensions, swaps", run, root=False, minutes=11)
+DRIVER = Driver(
+    "bit rot: flips, truncations, extensions, swaps", run, root=False, seconds=30, minutes=11
+)

@@ -75,5 +75,6 @@ DRIVER = Driver(
     "states of the disk after a power cut",
     run,
     tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
+    seconds=90,
     minutes=50,
 )

@@ -26,5 +26,9 @@ def run(trial: Trial) -> None:
 
 
 DRIVER = Driver(
-    "cancelled at every suspension, streams left at every chunk", run, root=False, minutes=16
+    "cancelled at every suspension, streams left at every chunk",
+    run,
+    root=False,
+    seconds=80,
+    minutes=16,
 )

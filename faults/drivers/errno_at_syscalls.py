@@ -143,5 +143,9 @@ def _swept(scene: Scene, child: Child) -> list[str]:
 
 
 DRIVER = Driver(
-    "an errno at every system call, once and lasting", run, tools=("strace",), minutes=15
+    "an errno at every system call, once and lasting",
+    run,
+    tools=("strace",),
+    seconds=155,
+    minutes=15,
 )

@@ -65,4 +65,4 @@ def _process(
     return f"ended with {process.returncode}\n{process.stdout[-4000:]}"
 
 
-DRIVER = Driver("fork while threads hold locks", run, root=False, minutes=16)
+DRIVER = Driver("fork while threads hold locks", run, root=False, seconds=55, minutes=16)

@@ -182,4 +182,5 @@ DRIVER = Driver(
     run,
     tools=("fsfreeze", "mkfs.xfs", "mkfs.btrfs"),
     lanes=2,
+    seconds=15,
 )

@@ -66,5 +66,6 @@ DRIVER = Driver(
     "a disk that fails at a flush or a write",
     run,
     tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
+    seconds=30,
     minutes=10,
 )

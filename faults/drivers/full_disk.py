@@ -179,4 +179,5 @@ DRIVER = Driver(
     "full disk, to the last page; no inodes, no quota",
     run,
     tools=("mkfs.xfs", "mkfs.btrfs", "btrfs"),
+    seconds=17,
 )

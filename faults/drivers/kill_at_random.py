@@ -108,4 +108,6 @@ def _strangers(root: Path) -> set[Path]:
     return found - ours
 
 
-DRIVER = Driver("kill -9 at random, 2 processes sharing keys", run, root=False, minutes=11)
+DRIVER = Driver(
+    "kill -9 at random, 2 processes sharing keys", run, root=False, seconds=40, minutes=11
+)

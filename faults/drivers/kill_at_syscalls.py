@@ -70,4 +70,4 @@ def _kill(
     return found + [f"{file} was left" for file in leftovers(scene.directory)]
 
 
-DRIVER = Driver("kill at every system call", run, tools=("strace",), minutes=8)
+DRIVER = Driver("kill at every system call", run, tools=("strace",), seconds=50, minutes=8)

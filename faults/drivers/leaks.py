@@ -85,4 +85,6 @@ async def _do(trial: Trial, name: str, world: World) -> None:
             trial.found.append(f"{name}: {operation} raised {error!r}")
 
 
-DRIVER = Driver("leaks: descriptors, threads, temps, memory", run, root=False, minutes=6)
+DRIVER = Driver(
+    "leaks: descriptors, threads, temps, memory", run, root=False, seconds=30, minutes=6
+)

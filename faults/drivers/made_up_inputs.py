@@ -62,4 +62,6 @@ def _pytest(words: list[str], profile: str) -> tuple[int, str]:
     return process.returncode, process.stdout
 
 
-DRIVER = Driver("inputs of tests that hypothesis makes up", run, root=False, lanes=0, minutes=18)
+DRIVER = Driver(
+    "inputs of tests that hypothesis makes up", run, root=False, lanes=0, seconds=50, minutes=18
+)

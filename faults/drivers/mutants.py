@@ -102,5 +102,6 @@ DRIVER = Driver(
     "mutants: steps left out, each seen by a test",
     run,
     tools=(*order_of_publish.DRIVER.tools, *fsync_below.DRIVER.tools, *short_io.DRIVER.tools),
+    seconds=135,
     minutes=13,
 )

@@ -71,5 +71,6 @@ DRIVER = Driver(
     "file systems without links, nameless files, case",
     run,
     tools=("mkfs.exfat", "mount.exfat-fuse", "mkfs.xfs", "mkfs.btrfs"),
+    seconds=25,
     minutes=5,
 )

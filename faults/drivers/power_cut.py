@@ -116,4 +116,6 @@ def run(trial: Trial) -> None:
                     trial.found.append(f"{kind}, {name}: no object was torn, so nothing was cut")
 
 
-DRIVER = Driver("power cut while writing", run, tools=("mkfs.ext4", "mkfs.xfs"), minutes=28)
+DRIVER = Driver(
+    "power cut while writing", run, tools=("mkfs.ext4", "mkfs.xfs"), seconds=70, minutes=28
+)

@@ -76,5 +76,6 @@ DRIVER = Driver(
     tools=("cargo", "cc"),
     root=False,
     lanes=2,
+    seconds=200,
     minutes=30,
 )

@@ -54,4 +54,6 @@ def _settings(trial: Trial) -> settings:
     )
 
 
-DRIVER = Driver("random steps beside a model (hypothesis)", run, root=False, minutes=17)
+DRIVER = Driver(
+    "random steps beside a model (hypothesis)", run, root=False, seconds=110, minutes=17
+)
