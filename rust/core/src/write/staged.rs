@@ -7,19 +7,14 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use fs4::{FileExt, TryLockError};
-
+use super::temporary::{Temporary, try_lock};
 use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::{free_in_steps, start_write_out};
 use crate::io;
 use crate::mutant;
 use crate::store::Directory;
-
-const SUFFIX: &str = ".laboxide-tmp";
 
 /// A sweep would have to come between a file and its lock this many times; a file system that answers
 /// every attempt in this way is broken.
@@ -40,23 +35,6 @@ pub(crate) struct StagedFile {
     /// Only held. Dropped after the file, so that others open theirs when this one is closed.
     #[allow(dead_code)]
     permit: Option<Permit>,
-}
-
-/// A name that is to be removed.
-struct Temporary {
-    /// Held open: whatever is at its path by now, the name is there.
-    directory: Arc<dyn Directory>,
-    name: String,
-}
-
-impl Temporary {
-    fn new_in(directory: &Arc<dyn Directory>) -> Self {
-        Self { directory: Arc::clone(directory), name: temporary_name() }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join(&self.name)
-    }
 }
 
 /// Bytes after which the device is asked to begin: a flush at the end then takes 1.5 times less.
@@ -110,11 +88,7 @@ impl StagedFile {
     }
 
     fn has_its_name(&self) -> Result<bool> {
-        let Some(Temporary { directory, name }) = &self.temporary else { return Ok(false) };
-        match directory.look(name.as_ref()) {
-            Err(Error::Missing { .. }) => Ok(false),
-            result => result.map(|_| true),
-        }
+        self.temporary.as_ref().map_or(Ok(false), Temporary::is_there)
     }
 
     /// The file at `original`, under a temporary name in `directory`.
@@ -242,7 +216,7 @@ impl StagedFile {
     /// Its temporary name as a system call takes it.
     #[cfg(target_os = "linux")]
     pub(crate) fn anchored(&self) -> Option<(BorrowedFd<'_>, PathBuf)> {
-        self.temporary.as_ref().map(|temporary| temporary.directory.anchored(&temporary.name))
+        self.temporary.as_ref().map(Temporary::anchored)
     }
 
     pub(crate) fn forget_temporary_name(&mut self) {
@@ -250,46 +224,9 @@ impl StagedFile {
     }
 
     pub(crate) fn remove_temporary_name(&mut self) -> Result<()> {
-        if let Some(Temporary { directory, name }) = &self.temporary {
-            directory.remove(name)?;
-        }
+        self.temporary.as_ref().map_or(Ok(()), Temporary::remove)?;
         self.forget_temporary_name();
         Ok(())
-    }
-
-    /// For file systems without hard links.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn rename_where_absent(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
-        use rustix::fs::{RenameFlags, renameat_with};
-        use rustix::io::Errno;
-
-        let path = directory.path().join(name);
-        let (from, temporary) = self.anchored().ok_or(ErrorKind::NotFound).context("rename", &path)?;
-        let (to, final_name) = directory.anchored(name);
-        match renameat_with(from, temporary, to, final_name, RenameFlags::NOREPLACE) {
-            // Not every file system can do this; of those that cannot, most have links.
-            Err(Errno::INVAL | Errno::NOSYS) => self.look_and_rename(directory, name),
-            result => {
-                result.context("rename", &path)?;
-                self.forget_temporary_name();
-                Ok(())
-            }
-        }
-    }
-
-    /// For file systems without hard links.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn rename_where_absent(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
-        self.look_and_rename(directory, name)
-    }
-
-    /// Between the look and the rename another writer may publish the same name. Under a key with the
-    /// hash in it that is the same content; another key then has what came last.
-    fn look_and_rename(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
-        if directory.look(name.as_ref()).is_ok() {
-            return Err(ErrorKind::AlreadyExists).context("rename", &directory.path().join(name));
-        }
-        directory.replace(self, name)
     }
 
     /// Refuses a file whose size is not the number of bytes that were counted.
@@ -305,59 +242,11 @@ impl Drop for StagedFile {
         if self.owner != process::id() {
             return;
         }
-        if let Some(Temporary { directory, name }) = &self.temporary {
-            let _ = directory.remove(name);
+        if let Some(temporary) = &self.temporary {
+            let _ = temporary.remove();
         }
         if !self.shared {
             free_in_steps(&self.file);
         }
-    }
-}
-
-/// False if another process, which must be a sweep, holds the lock.
-fn try_lock(file: &File) -> bool {
-    // Shared with others who give the same file a second name: each must hold it to the end.
-    // On a file system without locks no sweep can take the file for abandoned either.
-    !matches!(FileExt::try_lock_shared(file), Err(TryLockError::WouldBlock))
-}
-
-/// Whether a name is one of ours.
-pub(crate) fn is_temporary(name: &str) -> bool {
-    name.ends_with(SUFFIX)
-}
-
-/// Whether a name is just as [`temporary_name`] makes them.
-pub(crate) fn is_generated(name: &str) -> bool {
-    let is_number =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let parts = name.strip_suffix(SUFFIX).map(|stem| stem.split('-'));
-    parts.is_some_and(|mut parts| parts.clone().count() == 3 && parts.all(is_number))
-}
-
-/// The file, locked, if it has no writer: a writer's lock goes with its process, whatever ended that.
-pub(crate) fn lock_if_abandoned(file: File) -> Option<File> {
-    let ignored = mutant::is_on("sweep-ignores-writers");
-    Some(file).filter(|file| FileExt::try_lock(file).is_ok() || ignored)
-}
-
-/// Unique per process and moment; that it is made exclusively settles the rest.
-fn temporary_name() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-    format!("{:x}-{now:x}-{count:x}{SUFFIX}", process::id())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_named_here_is_known_and_nothing_else() {
-        assert!(is_generated(&temporary_name()));
-        for other in ["mine", "1-2-x", "1-2", "1-2-3-4", "1--3", "", "A-2-3"] {
-            assert!(!is_generated(&format!("{other}{SUFFIX}")), "{other}");
-        }
-        assert!(!is_generated("1-2-3"));
     }
 }
