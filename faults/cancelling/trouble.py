@@ -43,9 +43,11 @@ def _torn_objects(world: World) -> Iterator[None]:
     for path, content in zip(paths, contents, strict=True):
         path.chmod(0o644)
         path.write_bytes(content[: -(1 << 20)])
+    world.torn = set(paths)
     try:
         yield
     finally:
+        world.torn = set()
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
             _drop_quarantined(path.parent, len(content))

@@ -47,6 +47,8 @@ class World:
         self.file = directory / "file"
         self.target = directory / "target"
         self.kept: dict[str, FilePointer] = {}
+        self.torn: set[Path] = set()
+        """Objects that are damaged for the moment: an audit may move them aside."""
         self._standing: set[Path] = set()
         self._descriptors: Counter[str] = Counter()
         self._allowed: dict[Path, bytes] = {}
@@ -91,10 +93,10 @@ class World:
     def _wrong(self) -> str:
         if more := self._open() - self._descriptors:
             return f"open: {list(more)}"
-        found = set(_files(self.directory))
-        if missing := self._standing - found:
+        files = {self._before_it_was_moved(path) for path in _files(self.directory)}
+        if missing := self._standing - files:
             return f"gone: {missing}"
-        for path in found - self._standing:
+        for path in files - self._standing:
             content = self._allowed.get(path)
             if content is None:
                 return f"left: {path}"
@@ -102,6 +104,12 @@ class World:
                 if path.read_bytes() != content:
                     return f"not whole: {path}"
         return ""
+
+    def _before_it_was_moved(self, path: Path) -> Path:
+        """Return where a file was, if it is a torn object that was moved aside."""
+        begins, moved, _ = str(path).partition(".corrupt-")
+        were = (torn for torn in self.torn if moved and str(torn).startswith(begins))
+        return next(were, path)
 
     def _open(self) -> Counter[str]:
         """Return what the descriptors of this process lead to."""
