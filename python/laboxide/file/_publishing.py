@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
+from laboxide._feeding import feed
 from laboxide._native import Writer
-from laboxide.digest import feed
 from laboxide.file._root import check_fits, pointer_below, require_router
 from laboxide.pointer import check_digest
 from laboxide.router import route

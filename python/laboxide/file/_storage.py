@@ -16,11 +16,12 @@ from laboxide._arguments import (
     shown,
 )
 from laboxide._elsewhere import not_told
+from laboxide._feeding import feed_all, large_view
 from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
-from laboxide.digest import algorithm_names, claim, feed_all, large_view
+from laboxide.digest import algorithm_names, claim
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._care import FileCare
 from laboxide.file._objects import FileObjects
