@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import queue
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -64,19 +65,21 @@ class WorkerThread:
 
     async def read_stream(self, stored: Stored, chunk_size: int) -> AsyncIterator[bytes]:
         """Have a thread read ahead into a queue of the loop's."""
-        chunks: asyncio.Queue[bytes] = asyncio.Queue(QUEUED)
-        loop = asyncio.get_running_loop()
+        chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        loop, room = asyncio.get_running_loop(), threading.Semaphore(QUEUED)
 
         def read() -> None:
             with stored.path.open("rb", buffering=0) as file:
                 while True:
                     chunk = file.read(chunk_size)
-                    asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop).result()
+                    room.acquire()
+                    loop.call_soon_threadsafe(chunks.put_nowait, chunk)
                     if not chunk:
                         return
 
         thread = asyncio.create_task(asyncio.to_thread(read))
         while chunk := await chunks.get():
+            room.release()
             yield chunk
         await thread
 

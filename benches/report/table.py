@@ -16,6 +16,7 @@ SPEEDS = (
     "stream write",
     "stream read",
     "write_data",
+    "durable write_data",
     "read_data",
     "import_file",
     "streams at once",

@@ -9,12 +9,13 @@ from benches.checks import WrongContentError, check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
-from benches.sources import CHUNKINGS, hash_of, shifts, suspending
+from benches.sources import CHUNKINGS, hash_of, pieces, shifts, suspending
 from benches.suite.jobs import write_streams
 from benches.suite.limits import streams_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 OPERATION = "streams at once"
 CHUNKING = CHUNKINGS["64 KiB"]
 STREAMS = (1, 4, 16)
+FIRST = 64
+"""Bytes that tell one content from another."""
 
 
 def variant_of(streams: int) -> str:
@@ -59,7 +62,7 @@ def _write(contestant: Contestant, streams: int, lab: Lab) -> Trial[list[Stored]
         return await write_streams(peer, sources)
 
     def check(stored: list[Stored]) -> None:
-        for shift, one in zip(shifts(streams), _in_order(stored, size), strict=False):
+        for shift, one in zip(shifts(streams), _in_order(stored, size), strict=True):
             check_stored(one, size, shift)
 
     return Trial(
@@ -68,14 +71,23 @@ def _write(contestant: Contestant, streams: int, lab: Lab) -> Trial[list[Stored]
 
 
 def _in_order(stored: list[Stored], size: int) -> list[Stored]:
-    algorithm = stored[0].algorithm
-    if algorithm is None:  # nothing tells which is which
-        return stored if len(stored) == 1 else []
-    by_hash = {one.hash: one for one in stored}
-    expected = [hash_of(algorithm, size, shift) for shift in shifts(len(stored))]
-    if set(by_hash) != set(expected):
-        raise WrongContentError("the objects are not named by what was to be stored")
-    return [by_hash[each] for each in expected]
+    algorithm, beginnings = stored[0].algorithm, shifts(len(stored))
+    found: dict[str | bytes | None, Stored]
+    expected: list[str | bytes]
+    if algorithm is None:  # nothing but the first bytes tells which is which
+        found = {_first_bytes(one.path): one for one in stored}
+        expected = [bytes(next(iter(pieces(size, shift)))[:FIRST]) for shift in beginnings]
+    else:
+        found = {one.hash: one for one in stored}
+        expected = [hash_of(algorithm, size, shift) for shift in beginnings]
+    if set(found) != set(expected):
+        raise WrongContentError("the objects are not what was to be stored")
+    return [found[each] for each in expected]
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(FIRST)
 
 
 def _limit(algorithm: str, streams: int, lab: Lab) -> Trial[dict[str, object]]:

@@ -10,7 +10,7 @@ from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.sources import numbered
 from benches.suite.jobs import check_objects, write_objects
-from benches.suite.limits import create_limit, write_limit
+from benches.suite.limits import create_limit, streams_limit, write_limit
 from benches.suite.sizes import objects_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def _write(contestant: Contestant, objects: Objects, calls: int, lab: Lab) -> Tr
 
 
 def _limit(algorithm: str, objects: Objects, calls: int, lab: Lab) -> Trial[Answer]:
+    if objects.is_large and objects.flying > 1:
+        return streams_limit(algorithm, objects.flying, objects.size, lab)
     if objects.is_large:
         return write_limit(algorithm, objects.size, lab)
     threads = 1 if objects.flying == 1 else 2

@@ -13,6 +13,7 @@ use crate::blocks::{Tree, share};
 use crate::content::{BLOCK, Pool};
 use crate::file::{publish, unnamed, write_block};
 use crate::job::{Algorithm, Stored};
+use crate::memory::Buffer;
 
 /// Hashes `size` bytes; BLAKE3 on all threads, SHA-256 on one, since it cannot be shared.
 pub fn hash(pool: &Pool, algorithm: Algorithm, threads: usize, size: usize) -> io::Result<String> {
@@ -96,7 +97,7 @@ fn write_shifted(
 }
 
 /// Writes several objects at once. With BLAKE3 all threads work on all of them, block by block;
-/// with SHA-256 each thread on one at a time.
+/// with SHA-256 each on one at a time, or both on the only one.
 pub fn streams(
     pool: &Pool,
     algorithm: Option<Algorithm>,
@@ -109,12 +110,13 @@ pub fn streams(
     let shift = |stream: usize| pool.cycle() / streams * stream;
     if algorithm != Some(Algorithm::Blake3) {
         let first = std::sync::Mutex::new(None);
+        let for_each = if streams == 1 { threads } else { 1 };
         share(
-            threads,
+            threads.min(streams),
             streams,
             || (),
             |(), stream| {
-                let stored = write_shifted(pool, shift(stream), algorithm, 1, size, directory)?;
+                let stored = write_shifted(pool, shift(stream), algorithm, for_each, size, directory)?;
                 if stream == 0 {
                     *first.lock().expect("no strand panics") = stored.hash;
                 }
@@ -156,19 +158,19 @@ pub fn copy(
     let size = usize::try_from(source.metadata()?.len()).map_err(io::Error::other)?;
     let target = unnamed(File::open(directory)?, size)?;
     let tree = Tree::new(size);
-    let copied = |buffer: &mut Vec<u8>, index: usize| {
-        buffer.resize(BLOCK.min(size - index * BLOCK), 0);
-        source.read_exact_at(buffer, (index * BLOCK) as u64)?;
+    let copied = |buffer: &mut Buffer, index: usize| {
+        source.read_exact_at(buffer.resize(BLOCK.min(size - index * BLOCK)), (index * BLOCK) as u64)?;
+        write_block(&target, index, buffer)?;
         if algorithm == Some(Algorithm::Blake3) {
             tree.hash(index, buffer);
         }
-        write_block(&target, index, buffer)
+        Ok(())
     };
     let blocks = size.div_ceil(BLOCK);
     let hash = if algorithm == Some(Algorithm::Sha256) {
         Some(in_order(blocks, threads, copied)?)
     } else {
-        share(threads, blocks, Vec::new, copied)?;
+        share(threads, blocks, Buffer::new, copied)?;
         algorithm.map(|_| tree.finish())
     };
     let path: PathBuf = publish(&target, directory, hash.as_deref())?;
@@ -179,20 +181,20 @@ pub fn copy(
 pub fn in_order(
     blocks: usize,
     threads: usize,
-    fill: impl Fn(&mut Vec<u8>, usize) -> io::Result<()> + Send,
+    fill: impl Fn(&mut Buffer, usize) -> io::Result<()> + Send,
 ) -> io::Result<String> {
     let mut hasher = Sha256::new();
     if threads == 1 {
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::new();
         for index in 0..blocks {
             fill(&mut buffer, index)?;
-            hasher.update(&buffer);
+            hasher.update(&*buffer);
         }
         return Ok(hex(hasher));
     }
     let (finished, arriving) = mpsc::channel();
     let (used, reusable) = mpsc::channel();
-    (0..4).for_each(|_| used.send(Vec::new()).expect("the receiver is here"));
+    (0..4).for_each(|_| used.send(Buffer::new()).expect("the receiver is here"));
     thread::scope(|scope| {
         let filling = scope.spawn(move || {
             for index in 0..blocks {
@@ -203,7 +205,7 @@ pub fn in_order(
             Ok(())
         });
         for buffer in arriving {
-            hasher.update(&buffer);
+            hasher.update(&*buffer);
             let _ = used.send(buffer);
         }
         filling.join().expect("no strand panics").map(|()| hex(hasher))
@@ -211,9 +213,6 @@ pub fn in_order(
 }
 
 pub fn hex(hasher: Sha256) -> String {
-    use std::fmt::Write as _;
-    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    hasher.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

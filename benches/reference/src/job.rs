@@ -149,7 +149,8 @@ fn run(pool: &Pool, job: &Job) -> io::Result<Value> {
             Ok(told(&cost, count * size, &Stored { hash: Some(hash?), path: None }))
         }
         Job::Open { algorithm, threads, count, paths } => {
-            let (bytes, cost) = timed(|| small::open(*algorithm, *threads, *count, paths));
+            let files = small::known(paths)?;
+            let (bytes, cost) = timed(|| small::open(*algorithm, *threads, *count, &files));
             Ok(told(&cost, bytes?, &Stored::default()))
         }
     }

@@ -13,6 +13,7 @@ mod content;
 mod cost;
 mod file;
 mod job;
+mod memory;
 mod reading;
 mod small;
 

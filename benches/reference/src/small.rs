@@ -84,21 +84,31 @@ fn stage(shards: &Shards, hash: &str, content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
+/// A small file, and how many bytes it has.
+pub type Known = (PathBuf, usize);
+
+pub fn known(paths: &[PathBuf]) -> io::Result<Vec<Known>> {
+    let with_size = |path: &PathBuf| {
+        let size = usize::try_from(path.metadata()?.len()).map_err(io::Error::other)?;
+        Ok((path.clone(), size))
+    };
+    paths.iter().map(with_size).collect()
+}
+
 /// Opens, reads and closes small files, one after the other, `count` times; tells how many bytes.
 pub fn open(
     algorithm: Option<Algorithm>,
     threads: usize,
     count: usize,
-    paths: &[PathBuf],
+    files: &[Known],
 ) -> io::Result<usize> {
-    let sizes = paths.iter().map(|path| Ok(usize::try_from(path.metadata()?.len()).unwrap_or(0)));
-    let sizes = sizes.collect::<io::Result<Vec<_>>>()?;
     share(threads, count, Vec::new, |buffer: &mut Vec<u8>, index| {
-        let mut file = File::open(&paths[index % paths.len()])?;
-        buffer.resize(sizes[index % paths.len()], 0);
+        let (path, size) = &files[index % files.len()];
+        let mut file = File::open(path)?;
+        buffer.resize(*size, 0);
         file.read_exact(buffer)?;
         algorithm.map(|algorithm| algorithm.hash(buffer));
         Ok(())
     })?;
-    Ok((0..count).map(|index| sizes[index % paths.len()]).sum())
+    Ok((0..count).map(|index| files[index % files.len()].1).sum())
 }
