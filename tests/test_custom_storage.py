@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+from laboxide import digest_data
+
 PAGE = Path(__file__).parents[1] / "docs" / "custom_storage.md"
 
 
@@ -20,7 +23,8 @@ def classes_of(page: Path) -> dict[str, Any]:
     return namespace
 
 
-Shown: Any = classes_of(PAGE)["TestFileStorage"]
+NAMES = classes_of(PAGE)
+Shown: Any = NAMES["TestFileStorage"]
 
 
 class TestFileStorage(Shown):  # type: ignore[misc]
@@ -32,3 +36,15 @@ class TestFileStorage(Shown):  # type: ignore[misc]
 
     def teardown_method(self) -> None:
         assert list(self.path.glob(".*")) == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("field", ["content_hash_algorithm", "content_hash"])
+@pytest.mark.parametrize("value", ["{}/outside", "../outside", "a/b", "", "0\n", "..", "\0"])
+async def test_a_digest_that_is_a_path_is_refused(tmp_path: Path, field: str, value: str) -> None:
+    storage = NAMES["FileStorage"](tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    digest: Any = {**digest_data(b"x", content_type="a/b"), field: value.format(tmp_path)}
+    with pytest.raises(ValueError, match="not an algorithm and a hash"):
+        await storage.write_data(b"x", digest, {})
+    assert list(tmp_path.rglob("*")) == [tmp_path / "files"]

@@ -10,6 +10,7 @@ import inspect
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import laboxide
 import pytest
@@ -39,6 +40,15 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 runner.run(eval(code, namespace))
             else:
                 exec(code, namespace)
+
+
+def test_a_whole_test_file_has_all_that_it_needs(tmp_path: Path) -> None:
+    text = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    block = BLOCK.search(text, text.index("This is a whole test file"))
+    assert block is not None
+    namespace: dict[str, Any] = {"__name__": "test_mine"}
+    exec(compile(block[1], "guide.md", "exec", dont_inherit=True), namespace)
+    assert isinstance(namespace["TestMyStorage"]().make_storage(tmp_path), laboxide.Storage)
 
 
 def test_each_driver_of_faults_has_a_row() -> None:

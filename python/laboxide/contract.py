@@ -66,7 +66,8 @@ class GetStreamDigest(Protocol):
             allow_incomplete: Whether a digest of the bytes so far will do.
 
         Raises:
-            ValueError: The stream has not ended and `allow_incomplete` is False.
+            ValueError: The stream has not ended and `allow_incomplete` is False, or there is no
+                digest of a part because the storage that hashes it has given up.
         """
         ...
 

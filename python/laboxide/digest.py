@@ -30,7 +30,9 @@ def digest_data(
     algorithm: str = "blake3",
     algorithms: Sequence[str] | None = None,
 ) -> Digest:
-    """Return the digest of `data`.
+    """Return the digest of `data`, hashed by the thread that calls.
+
+    An event loop stands still for that long: hash large values with `digest_stream`.
 
     Args:
         data: Any contiguous buffer.
@@ -42,7 +44,7 @@ def digest_data(
 
     Raises:
         BufferError: `data` is not contiguous.
-        TypeError: `data` is not a buffer.
+        TypeError: `data` is not a buffer, or an algorithm not named by a string.
         ValueError: An algorithm is unknown, or named twice.
     """
     names = algorithm_names(algorithm, algorithms)
@@ -60,8 +62,8 @@ def digest_stream(
 ) -> tuple[DigestedStream, GetStreamDigest]:
     """Return a stream of the same chunks, and a function that tells the digest of what it yielded.
 
-    Both are what `Storage.write_data_stream` takes, of any storage. Those of laboxide recognise the
-    pair and let the engine hash while it writes, in one pass off the event loop.
+    Both are what `Storage.write_data_stream` takes, of any storage. A `FileStorage` recognises the
+    pair and lets the engine hash while it writes, in one pass off the event loop.
 
     Args:
         source: The chunks: ``bytes``, or other contiguous buffers.
@@ -72,7 +74,7 @@ def digest_stream(
 
     Raises:
         OSError: No thread can be started.
-        TypeError: `source` is not an async iterable.
+        TypeError: `source` is not an async iterable, or an algorithm not named by a string.
         ValueError: An algorithm is unknown, or named twice.
     """
     names = algorithm_names(algorithm, algorithms)
@@ -101,7 +103,7 @@ async def hash_file(
 
     Raises:
         OSError: The file cannot be read; ``filename`` says which.
-        TypeError: `path` is not a path.
+        TypeError: `path` is not a path, or an algorithm not named by a string.
         ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
     """
     names = algorithm_names(algorithm, algorithms)
@@ -128,7 +130,9 @@ class StreamDigester:
             allow_incomplete: Whether a digest of the bytes so far will do.
 
         Raises:
-            ValueError: The stream has not ended and `allow_incomplete` is False.
+            OSError: A storage could not write the stream.
+            ValueError: The stream has not ended and `allow_incomplete` is False, or a storage has
+                given up writing it: what had come by then is not all hashed.
         """
         if not (self.is_complete or allow_incomplete):
             raise ValueError("The stream has not been read to its end.")

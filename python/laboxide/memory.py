@@ -83,7 +83,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         Raises:
             DigestMismatchError: As for `write_data`.
             TypeError: A chunk is not bytes-like.
-            ValueError: The digest is not valid.
+            ValueError: The digest is not valid, or `get_digest` has none at the end.
         """
         del tags
         content = bytearray()

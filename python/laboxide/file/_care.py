@@ -46,8 +46,9 @@ class FileCare(FileRoot):
             max_bytes_per_second: How fast to read; as fast as it goes by default.
             workers: Objects that are read at once, from 1 to 64.
             cursor: The `cursor` of an earlier audit, to go on from there.
-            repair: Whether what is corrupt, or no file, is moved aside: it gets another name in the
-                same directory, with ``.corrupt-`` in it (``.displaced-`` for a directory).
+            repair: Whether what is corrupt, or no file in the place of an object, is moved aside:
+                it gets another name in the same directory, with ``.corrupt-`` in it
+                (``.displaced-`` for a directory).
                 Reading it is `NoStorageData` then, and writing the content again stores it anew.
                 Nothing is deleted, and what cannot be read stays where it is.
             content_of: Tells the algorithm and hash of an object from its key, or None for a key
@@ -81,9 +82,10 @@ class FileCare(FileRoot):
     async def sweep(self, *, delete: bool = False) -> list[Leftover]:
         """Return what is left over below the root, and remove what writers left if told to.
 
-        That are the temporary files of writers that are gone, and what was moved aside: directories
-        that were in the place of an object (``.displaced-``) and what had the name of an object and
-        not its content (``.corrupt-``). What was moved aside may be somebody's, and stays.
+        These are the temporary files of writers that are gone, what else is among those, and what
+        was moved aside: directories that were in the place of an object (``.displaced-``) and what
+        had the name of an object and not its content (``.corrupt-``). What is no temporary file may
+        be somebody's, and stays.
         A temporary file whose writer is at work is no leftover.
 
         Args:

@@ -64,6 +64,9 @@ class FileObjects(FileRoot):
     async def delete(self, config: FilePointer, /, *, missing_ok: bool = False) -> None:
         """Remove an object from below this root; a pointer never removes anything elsewhere.
 
+        Equal content is one object: delete it only when no record leads to it. It is removed by its
+        key alone, so under a key without the hash whatever is there now.
+
         Args:
             config: The pointer that writing returned.
             missing_ok: Whether it is no error if there is no object.
@@ -88,9 +91,9 @@ class FileObjects(FileRoot):
     def list_pointers(self) -> AsyncIterator[FilePointer]:
         """Yield a pointer to each object below the root, in no particular order.
 
-        Objects that the default router laid out are taken by their names; those of another router
-        are hashed, with BLAKE3, to know what they are. Objects written or deleted meanwhile may be
-        yielded or not.
+        Objects that the default router laid out are taken by their names; all other files below the
+        root are hashed, with BLAKE3, to know what they are. Objects written or deleted meanwhile
+        may be yielded or not.
 
         Raises:
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.

@@ -61,6 +61,9 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             size alone.
         verify_writes: Whether data is hashed to check the digest that comes with it, and an object
             that is there already to check that it is what is written. Sizes are always checked.
+            Set it where digests are not trusted: otherwise a false one of the right size occupies
+            the name of other content, which is then taken to be there. With it, writing an object
+            again also heals damage that keeps its size.
         max_object_size: Bytes that an object may have to be written; None for any number.
         allowed_roots: The roots that a pointer may lead to besides this one, of storages that were
             here before; with ``()`` it leads nowhere else. None allows every root: what is there
@@ -143,7 +146,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: A chunk is not bytes-like, or the router does not return a key.
-            ValueError: The digest or the router's key is not valid.
+            ValueError: The digest or the router's key is not valid, or `get_digest` has none at the
+                end: the stream was closed unread, or it is that of another one.
         """
         require_router(self)
         store = self._store()

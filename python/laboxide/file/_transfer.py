@@ -58,9 +58,10 @@ class FileTransfer(FileRoot):
             NotImplementedError: The storage is read-only.
             ObjectTooLargeError: The file is larger than `max_object_size`.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: The router does not return a key.
+            TypeError: `path`, `algorithm` or `digest` is of the wrong type, or the router does not
+                return a key.
             ValueError: An argument is none of the values it can have, the path is not that of a
-                regular file, or the file changed while it was read.
+                regular file, the file changed while it was read, or the router's key is not valid.
         """
         require_router(self)
         check_choice("link", link, _LINKS)
@@ -107,8 +108,9 @@ class FileTransfer(FileRoot):
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer, or `overwrite` not a flag.
-            ValueError: `config` is not a valid pointer, or `link` none of its values.
+            TypeError: `config` is not a pointer, `path` not a path, or `overwrite` not a flag.
+            ValueError: `config` is not a valid pointer, `link` none of its values, or `path` not
+                that of a file: empty, with a NUL character, or ``"."``, say.
         """
         check_choice("link", link, ("auto", "reflink", "copy"))
         check_flag("overwrite", overwrite)

@@ -23,7 +23,17 @@ const DETACH_ABOVE: usize = 2048;
 /// Signals are looked at between slices of this size, which take about 10 ms.
 const SLICE: usize = 16 << 20;
 
-/// An incremental hash. Safe to share between threads; each update is taken in as a whole.
+/// An incremental hash, in the shape of hashlib's. Safe to share between threads; each update is taken
+/// in as a whole.
+///
+/// Args:
+///     algorithm: ``"blake3"`` or ``"sha256"``.
+///     data: The first bytes, as for `update`.
+///
+/// Raises:
+///     `BufferError`: `data` is not contiguous.
+///     `TypeError`: `algorithm` is not a string, or `data` not a buffer.
+///     `ValueError`: `algorithm` is unknown.
 #[pyclass(frozen, name = "Hasher", module = "laboxide._native")]
 pub(crate) struct PyHasher {
     algorithm: Algorithm,
@@ -74,7 +84,15 @@ impl PyHasher {
         Ok(hasher)
     }
 
-    /// Takes in the next bytes, from any contiguous buffer.
+    /// Takes in the next bytes, in the thread that calls.
+    ///
+    /// Args:
+    ///     data: Any contiguous buffer.
+    ///
+    /// Raises:
+    ///     `BufferError`: `data` is not contiguous.
+    ///     `RuntimeError`: Another thread was updating this hasher when the process was forked.
+    ///     `TypeError`: `data` is not a buffer.
     #[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
     #[pyo3(signature = (data, /))]
     fn update(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -116,16 +134,19 @@ impl PyHasher {
         Ok(Self::of(self.algorithm, state))
     }
 
+    /// The name of the algorithm.
     #[getter]
     fn name(&self) -> &'static str {
         self.algorithm.name()
     }
 
+    /// The size of the hash in bytes.
     #[getter]
     fn digest_size(&self) -> usize {
         self.algorithm.digest_size()
     }
 
+    /// The size in bytes of the blocks that the algorithm works on.
     #[getter]
     fn block_size(&self) -> usize {
         self.algorithm.block_size()
