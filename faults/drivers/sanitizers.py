@@ -46,7 +46,7 @@ def _control(trial: Trial, build: Build, name: str, *, speaks: bool) -> None:
 
 
 def _test(trial: Trial, build: Build, name: str) -> None:
-    for _ in range(trial.count(1, 8)):
+    for _ in range(trial.count(1, 3)):
         seed = str(trial.random.randrange(1 << 32))
         result = build.cargo(
             *("test", "--package=laboxide-core", "--tests", "--no-fail-fast"),
@@ -79,5 +79,5 @@ DRIVER = Driver(
     root=False,
     lanes=2,
     seconds=200,
-    minutes=30,
+    minutes=8,
 )
