@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
+from laboxide._algorithms import algorithm_names
 from laboxide._arguments import check_choice, check_flag
-from laboxide._paths import text_path
-from laboxide.digest import algorithm_names
+from laboxide._paths import file_path, text_path
 from laboxide.errors import DigestMismatchError
 from laboxide.file._publishing import publish
 from laboxide.file._root import FileRoot, check_fits, full, require_router
@@ -58,15 +58,15 @@ class FileTransfer(FileRoot):
             NotImplementedError: The storage is read-only.
             ObjectTooLargeError: The file is larger than `max_object_size`.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: The router does not return a key.
+            TypeError: `path` is not a path, or the router does not return a key.
             ValueError: An argument is none of the values it can have, the path is not that of a
                 regular file, or the file changed while it was read.
         """
         require_router(self)
         check_choice("link", link, _LINKS)
-        source = text_path(path)
+        source = text_path("path", path)
         if digest is not None:
-            check_digest(digest)
+            digest = check_digest(digest)
             check_fits(self, digest["content_size"], source)
             algorithm = digest["content_hash_algorithm"]
         names = algorithm_names(algorithm)
@@ -74,11 +74,11 @@ class FileTransfer(FileRoot):
         staged = await _bridge.run(self._store().import_file, source, link, names, limit)
         if digest is not None:
             _check_staged(staged, digest)
-        size, [(_, content_hash)] = staged.digest
+        size, [(algorithm_name, content_hash)] = staged.digest
         found: Digest = {
             "content_encoding": content_encoding,
             "content_type": content_type,
-            "content_hash_algorithm": algorithm,
+            "content_hash_algorithm": algorithm_name,
             "content_hash": content_hash,
             "content_size": size,
         }
@@ -87,8 +87,8 @@ class FileTransfer(FileRoot):
     async def export_file(
         self,
         config: FilePointer,
-        path: str | os.PathLike[str],
         /,
+        path: str | os.PathLike[str],
         *,
         link: str = "auto",
         overwrite: bool = False,
@@ -104,16 +104,18 @@ class FileTransfer(FileRoot):
         Raises:
             CorruptDataError: The object is not what the pointer promises.
             FileExistsError: There is something at `path`, and `overwrite` is False.
+            IsADirectoryError: `path` is spelled as that of a directory, ``"new/"`` say.
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer, or `overwrite` not a flag.
-            ValueError: `config` is not a valid pointer, or `link` none of its values.
+            TypeError: `config` is not a pointer, `path` not a path, or `overwrite` not a flag.
+            ValueError: `config` is not a valid pointer, `path` not one that a file can have, or
+                `link` none of its values.
         """
         check_choice("link", link, ("auto", "reflink", "copy"))
         check_flag("overwrite", overwrite)
         pointer = parse_pointer(config)
-        target = text_path(path)
+        target = file_path("path", path)
         await self._find(pointer, "export_file", full(pointer), target, link, overwrite)
 
 
