@@ -178,7 +178,7 @@ def test_a_refused_root_is_a_matter_of_permission_and_not_missing_data() -> None
 @pytest.mark.parametrize(
     ("root", "kind", "naming"),
     [
-        (3, TypeError, "int"),
+        (3, TypeError, "not 3"),
         (None, TypeError, "None"),
         (b"/one", TypeError, "b'/one'"),
         ("", ValueError, "''"),
@@ -190,6 +190,7 @@ def test_an_allowed_root_that_is_no_path_is_refused_by_name(
 ) -> None:
     with pytest.raises(kind) as caught:
         allowing(tmp_path, "/fine", root)
+    assert "each of allowed_roots" in str(caught.value)
     assert naming in str(caught.value)
 
 

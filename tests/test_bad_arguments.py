@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from failing import DATA, describe
-from laboxide import (
-    FileStorage,
-)
+from failing import DATA, OwnError, describe
+from laboxide import FileStorage, digest_data, hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -60,8 +60,95 @@ def test_a_bad_argument_is_refused_by_name(
     if isinstance(caught.value, UnicodeEncodeError):
         assert caught.value.object == value
     else:
-        naming = repr(value), f"not {type(value).__name__}"  # the latter is what os.fspath says
-        assert any(text in str(caught.value) for text in naming)
+        assert name in str(caught.value)
+        assert repr(value) in str(caught.value)
+
+
+PATHS: dict[str, Callable[[FileStorage, Any, Any], Awaitable[object]]] = {
+    "hash_file": lambda _, path, __: hash_file(path),
+    "import_file": lambda storage, path, _: storage.import_file(path),
+    "export_file": lambda storage, path, pointer: storage.export_file(pointer, path),
+}
+
+
+@pytest.mark.parametrize("operation", PATHS)
+@pytest.mark.parametrize("path", [None, 3, b"bytes", Path], ids=repr)
+async def test_what_is_no_path_is_refused_by_name(
+    storage: FileStorage, path: Any, operation: str
+) -> None:
+    pointer = await storage.write_data(DATA, describe(DATA), {})
+    with pytest.raises(TypeError) as caught:
+        await PATHS[operation](storage, path, pointer)
+    assert str(caught.value) == f"path must be a str or an os.PathLike of str, not {path!r}"
+
+
+@pytest.mark.parametrize("cursor", ["", "../a", "/a"])
+def test_a_cursor_that_is_none_is_refused_by_name(storage: FileStorage, cursor: str) -> None:
+    with pytest.raises(ValueError, match=f'^cursor must be .*"{cursor}"'):
+        storage.verify_all(cursor=cursor)
+
+
+@pytest.mark.parametrize("rate", [math.inf, math.nan])
+def test_a_rate_must_be_finite(storage: FileStorage, rate: float) -> None:
+    with pytest.raises(ValueError, match=f"max_bytes_per_second must be finite .*, not {rate}"):
+        storage.verify_all(max_bytes_per_second=rate)
+
+
+def test_algorithms_that_cannot_be_gone_through_are_refused_by_name() -> None:
+    algorithms: Any = 5
+    with pytest.raises(TypeError, match="algorithms are a sequence of names, not 5"):
+        digest_data(b"", content_type="a/b", algorithms=algorithms)
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise OwnError("mine")
+
+
+def nested(depth: int) -> list[Any]:
+    """Return a list within lists, of which `repr` gives up."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+SPELLED: dict[str, tuple[Any, str]] = {
+    "nested": (nested(100_000), "[" * 20),
+    "without a repr": (Unspeakable(), "an object of type 'Unspeakable'"),
+    "within": ([1, Unspeakable()], "[1, an object of type 'Unspeakable']"),
+    "large number": (1 << 100_000, "a large int"),
+    "one of a tuple": (({"a": 1},), "({'a': 1},)"),
+    "nothing": ([set(), [], {}, ()], "[set(), [], {}, ()]"),
+    "several": ({"a": (1, "b"), b"c": {2}}, "{'a': (1, 'b'), b'c': {2}}"),
+}
+
+
+@pytest.mark.parametrize("value", SPELLED)
+def test_any_value_can_be_named(storage: FileStorage, value: str) -> None:
+    given, spelled = SPELLED[value]
+    with pytest.raises(TypeError) as caught:
+        FileStorage(storage.path, router=given)
+    assert str(caught.value).startswith(f"router must be a function or None, not {spelled}")
+
+
+HUGE: dict[str, Callable[[], Any]] = {
+    "str": lambda: "x" * (64 << 20),
+    "bytes": lambda: b"x" * (64 << 20),
+    "list": lambda: [None] * (8 << 20),
+    "dict": lambda: dict.fromkeys(range(2 << 20)),
+    "lists": lambda: [["x" * 1000] * 1000] * 1000,
+}
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_huge_value_is_named_at_once(storage: FileStorage, kind: str) -> None:
+    value = HUGE[kind]()
+    begun = time.thread_time()
+    with pytest.raises(TypeError) as caught:
+        FileStorage(storage.path, router=value)
+    assert time.thread_time() - begun < 0.05
+    assert len(str(caught.value)) < 300
 
 
 LONG: Any = b"x" * 5000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -302,3 +303,24 @@ async def test_an_export_to_a_relative_path_is_relative_to_the_directory(
     monkeypatch.chdir(tmp_path)
     await storage.export_file(pointer, "out")
     assert (tmp_path / "out").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["new/", "new//", "new/.", "new/..", "there/"])
+async def test_a_path_spelled_as_a_directory_is_no_file_to_make(
+    storage: FileStorage, tmp_path: Path, name: str, overwrite: bool
+) -> None:
+    (tmp_path / "there").mkdir()
+    pointer = await put(storage, DATA)
+    before = names(tmp_path)
+    with pytest.raises(IsADirectoryError) as caught:
+        await storage.export_file(pointer, f"{tmp_path}/{name}", overwrite=overwrite)
+    assert caught.value.filename == f"{tmp_path}/{name}"
+    assert caught.value.errno == errno.EISDIR
+    assert names(tmp_path) == before
+
+
+async def test_the_paths_of_transfers_may_be_named(storage: FileStorage, tmp_path: Path) -> None:
+    pointer = await put(storage, DATA)
+    await storage.export_file(pointer, path=tmp_path / "out")
+    assert await storage.import_file(path=tmp_path / "out") == pointer

@@ -236,7 +236,7 @@ async def test_laboxides_storages_are_given_what_they_can_hash(
 ) -> None:
     """One pass: the storage takes the source, and nothing iterates over the stream."""
     taken = []
-    original = DigestedStream.write_into
+    original = DigestedStream._write_into
 
     async def write_into(self: DigestedStream, store: Any, limit: int | None) -> Any:
         taken.append(store)
@@ -245,7 +245,7 @@ async def test_laboxides_storages_are_given_what_they_can_hash(
     async def anext_of(_self: DigestedStream) -> bytes:
         raise AssertionError("the stream was iterated over")
 
-    monkeypatch.setattr(DigestedStream, "write_into", write_into)
+    monkeypatch.setattr(DigestedStream, "_write_into", write_into)
     monkeypatch.setattr(DigestedStream, "__anext__", anext_of)
     async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
         for storage in storages(tmp_path)[:2]:

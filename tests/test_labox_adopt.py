@@ -143,7 +143,7 @@ class Reversing(laboxide.FileStorage):
 
     name = "tests.reversing@v1"
 
-    async def write_data(self, data: bytes, digest: Any, tags: Any, /) -> Any:
+    async def write_data(self, data: Any, digest: Any, tags: Any, /) -> Any:
         stored = laboxide.digest_data(data[::-1], content_type="a/b", algorithm="sha256")
         return await super().write_data(data[::-1], stored, tags)
 

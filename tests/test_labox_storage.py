@@ -422,3 +422,29 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
         if (best := min(best, worst)) < 0.03:
             break
     assert best < 0.03, "writing and reading 64 MiB on the loop takes longer"
+
+
+# Limits
+
+
+async def test_the_drop_in_takes_a_limit_of_size(tmp_path: Path) -> None:
+    limited = FileStorage(tmp_path, max_object_size=10)
+    assert await limited.read_data(await limited.write_data(bytes(10), describe(bytes(10)), {}))
+    with pytest.raises(laboxide.ObjectTooLargeError):
+        await limited.write_data(bytes(11), describe(bytes(11)), {})
+    async with aclosing(stream_of([bytes(11)])) as source:
+        pair = digest_stream(source, content_type="x/y", algorithm="sha256")
+        with pytest.raises(laboxide.ObjectTooLargeError):
+            await limited.write_data_stream(*pair, {})
+
+
+async def test_the_drop_in_leads_to_allowed_directories_alone(tmp_path: Path) -> None:
+    old = FileStorage(tmp_path / "old", mkdir=True)
+    location = await old.write_data(b"data", describe(b"data"), {})
+    new = FileStorage(tmp_path / "new", mkdir=True, allowed_roots=[old.path])
+    closed = FileStorage(tmp_path / "new", allowed_roots=())
+    assert await new.read_data(location) == b"data"
+    with pytest.raises(laboxide.RootNotAllowedError):
+        await closed.read_data(location)
+    with pytest.raises(laboxide.RootNotAllowedError):
+        await anext(closed.read_data_stream(location))

@@ -102,7 +102,7 @@ async def test_a_buffer_of_another_content_than_its_digest_is_refused(
 ) -> None:
     digest = digest_data(data, content_type="a/b")
     with pytest.raises(DigestMismatchError):
-        await storage.write_data(bytearray(data[::-1]), digest, {})  # type: ignore[arg-type]
+        await storage.write_data(bytearray(data[::-1]), digest, {})
     with pytest.raises(DigestMismatchError):
-        await storage.write_data(bytearray(data[1:]), digest, {})  # type: ignore[arg-type]
+        await storage.write_data(bytearray(data[1:]), digest, {})
     assert [pointer async for pointer in storage.list_pointers()] == []

@@ -190,8 +190,8 @@ BAD_CONFIGS: list[tuple[Any, type[Exception], str]] = [
     (None, TypeError, "mapping"),
     ("text", TypeError, "mapping"),
     ([], TypeError, "mapping"),
-    ({}, TypeError, "algorithm"),
-    ({"algorithm": "sha256"}, TypeError, "hash"),
+    ({}, ValueError, "algorithm"),
+    ({"algorithm": "sha256"}, ValueError, "hash"),
     ({"algorithm": "sha256", "hash": 3}, TypeError, "hash"),
     ({"algorithm": None, "hash": NOWHERE}, TypeError, "algorithm"),
     ({"algorithm": "md5", "hash": NOWHERE}, ValueError, "md5"),
@@ -315,6 +315,26 @@ async def test_refused_data_leaves_what_is_there() -> None:
     with pytest.raises(DigestMismatchError):
         await storage.write_data(bytes(len(DATA)), digest_of(DATA), {})
     assert await storage.read_data(pointer) == DATA
+
+
+@pytest.mark.parametrize("size", [None, 4], ids=["of the same size", "of another size"])
+async def test_a_wrong_digest_does_not_change_what_is_there(size: int | None) -> None:
+    storage = MemoryStorage()
+    pointer = await storage.write_data(b"hello", digest_of(b"hello"), {})
+    other = b"EVIL!"[:size]
+    again = await storage.write_data(other, digest_of(b"hello", content_size=len(other)), {})
+    assert again == pointer
+    assert await storage.read_data(pointer) == b"hello"
+
+
+async def test_a_stream_of_a_wrong_digest_does_not_change_what_is_there() -> None:
+    def get_digest(*, allow_incomplete: bool = False) -> StreamDigest:
+        return cast("StreamDigest", {**digest_of(b"hello"), "is_complete": True})
+
+    storage = MemoryStorage()
+    pointer = await storage.write_data(b"hello", digest_of(b"hello"), {})
+    await storage.write_data_stream(source_of([b"EV", b"IL!"]), get_digest, {})
+    assert await storage.read_data(pointer) == b"hello"
 
 
 # Data that is none

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing
+
 from laboxide import _native
 from laboxide.contract import Digest, GetStreamDigest, Storage, StreamDigest, TagMap
 from laboxide.digest import (
@@ -55,6 +57,20 @@ __all__ = (
     "digest_stream",
     "hash_file",
 )
+
+if typing.TYPE_CHECKING:
+    __version__: str
+else:  # for the type checker, other names would be there as well
+
+    def __getattr__(name: str) -> str:
+        """Return the version, once it is asked for: finding it takes longer than the import."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import version  # noqa: PLC0415 - as above
+
+        globals()[name] = version("laboxide")
+        return globals()[name]
+
 
 if _native.DEBUG:  # pragma: no cover - tests run on what users get
     import warnings

@@ -1,10 +1,10 @@
-"""Checks of arguments that more than one storage takes."""
+"""Checks of arguments that more than one storage takes, and how errors name values."""
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +20,68 @@ SHOWN = 200
 """Characters of a value that an error names."""
 
 
+_DEPTH = 20
+"""Containers within containers of which the start is spelled."""
+
+_LARGE = 2000
+"""Bits of an integer that is not spelled: Python may refuse to."""
+
+
 def shown(value: object) -> str:
-    """Return how an error names `value`: as Python spells it, but not all of something long."""
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of thousands of digits
-        text = f"a large {type(value).__name__}"
+    """Return how an error names `value`: as Python spells it, but not all of something long.
+
+    What is left out is not spelled either: that may take seconds, on the event loop.
+    """
+    text = _spelled(value, _DEPTH)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _spelled(value: object, depth: int) -> str:
+    kind = type(value)
+    try:
+        if isinstance(value, (str, bytes, bytearray)) and kind in _TEXTS:
+            return repr(value[: SHOWN + 1])
+        if isinstance(value, int) and value.bit_length() > _LARGE:
+            return f"a large {kind.__name__}"
+        if kind in _BRACKETS and value:
+            return _spelled_start(value, depth, *_BRACKETS[kind])
+        return repr(value)
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return f"an object of type {kind.__name__!r}"
+
+
+_TEXTS = (str, bytes, bytearray)
+_BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", dict: "{}"}
+
+
+def _spelled_start(value: Any, depth: int, opening: str, closing: str) -> str:
+    """Spell the members of a container up to where it is cut off."""
+    text, comma = opening, ""
+    for member in value if depth else ():
+        text += comma + _spelled(member, depth - 1)
+        if type(value) is dict:
+            text += f": {_spelled(value[member], depth - 1)}"
+        if len(text) > SHOWN:
+            return text
+        comma = ", "
+    if not depth:
+        text += "..."
+    elif type(value) is tuple and len(value) == 1:
+        text += ","
+    return text + closing
+
+
+def plain_text(text: str) -> str:
+    """Return a string of a subclass, a member of an enumeration say, as a plain one.
+
+    Pointers and digests are made of plain ones: that is what they must be when they are read.
+    """
+    return text if type(text) is str else str.__str__(text)
+
+
+def plain_size(size: int) -> int:
+    """Return an integer of a subclass as a plain one."""
+    return size if type(size) is int else int.__int__(size)
 
 
 def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001 - what is checked
@@ -69,6 +124,6 @@ def check_number(name: str, value: float, least: float, most: float = math.inf) 
         raise TypeError(f"{name} must be a number, not {shown(value)}")
     most_finite = min(most, sys.float_info.max)
     if not least <= value <= most_finite:  # nor is NaN a number
-        span = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+        span = f"finite and {least} or more" if most == math.inf else f"from {least} to {most}"
         raise ValueError(f"{name} must be {span}, not {shown(value)}")
     return value

@@ -40,10 +40,11 @@ async def _feed_freely(writer: Writer, source: AsyncIterable[Buffer]) -> None:
 async def _feed_up_to(limit: int, writer: Writer, source: AsyncIterable[Buffer]) -> None:
     size = 0
     async for chunk in source:
-        size += len(chunk) if type(chunk) is bytes else memoryview(chunk).nbytes
+        content = chunk if type(chunk) is bytes else chunk_view(chunk)
+        size += len(content)
         if size > limit:
             raise ObjectTooLargeError(limit, size)
-        await feed(writer, chunk)
+        await feed(writer, content)
 
 
 async def feed(writer: Writer, chunk: Buffer) -> None:
@@ -51,6 +52,39 @@ async def feed(writer: Writer, chunk: Buffer) -> None:
     for piece in (chunk,) if type(chunk) is bytes else _pieces(chunk):
         if flow := writer.feed(piece):
             await _bridge.relax(writer, flow)
+
+
+def chunk_view(chunk: Buffer) -> memoryview:
+    """Return a view of the bytes of a chunk.
+
+    Raises:
+        TypeError: It has none, or they do not lie side by side.
+    """
+    try:
+        view = memoryview(chunk)
+        return view.cast("B") if view.nbytes else memoryview(b"")  # which not every shape can be
+    except TypeError as error:
+        kind = type(chunk).__name__
+        raise TypeError(f"a chunk must be contiguous and bytes-like, not {kind!r}") from error
+
+
+def value_bytes(data: Buffer) -> bytes:
+    """Return a value as bytes that nobody changes, as picky as the engine is.
+
+    Raises:
+        BufferError: Its bytes do not lie side by side.
+        TypeError: It has none.
+    """
+    if type(data) is bytes:
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError as error:
+        kind = type(data).__name__
+        raise TypeError(f"a bytes-like object is required, not {kind!r}") from error
+    if not view.c_contiguous:
+        raise BufferError("the buffer is not contiguous")
+    return bytes(view)
 
 
 def large_view(data: object) -> memoryview | None:
@@ -63,10 +97,6 @@ def large_view(data: object) -> memoryview | None:
 
 
 def _pieces(chunk: Buffer) -> Iterator[Buffer]:
-    try:
-        view = memoryview(chunk).cast("B")
-    except TypeError as error:
-        kind = type(chunk).__name__
-        raise TypeError(f"a chunk must be contiguous and bytes-like, not {kind!r}") from error
+    view = chunk_view(chunk)
     for start in range(0, view.nbytes, BLOCK):
         yield view[start : start + BLOCK]

@@ -67,6 +67,7 @@ class Walk(AsyncIterator[T]):
         self._store = store
         self._generation = _bridge.generation
         self._is_running = False
+        self._is_closed = False
         self._reached = after
         """The key up to which everything was seen to."""
         self._listing = Listing(store, after)
@@ -81,18 +82,34 @@ class Walk(AsyncIterator[T]):
             raise
 
     async def __anext__(self) -> T:
+        if self._is_closed:
+            raise StopAsyncIteration
         # A thread of the parent's may have the lock of the native walk.
         if self._generation != _bridge.generation:
             raise RuntimeError(
                 f"this {self._name} belongs to the parent process: after fork begin anew"
             )
-        if self._is_running:
-            raise RuntimeError(f"another task is waiting for what this {self._name} yields next")
+        self._check_idle()
         self._is_running = True
         try:
             return await self._next()
         finally:
             self._is_running = False
+
+    def _check_idle(self) -> None:
+        if self._is_running:
+            raise RuntimeError(f"another task is waiting for what this {self._name} yields next")
+
+    async def aclose(self) -> None:
+        """Stop. It has ended then, wherever it was, and holds no directory open.
+
+        Raises:
+            RuntimeError: Another task is waiting for what comes next.
+        """
+        self._check_idle()
+        if not self._is_closed:
+            self._is_closed = True
+            del self._listing
 
     @abstractmethod
     async def _next(self) -> T:

@@ -11,13 +11,25 @@ from pathlib import Path
 from laboxide._arguments import shown
 
 
-def text_path(path: str | os.PathLike[str]) -> str:
-    """Return a path as text, as the file system encodes it."""
-    text = os.fspath(path)
+def text_path(name: str, path: str | os.PathLike[str]) -> str:
+    """Return the path `name` as text, as the file system encodes it."""
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str):
-        raise TypeError(f"a path must be a str or os.PathLike of str, not {shown(path)}")
+        raise TypeError(f"{name} must be a str or an os.PathLike of str, not {shown(path)}")
     if not text or "\0" in text:
-        raise ValueError(f"a path must not be empty or have a NUL character: {shown(text)}")
+        raise ValueError(f"{name} must not be empty or have a NUL character: {shown(text)}")
+    return text
+
+
+def file_path(name: str, path: str | os.PathLike[str]) -> str:
+    """Return the path of a file that is to be made as text.
+
+    Raises:
+        IsADirectoryError: It is spelled as that of a directory. The engine does not see that.
+    """
+    text = text_path(name, path)
+    if os.path.basename(text) in ("", os.curdir, os.pardir):  # noqa: PTH119 - not what Path makes of it
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), text)
     return text
 
 
@@ -30,7 +42,8 @@ def check_roots(
     # A single path would be taken for a sequence of its characters.
     if not isinstance(roots, Iterable) or isinstance(roots, (str, bytes, os.PathLike)):
         raise TypeError(f"{name} must be a sequence of directories or None, not {shown(roots)}")
-    return tuple(sorted({Path(os.path.abspath(text_path(root))) for root in roots}))
+    texts = [text_path(f"each of {name}", root) for root in roots]
+    return tuple(sorted({Path(os.path.abspath(text)) for text in texts}))
 
 
 def make_directory(path: Path, *, durable: bool) -> None:

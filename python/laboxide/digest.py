@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from laboxide import _bridge
-from laboxide._arguments import shown
+from laboxide._algorithms import algorithm_names
 from laboxide._feeding import feed, feed_all
 from laboxide._native import ALGORITHMS, Hasher, Store, Writer
 from laboxide._native import hash_file as _hash_file
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
-    from typing_extensions import Buffer
+    from typing_extensions import Buffer, TypeVar
 
     from laboxide.contract import Digest, GetStreamDigest, StreamDigest
+
+    B = TypeVar("B", bound=Buffer, default=bytes)
+else:  # defaults are of Python 3.13
+    from typing import TypeVar
+
+    B = TypeVar("B")
 
 __all__ = ("ALGORITHMS", "DigestedStream", "Hasher", "digest_data", "digest_stream", "hash_file")
 
@@ -48,18 +54,24 @@ def digest_data(
         ValueError: An algorithm is unknown, or named twice.
     """
     names = algorithm_names(algorithm, algorithms)
-    hashes = [(name, Hasher(name, data).hexdigest()) for name in names]
+    hashes = [(name, _hash(name, data)) for name in names]
     return _digest((memoryview(data).nbytes, hashes), content_type, content_encoding)
 
 
+def _hash(algorithm: str, data: Buffer) -> str:
+    hasher = Hasher(algorithm)
+    hasher.update(data)  # refuses None, which is no data to `Hasher`
+    return hasher.hexdigest()
+
+
 def digest_stream(
-    source: AsyncIterable[bytes],
+    source: AsyncIterable[B],
     *,
     content_type: str,
     content_encoding: str | None = None,
     algorithm: str = "blake3",
     algorithms: Sequence[str] | None = None,
-) -> tuple[DigestedStream, GetStreamDigest]:
+) -> tuple[DigestedStream[B], GetStreamDigest]:
     """Return a stream of the same chunks, and a function that tells the digest of what it yielded.
 
     Both are what `Storage.write_data_stream` takes, of any storage. A `FileStorage` recognises the
@@ -107,7 +119,7 @@ async def hash_file(
         ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
     """
     names = algorithm_names(algorithm, algorithms)
-    hashed = await _bridge.run(_hash_file, text_path(path), names)
+    hashed = await _bridge.run(_hash_file, text_path("path", path), names)
     return _digest(hashed, content_type, content_encoding)
 
 
@@ -150,21 +162,21 @@ class StreamDigester:
         self.is_complete = True
 
 
-class DigestedStream:
+class DigestedStream(Generic[B]):
     """The chunks of a source, hashed natively on their way. Made by `digest_stream`."""
 
-    def __init__(self, source: AsyncIterable[bytes], digester: StreamDigester) -> None:
+    def __init__(self, source: AsyncIterable[B], digester: StreamDigester) -> None:
         self._source = source
-        self._iterator: AsyncIterator[bytes] | None = None
+        self._iterator: AsyncIterator[B] | None = None
         self._digester = digester
         # A source that has failed or was closed ends as one that is complete does.
         self._is_over = False
         self._is_being_written = False
 
-    def __aiter__(self) -> DigestedStream:
+    def __aiter__(self) -> DigestedStream[B]:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> B:
         if self._is_over:
             raise StopAsyncIteration
         if self._iterator is None:
@@ -199,11 +211,21 @@ class DigestedStream:
                 await aclose()
                 return
 
-    def is_untouched_pair_of(self, get_digest: GetStreamDigest) -> bool:
-        """Tell whether `get_digest` is this stream's own, of which nothing was read or closed."""
-        return get_digest is self._digester and self._iterator is None and not self._is_over
+    def _is_pair_of(self, get_digest: GetStreamDigest) -> bool:
+        """Tell whether `get_digest` is this stream's own.
 
-    async def write_into(self, store: Store, limit: int | None) -> Writer:
+        Raises:
+            ValueError: It is, and of more than is left of the stream.
+        """
+        if get_digest is not self._digester:
+            return False
+        if self._is_over or self._iterator is not None:
+            raise ValueError(
+                "this stream was read or written before, or closed: make another by digest_stream"
+            )
+        return True
+
+    async def _write_into(self, store: Store, limit: int | None) -> Writer:
         """Feed all of the source to a writer of `store`, past this stream's own iteration.
 
         Raises:
@@ -225,27 +247,15 @@ class DigestedStream:
         return writer
 
 
-def claim(stream: object, get_digest: GetStreamDigest) -> DigestedStream | None:
-    """Return `stream` if it and `get_digest` are a pair of ours of which nothing was read yet."""
-    if isinstance(stream, DigestedStream) and stream.is_untouched_pair_of(get_digest):
+def claim(stream: object, get_digest: GetStreamDigest) -> DigestedStream[Any] | None:
+    """Return `stream` if it and `get_digest` are a pair of ours.
+
+    Raises:
+        ValueError: They are, and the stream was read, written or closed before.
+    """
+    if isinstance(stream, DigestedStream) and stream._is_pair_of(get_digest):  # noqa: SLF001 - ours
         return stream
     return None
-
-
-def algorithm_names(algorithm: str, algorithms: Sequence[str] | None = None) -> list[str]:
-    """Return the names of the algorithms, all of which are known."""
-    if isinstance(algorithms, str):
-        raise TypeError(f"algorithms are a sequence of names, not {shown(algorithms)}")
-    names = [algorithm] if algorithms is None else list(algorithms)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"a hash algorithm is named by a string, not {shown(name)}")
-        if name not in ALGORITHMS:
-            known = ", ".join(ALGORITHMS)
-            raise ValueError(f"unknown hash algorithm {shown(name)}: known are {known}")
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"algorithms must be named, each once, not {shown(algorithms)}")
-    return names
 
 
 def _digest(

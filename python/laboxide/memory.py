@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict
 
 from laboxide import _bridge
-from laboxide._arguments import check_chunk_size, check_flag, shown
+from laboxide._arguments import check_chunk_size, check_flag
+from laboxide._feeding import chunk_view, value_bytes
 from laboxide._native import Hasher, check_hash
 from laboxide.contract import Storage
+from laboxide.digest import claim
 from laboxide.errors import DigestMismatchError, NoStorageData
-from laboxide.pointer import check_digest
+from laboxide.pointer import check_digest, check_fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
+
+    from typing_extensions import Buffer
 
     from laboxide.contract import Digest, GetStreamDigest, TagMap
 
@@ -28,6 +31,9 @@ class MemoryPointer(TypedDict):
     """The algorithm of `hash`."""
     hash: str
     """The hash of the content in hexadecimal."""
+
+
+_FIELDS = {"algorithm": str, "hash": str}
 
 
 class MemoryStorage(Storage[MemoryPointer]):
@@ -52,18 +58,19 @@ class MemoryStorage(Storage[MemoryPointer]):
         self.verify_writes = check_flag("verify_writes", verify_writes)
         self._contents: dict[tuple[str, str], bytes] = {}
 
-    async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> MemoryPointer:
-        """Keep `data` and return a pointer to it.
+    async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> MemoryPointer:
+        """Keep `data` and return a pointer to it. What is there already under its hash stays.
 
         Raises:
+            BufferError: The data is not contiguous.
             DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
                 not of its hash.
             TypeError: `data` is not bytes-like.
             ValueError: The digest is not valid.
         """
         del tags
-        content = data if type(data) is bytes else bytes(memoryview(data))
-        return self._keep(content, digest)
+        digest = check_digest(digest)
+        return self._keep(value_bytes(data), digest)
 
     async def read_data(self, config: MemoryPointer, /) -> bytes:
         """Return the data that `config` leads to.
@@ -73,40 +80,44 @@ class MemoryStorage(Storage[MemoryPointer]):
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
-        return self._contents_of(config)
+        return self._content(_name_of(config))
 
     async def write_data_stream(
-        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+        self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> MemoryPointer:
         """Keep the content of a stream and return a pointer to it.
 
         Raises:
             DigestMismatchError: As for `write_data`.
             TypeError: A chunk is not bytes-like.
-            ValueError: The digest is not valid, or `get_digest` has none at the end.
+            ValueError: The digest is not valid, the stream is one of `digest_stream` that was read,
+                written or closed before, or `get_digest` has none at the end.
         """
         del tags
+        claim(data_stream, get_digest)
         content = bytearray()
         async for chunk in data_stream:
-            content += memoryview(chunk)
+            content += chunk if type(chunk) is bytes else chunk_view(chunk)
             await _bridge.breathe()
-        return self._keep(bytes(content), get_digest())
+        return self._keep(bytes(content), check_digest(get_digest()))
 
-    async def read_data_stream(self, config: MemoryPointer, /) -> AsyncGenerator[bytes]:
-        """Yield in chunks of `chunk_size` the data that `config` leads to.
+    def read_data_stream(self, config: MemoryPointer, /) -> AsyncGenerator[bytes]:
+        """Return a stream of the data that `config` leads to, in chunks of `chunk_size`.
 
         Raises:
-            NoStorageData: There is no such data.
+            NoStorageData: There is no such data (while reading).
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
-        content = self._contents_of(config)
+        return self._chunks(_name_of(config))
+
+    async def _chunks(self, name: tuple[str, str]) -> AsyncGenerator[bytes]:
+        content = self._content(name)
         for start in range(0, len(content), self.chunk_size):
             yield content[start : start + self.chunk_size]
             await _bridge.breathe()
 
     def _keep(self, content: bytes, digest: Digest) -> MemoryPointer:
-        check_digest(digest)
         algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
         if len(content) != digest["content_size"]:
             raise DigestMismatchError(f"{digest['content_size']} bytes", f"{len(content)} bytes")
@@ -115,21 +126,24 @@ class MemoryStorage(Storage[MemoryPointer]):
             and (actual := Hasher(algorithm, content).hexdigest()) != content_hash
         ):
             raise DigestMismatchError(f"{algorithm} {content_hash}", f"{algorithm} {actual}")
-        self._contents[algorithm, content_hash] = content
+        # The digest is taken on trust: it must not change what others have written.
+        self._contents.setdefault((algorithm, content_hash), content)
         return {"algorithm": algorithm, "hash": content_hash}
 
-    def _contents_of(self, config: MemoryPointer) -> bytes:
-        if not isinstance(cast("object", config), Mapping):
-            raise TypeError(f"a memory pointer is a mapping, not {shown(config)}")
-        algorithm, content_hash = config.get("algorithm"), config.get("hash")
-        if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
-            raise TypeError(f"a memory pointer has an algorithm and a hash, unlike {shown(config)}")
-        check_hash(algorithm, content_hash)
+    def _content(self, name: tuple[str, str]) -> bytes:
         try:
-            return self._contents[algorithm, content_hash]
+            return self._contents[name]
         except KeyError:
-            where = f"{algorithm} {content_hash}"
+            where = " ".join(name)
             raise NoStorageData(errno.ENOENT, "No data in the storage", where) from None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self._contents)} contents)"
+
+
+def _name_of(config: MemoryPointer) -> tuple[str, str]:
+    """Return algorithm and hash of a pointer, after checking all of it."""
+    pointer = check_fields("memory pointer", config, _FIELDS)
+    name = pointer["algorithm"], pointer["hash"]
+    check_hash(*name)
+    return name

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from laboxide._arguments import shown
+from laboxide._arguments import plain_size, plain_text, shown
 from laboxide._native import check_hash, check_key
 from laboxide.errors import RootNotAllowedError
 
@@ -42,28 +42,42 @@ def parse_pointer(config: object) -> FilePointer:
         TypeError: It is not a mapping, or one of its values is of the wrong type.
         ValueError: One of its values is missing, or is not what a pointer can have.
     """
-    if not isinstance(config, Mapping):
-        raise TypeError(f"a file pointer is a mapping, not {shown(config)}")
-    for name, kind in _FIELDS.items():
-        if name not in config:
-            raise ValueError(f"the file pointer {shown(config)} has no {name!r}")
-        if type(config[name]) is not kind:
-            raise TypeError(
-                f"{name!r} of a file pointer is of type {kind.__name__}, not {shown(config[name])}"
-            )
-    check_key(config["key"])
-    check_hash(config["algorithm"], config["hash"])
-    check_size(config["size"])
-    if "\0" in config["root"]:
-        raise ValueError(f"'root' of a file pointer is a path, not {shown(config['root'])}")
-    return cast("FilePointer", config)
+    pointer = check_fields("file pointer", config, _FIELDS)
+    check_key(pointer["key"])
+    check_hash(pointer["algorithm"], pointer["hash"])
+    check_size(pointer["size"])
+    if "\0" in pointer["root"]:
+        raise ValueError(f"'root' of a file pointer is a path, not {shown(pointer['root'])}")
+    return cast("FilePointer", pointer)
 
 
 _FIELDS = {"root": str, "key": str, "algorithm": str, "hash": str, "size": int}
 
 
-def check_digest(digest: Digest) -> None:
-    """Refuse a digest by which nothing can be stored.
+def check_fields(what: str, config: object, fields: Mapping[str, type]) -> Mapping[str, Any]:
+    """Return `config` if it is a mapping that has each of `fields`, of its type.
+
+    Raises:
+        TypeError: It is no mapping, or one of its values is of the wrong type.
+        ValueError: One of its values is missing.
+    """
+    if not isinstance(config, Mapping):
+        raise TypeError(f"a {what} is a mapping, not {shown(config)}")
+    for name, kind in fields.items():
+        if name not in config:
+            raise ValueError(f"the {what} {shown(config)} has no {name!r}")
+        if type(config[name]) is not kind:
+            raise TypeError(
+                f"{name!r} of a {what} is of type {kind.__name__}, not {shown(config[name])}"
+            )
+    return config
+
+
+def check_digest(digest: Digest) -> Digest:
+    """Return a digest, of plain values, or refuse one by which nothing can be stored.
+
+    A member of an enumeration, say, is a string that a pointer cannot have, and that comes out
+    otherwise when a router makes a key of it.
 
     Raises:
         TypeError: It is not a mapping, its size not an integer, or its hash not a string.
@@ -76,7 +90,16 @@ def check_digest(digest: Digest) -> None:
     if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
         raise TypeError(f"a digest names its algorithm and hash by strings, not {shown(digest)}")
     check_hash(algorithm, content_hash)
-    check_size(digest["content_size"])
+    size = digest["content_size"]
+    check_size(size)
+    if type(algorithm) is type(content_hash) is str and type(size) is int:
+        return digest
+    plain = {
+        "content_hash_algorithm": plain_text(algorithm),
+        "content_hash": plain_text(content_hash),
+        "content_size": plain_size(size),
+    }
+    return cast("Digest", {**digest, **plain})
 
 
 def digest_value(digest: object, name: str) -> Any:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
-from laboxide._arguments import shown
+from laboxide._arguments import plain_text, shown
 from laboxide._native import check_key
 
 if TYPE_CHECKING:
@@ -76,4 +76,4 @@ def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:
         found = shown(answer)
         raise TypeError(f"a file router returns {{'key': path below the root}}, not {found}")
     check_key(key)
-    return key
+    return plain_text(key)

@@ -71,6 +71,7 @@ class StoreAudit(Walk[Finding]):
     """Yields what is wrong in a store.
 
     Left by an error, or by a cancelled task, it goes on from `cursor` when it is iterated again.
+    After `aclose` it has ended; another one may go on from `cursor`.
 
     Attributes:
         cursor: What `verify_all` takes to go on from here: all up to it was looked at, and what was

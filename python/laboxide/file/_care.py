@@ -120,4 +120,7 @@ def _check_rate(rate: float | None) -> float | None:
 def _check_cursor(cursor: str) -> None:
     if not isinstance(cursor, str):
         raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
-    check_key(cursor)
+    try:
+        check_key(cursor)
+    except ValueError as error:
+        raise ValueError(f"cursor must be one of an earlier audit or None: {error}") from None

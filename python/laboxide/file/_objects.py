@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from laboxide import _bridge
 from laboxide._arguments import check_flag
@@ -12,9 +12,6 @@ from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._root import FileRoot, full, require_router
 from laboxide.pointer import FilePointer, parse_pointer
 from laboxide.router import content_of
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 class FileStat(NamedTuple):
@@ -88,12 +85,13 @@ class FileObjects(FileRoot):
             if not missing_ok:
                 raise
 
-    def list_pointers(self) -> AsyncIterator[FilePointer]:
+    def list_pointers(self) -> PointerListing:
         """Yield a pointer to each object below the root, in no particular order.
 
         Objects that the default router laid out are taken by their names; all other files below the
         root are hashed, with BLAKE3, to know what they are. Objects written or deleted meanwhile
-        may be yielded or not.
+        may be yielded or not. The iterator may be left at any point, and has an ``aclose`` for who
+        wants to be sure that it holds no directory open.
 
         Raises:
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.

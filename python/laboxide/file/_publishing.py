@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from laboxide.pointer import FilePointer
 
 
-def key_of(root: FileRoot, digest: Digest, tags: TagMap) -> str:
-    """Return the key that the router of `root` gives, after checking digest, size and key."""
+def routed(root: FileRoot, digest: Digest, tags: TagMap) -> tuple[str, Digest]:
+    """Return the key that the router of `root` gives, and the digest; all of it is checked."""
     router = require_router(root)
-    check_digest(digest)
+    digest = check_digest(digest)
     check_fits(root, digest["content_size"])
-    return route(router, digest, tags)
+    return route(router, digest, tags), digest
 
 
 def publication(
@@ -56,7 +56,7 @@ async def write_buffer(
 async def publish(root: FileRoot, staged: Staged, digest: Digest, tags: TagMap) -> FilePointer:
     """Give what is staged the name that the router says, and return a pointer to it."""
     try:
-        key = key_of(root, digest, tags)
+        key, digest = routed(root, digest, tags)
     except BaseException:
         staged.discard()
         raise

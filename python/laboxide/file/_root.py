@@ -88,6 +88,15 @@ class FileRoot:
         return f"{type(self).__name__}({str(self.path)!r})"
 
 
+def name_methods(storage: type[FileRoot], *parts: type[FileRoot]) -> None:
+    """Have errors name the public methods of `parts` by `storage`, which is what users know."""
+    for part in parts:
+        for name, method in vars(part).items():
+            if not name.startswith("_"):
+                method.__qualname__ = f"{storage.__qualname__}.{name}"
+                method.__module__ = storage.__module__  # pickle looks for it there
+
+
 def full(pointer: FilePointer) -> Expected:
     """Return all that the object of a pointer must be."""
     return pointer["size"], (pointer["algorithm"], pointer["hash"])
@@ -107,7 +116,7 @@ def check_fits(root: FileRoot, size: int, path: str | None = None) -> None:
 
 
 def pointer_below(root: FileRoot, key: str, digest: Digest) -> FilePointer:
-    """Return a pointer to the object under `key`."""
+    """Return a pointer to the object under `key`. The digest has been checked."""
     return FilePointer(
         root=str(root.path),
         key=key,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
+from laboxide._algorithms import algorithm_names
 from laboxide._arguments import (
     check_choice,
     check_chunk_size,
@@ -21,18 +22,20 @@ from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._reading import ObjectStream
 from laboxide.contract import Storage
-from laboxide.digest import algorithm_names, claim
+from laboxide.digest import claim
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._care import FileCare
 from laboxide.file._objects import FileObjects
-from laboxide.file._publishing import key_of, publication, publish, report, write_buffer
-from laboxide.file._root import check_fits, full, pointer_below, require_router
+from laboxide.file._publishing import publication, publish, report, routed, write_buffer
+from laboxide.file._root import check_fits, full, name_methods, pointer_below, require_router
 from laboxide.file._transfer import FileTransfer
 from laboxide.pointer import FilePointer, digest_value, parse_pointer
 from laboxide.router import FileRouter, content_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+
+    from typing_extensions import Buffer
 
     from laboxide._native import Store
     from laboxide.contract import Digest, GetStreamDigest, TagMap
@@ -94,7 +97,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
     ) -> None:
         if router is not None and not callable(router):
             raise TypeError(f"router must be a function or None, not {shown(router)}")
-        self.path = Path(os.path.abspath(text_path(path)))
+        self.path = Path(os.path.abspath(text_path("path", path)))
         self.router = router
         self.chunk_size = check_chunk_size("chunk_size", chunk_size)
         self.durable = check_flag("durable", durable)
@@ -106,7 +109,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             make_directory(self.path, durable=self.durable)
         check_directory(str(self.path))
 
-    async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> FilePointer:
+    async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> FilePointer:
         """Write `data` and return a pointer to it. Data that is there already is not written again.
 
         Of a large buffer that may change meanwhile (a ``bytearray``, say) the hash is checked, too.
@@ -122,7 +125,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             TypeError: `data` is not bytes-like, or the router does not return a key.
             ValueError: The digest or the router's key is not valid.
         """
-        key, store = key_of(self, digest, tags), self._store()
+        key, digest = routed(self, digest, tags)
+        store = self._store()
         if type(data) is not bytes and (view := large_view(data)) is not None:
             await write_buffer(self, store, view, key, digest)
         else:
@@ -131,7 +135,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         return pointer_below(self, key, digest)
 
     async def write_data_stream(
-        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+        self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> FilePointer:
         """Write a stream and return a pointer to it.
 
@@ -146,13 +150,14 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: A chunk is not bytes-like, or the router does not return a key.
-            ValueError: The digest or the router's key is not valid, or `get_digest` has none at the
-                end: the stream was closed unread, or it is that of another one.
+            ValueError: The digest or the router's key is not valid, the stream is one of
+                `digest_stream` that was read, written or closed before, or `get_digest` has none at
+                the end: it is that of another stream.
         """
         require_router(self)
         store = self._store()
         if (claimed := claim(data_stream, get_digest)) is not None:
-            writer = await claimed.write_into(store, self.max_object_size)
+            writer = await claimed._write_into(store, self.max_object_size)  # noqa: SLF001 - ours
         else:
             self._refuse_what_is_announced(get_digest)
             writer = Writer(self._algorithms_of(get_digest), store)
@@ -236,6 +241,9 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
 
     def _expected(self, pointer: FilePointer) -> Expected:
         return full(pointer) if self.verify_reads == "hash" else (pointer["size"], None)
+
+
+name_methods(FileStorage, FileObjects, FileTransfer, FileCare)
 
 
 async def _read_whole(store: Store, key: str, expected: Expected) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laboxide import _bridge
+from laboxide._algorithms import algorithm_names
 from laboxide._arguments import check_choice, check_flag
-from laboxide._paths import text_path
-from laboxide.digest import algorithm_names
+from laboxide._paths import file_path, text_path
 from laboxide.errors import DigestMismatchError
 from laboxide.file._publishing import publish
 from laboxide.file._root import FileRoot, check_fits, full, require_router
@@ -65,9 +65,9 @@ class FileTransfer(FileRoot):
         """
         require_router(self)
         check_choice("link", link, _LINKS)
-        source = text_path(path)
+        source = text_path("path", path)
         if digest is not None:
-            check_digest(digest)
+            digest = check_digest(digest)
             check_fits(self, digest["content_size"], source)
             algorithm = digest["content_hash_algorithm"]
         names = algorithm_names(algorithm)
@@ -75,11 +75,11 @@ class FileTransfer(FileRoot):
         staged = await _bridge.run(self._store().import_file, source, link, names, limit)
         if digest is not None:
             _check_staged(staged, digest)
-        size, [(_, content_hash)] = staged.digest
+        size, [(algorithm_name, content_hash)] = staged.digest
         found: Digest = {
             "content_encoding": content_encoding,
             "content_type": content_type,
-            "content_hash_algorithm": algorithm,
+            "content_hash_algorithm": algorithm_name,
             "content_hash": content_hash,
             "content_size": size,
         }
@@ -88,8 +88,8 @@ class FileTransfer(FileRoot):
     async def export_file(
         self,
         config: FilePointer,
-        path: str | os.PathLike[str],
         /,
+        path: str | os.PathLike[str],
         *,
         link: str = "auto",
         overwrite: bool = False,
@@ -105,6 +105,7 @@ class FileTransfer(FileRoot):
         Raises:
             CorruptDataError: The object is not what the pointer promises.
             FileExistsError: There is something at `path`, and `overwrite` is False.
+            IsADirectoryError: `path` is spelled as that of a directory, ``"new/"`` say.
             NoStorageData: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
@@ -115,7 +116,7 @@ class FileTransfer(FileRoot):
         check_choice("link", link, ("auto", "reflink", "copy"))
         check_flag("overwrite", overwrite)
         pointer = parse_pointer(config)
-        target = text_path(path)
+        target = file_path("path", path)
         await self._find(pointer, "export_file", full(pointer), target, link, overwrite)
 
 

@@ -17,8 +17,10 @@ from laboxide.labox._location import file_name_router, location_of, pointer_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
     from pathlib import Path
+
+    from typing_extensions import Buffer
 
     from laboxide.contract import Digest, GetStreamDigest, TagMap
     from laboxide.pointer import FilePointer
@@ -54,6 +56,9 @@ class FileStorage(Storage[str]):
             how large an object was.
         verify_writes: Whether data is hashed to check the digest that comes with it, and an object
             that is there already to check that it is what is written. Sizes are always checked.
+        max_object_size: Bytes that an object may have to be written; None for any number.
+        allowed_roots: The directories that a location may lead to besides `path`, of storages that
+            were here before; with ``()`` it leads nowhere else. None allows every directory.
 
     Attributes:
         files: The `laboxide.FileStorage` that does the work, by pointers instead of locations.
@@ -78,6 +83,8 @@ class FileStorage(Storage[str]):
         durable: bool = False,
         verify_reads: str = "hash",
         verify_writes: bool = False,
+        max_object_size: int | None = None,
+        allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
     ) -> None:
         if not mimetypes.inited:
             mimetypes.init()  # reads files of the system's: not later, on an event loop
@@ -89,6 +96,8 @@ class FileStorage(Storage[str]):
             durable=durable,
             verify_reads=verify_reads,
             verify_writes=verify_writes,
+            max_object_size=max_object_size,
+            allowed_roots=allowed_roots,
         )
 
     @property
@@ -101,13 +110,14 @@ class FileStorage(Storage[str]):
         """Bytes in the chunks that `read_data_stream` yields."""
         return self.files.chunk_size
 
-    async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> str:
+    async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> str:
         """Write `data` and return its location. Data that is there already is not written again.
 
         Raises:
             BufferError: The data is not contiguous.
             DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
                 not of its hash.
+            ObjectTooLargeError: It is larger than `max_object_size`.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: `data` is not bytes-like.
             ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3.
@@ -115,7 +125,7 @@ class FileStorage(Storage[str]):
         return self.location_of(await self.files.write_data(data, digest, tags))
 
     async def write_data_stream(
-        self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
+        self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> str:
         """Write a stream and return its location.
 
@@ -125,9 +135,11 @@ class FileStorage(Storage[str]):
         Raises:
             DigestMismatchError: The stream was not of the size in its digest or, with
                 `verify_writes`, not of its hash.
+            ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: A chunk is not bytes-like.
-            ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3.
+            ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3;
+                or the stream is one of `digest_stream` that was read, written or closed before.
         """
         pointer = await self.files.write_data_stream(data_stream, get_digest, tags)
         return self.location_of(pointer)
@@ -139,6 +151,7 @@ class FileStorage(Storage[str]):
             CorruptDataError: What is there is not what its name says.
             NoStorageData: There is nothing, neither below this root nor at the location itself.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the location's is not allowed.
             TypeError: `config` is not a string.
             ValueError: `config` is not a location of Labox's.
         """
@@ -163,6 +176,7 @@ class FileStorage(Storage[str]):
             CorruptDataError: What is there is not what its name says (while reading).
             NoStorageData: There is nothing (while reading).
             OSError: The file system refuses (while reading).
+            RootNotAllowedError: The location's root is not allowed (while reading).
             TypeError: `config` is not a string.
             ValueError: `config` is not a location of Labox's.
         """
@@ -180,6 +194,7 @@ class FileStorage(Storage[str]):
             CorruptDataError: Something that is not a file is in the object's place.
             NoStorageData: There is nothing, neither below this root nor at the location itself.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the location's is not allowed.
             TypeError: `location` is not a string.
             ValueError: `location` is not a location of Labox's.
         """
