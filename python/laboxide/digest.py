@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from laboxide import _bridge
 from laboxide._algorithms import algorithm_names
 from laboxide._feeding import feed, feed_all
-from laboxide._native import ALGORITHMS, Hasher, Store, Writer
+from laboxide._native import ALGORITHMS, Hasher, Store, Writer, hash_data
 from laboxide._native import hash_file as _hash_file
 from laboxide._paths import text_path
 
@@ -54,14 +54,7 @@ def digest_data(
         ValueError: An algorithm is unknown, or named twice.
     """
     names = algorithm_names(algorithm, algorithms)
-    hashes = [(name, _hash(name, data)) for name in names]
-    return _digest((memoryview(data).nbytes, hashes), content_type, content_encoding)
-
-
-def _hash(algorithm: str, data: Buffer) -> str:
-    hasher = Hasher(algorithm)
-    hasher.update(data)  # refuses None, which is no data to `Hasher`
-    return hasher.hexdigest()
+    return _digest(hash_data(data, names), content_type, content_encoding)
 
 
 def digest_stream(

@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 
 use crate::bytes::View;
 use crate::completions::Ticket;
-use crate::convert::{Names, digest_tuple, to_py};
+use crate::convert::{DigestTuple, Names, digest_tuple, to_py};
 
 /// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
 const DETACH_ABOVE: usize = 2048;
@@ -93,7 +93,6 @@ impl PyHasher {
     ///     `BufferError`: `data` is not contiguous.
     ///     `RuntimeError`: Another thread was updating this hasher when the process was forked.
     ///     `TypeError`: `data` is not a buffer.
-    #[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
     #[pyo3(signature = (data, /))]
     fn update(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         self.check_fork(py)?;
@@ -105,16 +104,7 @@ impl PyHasher {
             hasher.update(data);
             return Ok(());
         }
-        py.detach(|| {
-            let mut hasher = self.lock()?;
-            for slice in data.chunks(SLICE) {
-                hasher.update(slice);
-                if data.len() > SLICE {
-                    Python::attach(|py| py.check_signals())?;
-                }
-            }
-            Ok(())
-        })
+        py.detach(|| update_in_slices(&mut *self.lock()?, data))
     }
 
     /// The hash of everything so far, as bytes.
@@ -155,6 +145,35 @@ impl PyHasher {
     fn __repr__(&self) -> String {
         format!("<laboxide.Hasher {}>", self.algorithm)
     }
+}
+
+/// Without the interpreter, but for a look at its signals now and then.
+#[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
+fn update_in_slices(hasher: &mut Hasher, data: &[u8]) -> PyResult<()> {
+    for slice in data.chunks(SLICE) {
+        hasher.update(slice);
+        if data.len() > SLICE {
+            Python::attach(|py| py.check_signals())?;
+        }
+    }
+    Ok(())
+}
+
+/// Hashes a contiguous buffer with each of the algorithms: in one call, as small objects take as long to
+/// hash as another two would.
+#[pyfunction]
+#[pyo3(name = "hash_data", signature = (data, names, /))]
+pub(crate) fn hash_data(py: Python<'_>, data: &Bound<'_, PyAny>, names: Names) -> PyResult<DigestTuple> {
+    let (view, algorithms) = (View::of(data)?, names.parse()?);
+    let data = view.as_slice();
+    let hash = |algorithm: Algorithm| {
+        let mut hasher = Hasher::new(algorithm);
+        update_in_slices(&mut hasher, data)?;
+        Ok((algorithm.name(), hex(&hasher.finalize())))
+    };
+    let hash_all = || algorithms.into_iter().map(hash).collect::<PyResult<_>>();
+    let hashes = if data.len() <= DETACH_ABOVE { hash_all() } else { py.detach(hash_all) };
+    Ok((data.len() as u64, hashes?))
 }
 
 /// Hashes a regular file with each of the algorithms.

@@ -26,7 +26,7 @@ mod _native {
     #[pymodule_export]
     use super::convert::{check_hash, check_key};
     #[pymodule_export]
-    use super::hasher::{PyHasher, forget_after_fork, hash_file};
+    use super::hasher::{PyHasher, forget_after_fork, hash_data, hash_file};
     #[pymodule_export]
     use super::reader::Reader;
     #[pymodule_export]
