@@ -75,7 +75,11 @@ async def test_a_cursor_covers_what_comes_before_it_and_no_more(
     assert audit.objects == count - 1
 
 
-@pytest.mark.parametrize("cursor", ["a", "blake3", "blake3/80", "blake3/80/8", "zz/z", "sha256"])
+CURSORS = ["a", "blake3", "blake3/80", "blake3/80/8", "zz/z", "sha256"]
+MOVED = ["blake3/80/80.corrupt-1-2", "blake3/80.displaced-1-2", "blake3/80.displaced-1-2/a"]
+
+
+@pytest.mark.parametrize("cursor", CURSORS + MOVED)
 async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor: str) -> None:
     pointers = await fill(storage, 50)
     later = [pointer for pointer in pointers if pointer["key"].split("/") > cursor.split("/")]

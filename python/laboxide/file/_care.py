@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from laboxide._arguments import check_flag, check_integer, check_number, shown
-from laboxide._native import check_key
 from laboxide.file._audit import Plan, StoreAudit
 from laboxide.file._root import FileRoot, require_router
 from laboxide.file._sweep import Leftover, leftovers
@@ -116,6 +115,6 @@ def _check_rate(rate: float | None) -> float | None:
 
 
 def _check_cursor(cursor: str) -> None:
+    # What it says is for the walk to judge: it may be where something was moved aside.
     if not isinstance(cursor, str):
         raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
-    check_key(cursor)

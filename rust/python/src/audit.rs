@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Round};
 use laboxide_core::digest::Algorithm;
-use laboxide_core::store::{Aside, FileKind, Kind, Leftover, Listed, Listing};
+use laboxide_core::store::{Aside, FileKind, Key, Kind, Leftover, Listed, Listing};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
@@ -107,11 +107,11 @@ pub(crate) struct PyListing {
 
 #[pymethods]
 impl PyListing {
-    /// From the start, or from what comes after a key.
+    /// From the start, or from what comes after a path below the root.
     #[new]
     #[pyo3(signature = (store, after = None, /))]
     fn new(store: &PyStore, after: Option<&str>) -> PyResult<Self> {
-        let after = after.map(key).transpose()?;
+        let after = after.map(Key::of_path).transpose().map_err(to_py)?;
         Ok(Self { inner: Arc::new(Listing::new(Arc::clone(&store.inner), after.as_ref())) })
     }
 
