@@ -42,7 +42,8 @@ class FileCare(FileRoot):
             sample: The part of the objects to look at, such as 0.05; all by default.
             seed: Chooses the sample: another seed, other objects. A random one by default, which
                 the audit's attribute `seed` tells.
-            max_bytes_per_second: How fast to read; as fast as it goes by default.
+            max_bytes_per_second: How fast to read; as fast as it goes by default. An audit that is
+                stopped after some time does not get past an object that takes longer at this rate.
             workers: Objects that are read at once, from 1 to 64.
             cursor: The `cursor` of an earlier audit, to go on from there.
             repair: Whether what is corrupt, or no file, is moved aside: it gets another name in the

@@ -108,8 +108,8 @@ class FileTransfer(FileRoot):
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer, or `overwrite` not a flag.
-            ValueError: `config` is not a valid pointer, `link` none of its values, or `path` named as
-                only temporary files are.
+            ValueError: `config` is not a valid pointer, `link` none of its values, or `path` has a
+                name that only temporary files have.
         """
         check_choice("link", link, ("auto", "reflink", "copy"))
         check_flag("overwrite", overwrite)
