@@ -10,7 +10,7 @@ import anyio
 import pytest
 from auditing import fill, findings
 from damage import flip
-from laboxide import FileStorage
+from laboxide import FileStorage, digest_data
 from laboxide.testing._sources import content_of
 from storing import DATA, KIB, MIB, path_of, put
 
@@ -19,7 +19,7 @@ from scripts import assert_clean, run_script
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide import Finding
+    from laboxide import FilePointer, Finding
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +75,11 @@ async def test_a_cursor_covers_what_comes_before_it_and_no_more(
     assert audit.objects == count - 1
 
 
-@pytest.mark.parametrize("cursor", ["a", "blake3", "blake3/80", "blake3/80/8", "zz/z", "sha256"])
+CURSORS = ["a", "blake3", "blake3/80", "blake3/80/8", "zz/z", "sha256"]
+MOVED = ["blake3/80/80.corrupt-1-2", "blake3/80.displaced-1-2", "blake3/80.displaced-1-2/a"]
+
+
+@pytest.mark.parametrize("cursor", CURSORS + MOVED)
 async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor: str) -> None:
     pointers = await fill(storage, 50)
     later = [pointer for pointer in pointers if pointer["key"].split("/") > cursor.split("/")]
@@ -122,6 +126,83 @@ async def test_a_cancelled_audit_goes_on_where_it_was(storage: FileStorage) -> N
         assert cursors == sorted(cursors), "it went back"
     assert [finding.key for finding in seen] == [last["key"]]
     assert len(cursors) > 1, "it was not cancelled"
+    assert (audit.objects, audit.bytes_read) == (30, 29 * 100 * KIB)
+
+
+async def test_a_cancelled_audit_goes_on_after_what_it_had_finished(storage: FileStorage) -> None:
+    """One large object takes the time of all: what is beside it is not begun anew each time."""
+    pointers = await fill_around_a_large_one(storage)
+    cursor: str | None = None
+    counts: list[int] = []
+    while sum(counts) < len(pointers):
+        audit = storage.verify_all(cursor=cursor, max_bytes_per_second=10_000)
+        with anyio.move_on_after(1):  # the next one may be read after 100 seconds
+            assert await findings(audit) == []
+        counts.append(audit.objects)
+        cursor = audit.cursor
+        assert (cursor is None) == audit.is_complete
+        assert len(counts) < 10, "it does not get on"
+    assert audit.is_complete
+    assert sum(counts) == len(pointers)
+    assert len(counts) > 1, "it was not cancelled"
+
+
+async def fill_around_a_large_one(storage: FileStorage) -> list[FilePointer]:
+    """Store 20 small objects and a large one that is the third, and return pointers in order."""
+    pointers = await fill(storage, 20)
+    before, after = pointers[1]["hash"], pointers[2]["hash"]
+    for seed in range(10_000):
+        data = content_of(MIB, seed=seed)
+        if before < digest_data(data, content_type="a/b")["content_hash"] < after:
+            return [*pointers[:2], await put(storage, data), *pointers[2:]]
+    raise AssertionError("all of them are elsewhere")
+
+
+async def test_a_cancelled_audit_of_a_sample_goes_on_with_the_same_keys(
+    storage: FileStorage,
+) -> None:
+    for pointer in await fill(storage, 60, size=10 * KIB):
+        flip(path_of(storage, pointer), 0)
+    whole = [finding.key for finding in await findings(storage.verify_all(sample=0.5, seed=7))]
+    seen: list[str] = []
+    cursor, stops, is_complete = None, 0, False
+    while not is_complete:
+        audit = storage.verify_all(
+            sample=0.5, seed=7, cursor=cursor, max_bytes_per_second=300 * KIB
+        )
+        with anyio.move_on_after(0.6):
+            async for finding in audit:
+                seen.append(finding.key)  # noqa: PERF401 - kept when it is cancelled
+        cursor, stops, is_complete = audit.cursor, stops + 1, audit.is_complete
+        assert stops < 60, "it does not get on"
+    assert seen == whole
+    assert stops > 1, "it was not cancelled"
+
+
+async def test_an_audit_is_complete_when_all_was_looked_at_and_told(storage: FileStorage) -> None:
+    for pointer in await fill(storage, 5):
+        flip(path_of(storage, pointer), 0)
+    audit = storage.verify_all()
+    before = audit.is_complete
+    assert [before, *[audit.is_complete async for _finding in audit]] == [False] * 6
+    assert await findings(audit) == []
+    assert (audit.is_complete, audit.cursor) == (True, None)
+
+
+async def test_an_audit_that_was_cancelled_before_the_first_object_is_not_complete(
+    storage: FileStorage,
+) -> None:
+    await put(storage, content_of(2 * MIB))
+    audit = storage.verify_all(max_bytes_per_second=10_000)
+    with anyio.move_on_after(0.1) as scope:
+        await findings(audit)
+    assert scope.cancelled_caught
+    assert (audit.is_complete, audit.objects) == (False, 0)
+
+
+async def test_an_audit_of_nothing_is_complete(storage: FileStorage) -> None:
+    audit = storage.verify_all()
+    assert (await findings(audit), audit.is_complete, audit.cursor) == ([], True, None)
 
 
 async def test_nothing_is_passed_over_by_an_audit_that_was_cancelled_while_listing(

@@ -7,9 +7,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from auditing import fill, findings
-from damage import FAULTS, KINDS, flip
+from damage import FAULTS, KINDS, flip, overwrite
 from laboxide import FileStorage
 from laboxide.testing._sources import content_of
 from storing import DATA, KIB, MIB, names, path_of, put
@@ -43,6 +44,18 @@ async def test_a_sound_store_has_no_findings(storage: FileStorage, workers: int)
     assert await findings(audit) == []
     assert (audit.objects, audit.bytes_read) == (8, 2 * sum(sizes))
     assert (audit.skipped, audit.cursor) == (0, None)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+async def test_a_finding_is_told_before_what_follows_takes_its_time(
+    storage: FileStorage, workers: int
+) -> None:
+    pointers = await fill(storage, 3, size=3 * MIB)
+    overwrite(path_of(storage, pointers[0]), b"")
+    audit = storage.verify_all(workers=workers, max_bytes_per_second=1e5)
+    with anyio.fail_after(8):  # the others take a minute
+        finding = await anext(audit)
+    assert (finding.key, audit.cursor) == (pointers[0]["key"], pointers[0]["key"])
 
 
 async def test_an_empty_store_has_no_findings(storage: FileStorage) -> None:

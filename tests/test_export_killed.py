@@ -95,6 +95,21 @@ def test_an_export_removes_nothing_that_may_be_somebodys(
 
 
 @PATHS
+def test_an_export_has_no_name_that_a_later_one_would_remove(
+    tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
+    line = EXPORT.format(pointer=pointer, target=str(target.with_name("1-2-3.laboxide-tmp")))
+    body = f"try: {line}\nexcept ValueError as error: print(error)"
+    why = "it would be taken for the temporary file of an export that was killed"
+    expected = f"{target.parent}/1-2-3.laboxide-tmp cannot be exported to: {why}"
+    assert_clean(run_script(body, tmp_path), expected)
+    for name in ("mine.laboxide-tmp", "mine.corrupt-1-2"):
+        export(tmp_path, pointer, target.with_name(name))
+    assert names(target.parent) == ["file", "mine.corrupt-1-2", "mine.laboxide-tmp"]
+
+
+@PATHS
 def test_a_directory_is_looked_through_once_by_each_process(
     tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

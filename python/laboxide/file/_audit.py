@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from laboxide import _bridge
 from laboxide._arguments import shown
 from laboxide._listing import Listed, Walk, next_listed
-from laboxide._native import Hasher, Moved, Pacer, audit, check_hash
+from laboxide._native import Hasher, Moved, Pacer, Progress, audit, check_hash
 from laboxide.file._publishing import warn
 from laboxide.router import content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from laboxide.file._root import FileRoot
 
 _KINDS = {"link": "a symbolic link", "special": "a special file"}
 _PARTS = 2
 _NO_KEYS = ("foreign", "displaced", "quarantined")
+
+_Bad = tuple[str, str, str, str, str | None]
 
 ContentOf = Callable[[str], tuple[str, str] | None]
 """Tells algorithm and hash from a key, or None where the key does not tell them."""
@@ -75,7 +75,9 @@ class StoreAudit(Walk[Finding]):
 
     Attributes:
         cursor: What `verify_all` takes to go on from here: all up to it was looked at, and what was
-            found there has been yielded. None before the first object and after the last.
+            found there has been yielded. None before anything was, and when all was. An object
+            that was being read when the task was cancelled is read again from its beginning.
+        is_complete: Whether all has been looked at, and all that was found has been yielded.
         objects: Objects that were looked at.
         bytes_read: Bytes in those of them that are right.
         skipped: Files that were passed over because their keys do not tell their hashes.
@@ -85,6 +87,7 @@ class StoreAudit(Walk[Finding]):
     def __init__(self, root: FileRoot, plan: Plan, cursor: str | None) -> None:
         super().__init__("audit", root._store(), cursor)  # noqa: SLF001 - this is a part of it
         self.cursor = cursor
+        self.is_complete = False
         self.objects = 0
         self.bytes_read = 0
         self.skipped = 0
@@ -104,16 +107,17 @@ class StoreAudit(Walk[Finding]):
         return finding
 
     async def _go_on(self) -> None:
+        if self.is_complete:
+            raise StopAsyncIteration
         self.cursor = self._reached
         if not self._pending:
             with self._going_back():
                 listed = await next_listed(self._listing)
                 self._pending.extend([self._entry(found) for found in listed])
             if not self._pending:
-                self.cursor = None
+                self.cursor, self.is_complete = None, True
                 raise StopAsyncIteration
-        objects = [(found.key, *content) for found, content, _ in self._pending if content]
-        self._settle(*await self._round(objects))
+        await self._round([(found.key, *content) for found, content, _ in self._pending if content])
 
     def _entry(self, listed: Listed) -> _Entry:
         content = self._content_of(listed)
@@ -144,38 +148,29 @@ class StoreAudit(Walk[Finding]):
         mark = Hasher("blake3", f"{self.seed}/{key}".encode()).digest()[:8]
         return int.from_bytes(mark) < self._plan.sample * 2**64
 
-    async def _round(self, objects: list[tuple[str, str, str]]) -> tuple[int, dict[int, Finding]]:
+    async def _round(self, objects: list[tuple[str, str, str]]) -> None:
         """Have the engine look at objects from the first, as many as it has the time for."""
         if not objects:
-            return 0, {}
-        plan = self._plan
-        arguments = self._store, objects, plan.workers, self._pacer, self._moved
+            return self._settle(0, {})
+        plan, progress = self._plan, Progress()
+        arguments = self._store, objects, plan.workers, self._pacer, self._moved, progress
         try:
-            done, looked_at, size, bad = await _bridge.run(audit, *arguments)
+            seen = await _bridge.run(audit, *arguments)
         except BaseException:
-            lost = self._lost(objects, {})
-            self._found.extend((finding, self._reached) for finding in lost.values())
+            # What it has read so far is not read again, however often it is cancelled.
+            self._account(*progress.so_far())
             raise
+        return self._account(*seen)
+
+    def _account(self, done: int, looked_at: int, size: int, bad: list[_Bad]) -> None:
         self.objects += looked_at
         self.bytes_read += size
-        told = {index: self._bad(objects[index][0], *what) for index, *what in bad}
-        return done, told | self._lost(objects, told)
-
-    def _lost(
-        self, objects: list[tuple[str, str, str]], told: Mapping[int, Finding]
-    ) -> dict[int, Finding]:
-        """Return what else was moved aside, by rounds that were cancelled: it is not found again.
-
-        Their objects are the same: nothing was taken off the list.
-        """
+        told = {what[0]: self._bad(*what) for what in bad}
+        # What else was moved aside, by rounds that were cancelled: it is not found again.
         moved = [] if self._moved is None else self._moved.take()
-        lost = {
-            index: self._bad(objects[index][0], problem, expected, actual, moved_to)
-            for index, problem, expected, actual, moved_to in moved
-            if index not in told
-        }
+        lost = {what[0]: self._bad(*what) for what in moved if what[0] not in told}
         self.objects += len(lost)
-        return lost
+        self._settle(done, told | lost)
 
     def _bad(
         self, key: str, problem: str, expected: str, actual: str, moved_to: str | None = None
@@ -185,20 +180,20 @@ class StoreAudit(Walk[Finding]):
         moved = None if moved_to is None else Path(moved_to)
         return Finding(self._root.path / key, key, problem, expected, actual, moved)
 
-    def _settle(self, done: int, bad: dict[int, Finding]) -> None:
+    def _settle(self, done: int, bad: dict[str, Finding]) -> None:
         """Take what was seen to off the list, up to the first object that was not."""
-        index = 0
         while self._pending:
-            entry = self._pending[0]
-            is_due = entry.content is not None
-            if is_due and index == done:
+            listed, content, _ = entry = self._pending[0]
+            if content is not None and done == 0:
                 break
-            finding = bad.pop(index, None) if is_due else self._otherwise(entry)
-            index += is_due
+            done -= content is not None
+            finding = self._otherwise(entry) if content is None else bad.pop(listed.key, None)
             self._pending.popleft()
-            self._pass(entry.listed)
+            self._pass(listed)
             if finding is not None:
                 self._found.append((finding, self._reached))
+            if not self._found:
+                self.cursor = self._reached
         # Moved aside beside an object that could not be seen to: it will not be found again.
         self._found.extend((finding, self._reached) for finding in bad.values())
 

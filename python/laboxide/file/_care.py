@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from laboxide._arguments import check_flag, check_integer, check_number, shown
-from laboxide._native import check_key
 from laboxide.file._audit import Plan, StoreAudit
 from laboxide.file._root import FileRoot, require_router
 from laboxide.file._sweep import Leftover, leftovers
@@ -43,7 +42,8 @@ class FileCare(FileRoot):
             sample: The part of the objects to look at, such as 0.05; all by default.
             seed: Chooses the sample: another seed, other objects. A random one by default, which
                 the audit's attribute `seed` tells.
-            max_bytes_per_second: How fast to read; as fast as it goes by default.
+            max_bytes_per_second: How fast to read; as fast as it goes by default. An audit that is
+                stopped after some time does not get past an object that takes longer at this rate.
             workers: Objects that are read at once, from 1 to 64.
             cursor: The `cursor` of an earlier audit, to go on from there.
             repair: Whether what is corrupt, or no file in the place of an object, is moved aside:
@@ -67,8 +67,8 @@ class FileCare(FileRoot):
             require_router(self)
         if not callable(content_of):
             raise TypeError(f"content_of must be a function, not {shown(content_of)}")
-        if cursor is not None:
-            _check_cursor(cursor)
+        if cursor is not None and not isinstance(cursor, str):
+            raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
         plan = Plan(
             sample=1.0 if sample is None else _check_sample(sample),
             seed=_seed(seed),
@@ -77,7 +77,10 @@ class FileCare(FileRoot):
             repair=repair,
             content_of=content_of,
         )
-        return StoreAudit(self, plan, cursor)
+        try:
+            return StoreAudit(self, plan, cursor)
+        except ValueError as error:
+            raise ValueError(f"cursor must be one of an earlier audit or None: {error}") from None
 
     async def sweep(self, *, delete: bool = False) -> list[Leftover]:
         """Return what is left over below the root, and remove what writers left if told to.
@@ -115,12 +118,3 @@ def _seed(seed: int | None) -> int:
 
 def _check_rate(rate: float | None) -> float | None:
     return None if rate is None else float(check_number("max_bytes_per_second", rate, 1))
-
-
-def _check_cursor(cursor: str) -> None:
-    if not isinstance(cursor, str):
-        raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
-    try:
-        check_key(cursor)
-    except ValueError as error:
-        raise ValueError(f"cursor must be one of an earlier audit or None: {error}") from None

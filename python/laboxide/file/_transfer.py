@@ -111,7 +111,8 @@ class FileTransfer(FileRoot):
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer, `path` not a path, or `overwrite` not a flag.
             ValueError: `config` is not a valid pointer, `link` none of its values, or `path` not
-                that of a file: empty, with a NUL character, or ``"."``, say.
+                that of a file: empty, with a NUL character or a name that only temporary files
+                have, say.
         """
         check_choice("link", link, ("auto", "reflink", "copy"))
         check_flag("overwrite", overwrite)

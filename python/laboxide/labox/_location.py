@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from laboxide._arguments import shown
+from laboxide._native import check_key
 from laboxide.pointer import FilePointer
 
 if TYPE_CHECKING:
@@ -82,4 +83,5 @@ def pointer_of(location: str, algorithm: str) -> FilePointer:
         raise ValueError(
             f"{shown(location)} is not the location of an object: its name begins with no hash"
         )
+    check_key(name)
     return FilePointer(root=root, key=name, algorithm=algorithm, hash=content_hash, size=0)

@@ -13,7 +13,7 @@ use crate::pass::{Pass, Passed, Sink, Source};
 use crate::pool::{Engine, guarded};
 use crate::read::{Original, check_read};
 use crate::store::{Key, Object, Store};
-use crate::write::{Content, Existing, Publication, Staged, StagedFile, publish, stage_for};
+use crate::write::{Content, Existing, Publication, Staged, StagedFile, is_generated, publish, stage_for};
 
 /// How the bytes of a file become those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +157,11 @@ fn target_of(path: &Path, portable: bool) -> Result<(Store, Key)> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    Ok((Store::of_exports(directory.to_owned(), false, portable), Key::parse(name)?))
+    if is_generated(name) {
+        let why = "it would be taken for the temporary file of an export that was killed";
+        return Err(Error::Invalid(format!("{} cannot be exported to: {why}", path.display())));
+    }
+    Ok((Store::of_exports(directory.to_owned(), false, portable), Key::of_path(name)?))
 }
 
 /// A file on its way: copied by the pass, or linked, and hashed by it.

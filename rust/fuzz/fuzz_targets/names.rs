@@ -52,7 +52,11 @@ fn is_below(text: &str) -> bool {
     });
     let Some(names) = names.collect::<Option<Vec<_>>>() else { return false };
     let as_it_is = names.iter().collect::<PathBuf>().as_os_str() == text;
-    as_it_is && names.first().is_some_and(|name| !is_reserved(name)) && !text.contains('\0')
+    let is_ours = |name: &&str| is_aside(name, ".corrupt-") || is_aside(name, ".displaced-");
+    as_it_is
+        && names.first().is_some_and(|name| !is_reserved(name))
+        && !names.iter().any(is_ours)
+        && !text.contains('\0')
 }
 
 /// What some file system takes for our directory: capitals and ligatures are other spellings
@@ -61,6 +65,17 @@ fn is_reserved(name: &str) -> bool {
     let plain = name.replace('\u{17f}', "s").replace('\u{131}', "i").replace(['\u{fb05}', '\u{fb06}'], "st");
     let seen: String = plain.chars().filter(|c| c.is_ascii() || c.is_alphanumeric()).collect();
     seen.eq_ignore_ascii_case(".laboxide-staging")
+}
+
+/// Whether a name ends with a mark and two hexadecimal numbers with a "-" between them.
+fn is_aside(name: &str, mark: &str) -> bool {
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let before_number = |text: &str| {
+        let rest = text.trim_end_matches(is_digit);
+        (rest.len() < text.len()).then(|| rest.to_owned())
+    };
+    let process = before_number(name).and_then(|rest| rest.strip_suffix('-').map(str::to_owned));
+    process.and_then(|rest| before_number(&rest)).is_some_and(|rest| rest.ends_with(mark))
 }
 
 fn check_algorithm(text: &str) {

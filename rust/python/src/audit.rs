@@ -6,9 +6,9 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Round};
+use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Progress, Round};
 use laboxide_core::digest::Algorithm;
-use laboxide_core::store::{Aside, FileKind, Kind, Leftover, Listed, Listing};
+use laboxide_core::store::{Aside, FileKind, Key, Kind, Leftover, Listed, Listing};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
@@ -50,6 +50,25 @@ impl PyMoved {
     }
 }
 
+/// What one round of an audit has seen to.
+#[pyclass(frozen, name = "Progress", module = "laboxide._native")]
+pub(crate) struct PyProgress {
+    inner: Arc<Progress>,
+}
+
+#[pymethods]
+impl PyProgress {
+    #[new]
+    fn new() -> Self {
+        Self { inner: Arc::default() }
+    }
+
+    /// What `audit` would result in if it were over now, but for what was moved aside.
+    fn so_far(&self) -> RoundTuple {
+        round(self.inner.so_far())
+    }
+}
+
 /// Key, algorithm and hash of an object.
 #[derive(FromPyObject)]
 pub(crate) struct NamedArgument(String, String, String);
@@ -64,10 +83,10 @@ impl NamedArgument {
 }
 
 /// Looks at objects from the first on, for a while: how many were seen to, how many of them were
-/// there, bytes in those that are sound, and (index, problem, expected, actual, moved to) of the others. What is
-/// bad is moved aside if that can be noted in `moved`.
+/// there, bytes in those that are sound, and (key, problem, expected, actual, moved to) of the others. What is
+/// bad is moved aside if that can be noted in `moved`. `progress` is for this round alone.
 #[pyfunction]
-#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, moved, /))]
+#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, moved, progress, /))]
 pub(crate) fn audit_objects(
     ticket: &Ticket,
     store: &PyStore,
@@ -75,19 +94,25 @@ pub(crate) fn audit_objects(
     workers: usize,
     pacer: Option<&PyPacer>,
     moved: Option<&PyMoved>,
+    progress: &PyProgress,
 ) -> PyResult<()> {
     let objects = objects.into_iter().map(NamedArgument::parse).collect::<PyResult<_>>()?;
     let pacer = pacer.map(|pacer| Arc::clone(&pacer.inner));
-    let plan = Plan { workers, pacer, moved: moved.map(|moved| Arc::clone(&moved.inner)) };
-    let reply = ticket.reply(|py, round: Round| {
-        let found: Vec<_> = round.findings.into_iter().map(finding).collect();
-        (round.done, round.looked_at, round.bytes, found).into_py_any(py)
-    });
+    let moved = moved.map(|moved| Arc::clone(&moved.inner));
+    let plan = Plan { workers, pacer, moved, progress: Arc::clone(&progress.inner) };
+    let reply = ticket.reply(|py, result: Round| round(result).into_py_any(py));
     audit::audit(Arc::clone(&store.inner), objects, plan, ticket.token(), reply);
     Ok(())
 }
 
-type FindingTuple = (usize, &'static str, String, String, Option<OsString>);
+type RoundTuple = (usize, usize, u64, Vec<FindingTuple>);
+
+type FindingTuple = (String, &'static str, String, String, Option<OsString>);
+
+fn round(round: Round) -> RoundTuple {
+    let found = round.findings.into_iter().map(finding).collect();
+    (round.done, round.looked_at, round.bytes, found)
+}
 
 fn finding(finding: Finding) -> FindingTuple {
     let problem = match finding.problem {
@@ -96,7 +121,7 @@ fn finding(finding: Finding) -> FindingTuple {
         Problem::Unreadable => "unreadable",
     };
     let moved_to = finding.moved_to.map(PathBuf::into_os_string);
-    (finding.index, problem, finding.expected, finding.actual, moved_to)
+    (finding.key.as_str().to_owned(), problem, finding.expected, finding.actual, moved_to)
 }
 
 /// A walk over everything in a store.
@@ -107,11 +132,11 @@ pub(crate) struct PyListing {
 
 #[pymethods]
 impl PyListing {
-    /// From the start, or from what comes after a key.
+    /// From the start, or from what comes after a path below the root.
     #[new]
     #[pyo3(signature = (store, after = None, /))]
     fn new(store: &PyStore, after: Option<&str>) -> PyResult<Self> {
-        let after = after.map(key).transpose()?;
+        let after = after.map(Key::of_path).transpose().map_err(to_py)?;
         Ok(Self { inner: Arc::new(Listing::new(Arc::clone(&store.inner), after.as_ref())) })
     }
 

@@ -1,8 +1,8 @@
 //! One object: is it what its name says?
 
-use std::path::PathBuf;
+use std::time::Instant;
 
-use super::{Finding, Moved, Pacer, Problem};
+use super::{Finding, Moved, Pacer, Problem, Progress};
 use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, Expected};
 use crate::error::{Context as _, Error, Result};
@@ -25,29 +25,17 @@ pub(super) enum Verdict {
     Sound(u64),
     /// It has been deleted meanwhile.
     Gone,
-    Bad(Fault),
+    /// It is not what its name says.
+    Bad(Finding),
 }
 
 impl Verdict {
-    pub(super) fn is_moved(&self) -> bool {
-        matches!(self, Self::Bad(Fault { moved_to: Some(_), .. }))
+    pub(super) fn is_bad(&self) -> bool {
+        matches!(self, Self::Bad(_))
     }
-}
 
-/// What is wrong with an object.
-#[derive(Clone)]
-pub(super) struct Fault {
-    pub problem: Problem,
-    pub expected: String,
-    pub actual: String,
-    pub moved_to: Option<PathBuf>,
-}
-
-impl Fault {
-    /// The same, of one of the objects.
-    pub(super) fn at(self, index: usize) -> Finding {
-        let Self { problem, expected, actual, moved_to } = self;
-        Finding { index, problem, expected, actual, moved_to }
+    pub(super) fn is_moved(&self) -> bool {
+        matches!(self, Self::Bad(Finding { moved_to: Some(_), .. }))
     }
 }
 
@@ -57,6 +45,9 @@ pub(super) struct Looker<'a> {
     pub pacer: Option<&'a Pacer>,
     /// Where to note what is moved aside; without it nothing is.
     pub moved: Option<&'a Moved>,
+    pub progress: &'a Progress,
+    /// When the round has no more time.
+    pub until: Instant,
     pub cancel: &'a CancelToken,
     /// Whether the round is: something was moved aside, or an object could not be seen to.
     pub over: &'a CancelToken,
@@ -65,7 +56,7 @@ pub(super) struct Looker<'a> {
 impl Looker<'_> {
     /// Looks at an object. What seems bad is looked at again, as it is on the device, before it is
     /// called so.
-    pub(super) fn look(&self, index: usize, named: &Named) -> Result<Verdict> {
+    pub(super) fn look(&self, named: &Named) -> Result<Verdict> {
         match self.read(named, false)? {
             Verdict::Bad(_) => {}
             verdict => return Ok(verdict),
@@ -76,10 +67,10 @@ impl Looker<'_> {
             result => result,
         };
         let mut verdict = self.read(named, true)?;
-        if let (Verdict::Bad(fault), Ok(seen), Some(moved)) = (&mut verdict, seen, self.moved)
-            && fault.problem != Problem::Unreadable
+        if let (Verdict::Bad(finding), Ok(seen), Some(moved)) = (&mut verdict, seen, self.moved)
+            && finding.problem != Problem::Unreadable
         {
-            moved.note(index, fault, || {
+            moved.note(finding, || {
                 self.check()?;
                 self.store.quarantine(&named.key, &seen)
             })?;
@@ -87,22 +78,30 @@ impl Looker<'_> {
         Ok(verdict)
     }
 
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() > self.until
+    }
+
     fn check(&self) -> Result<()> {
         self.cancel.check()?;
+        // What is read may take longer than anybody waits to be told.
+        if self.is_late() && self.progress.has_findings() {
+            self.over.cancel();
+        }
         self.over.check()
     }
 
     fn read(&self, named: &Named, past_cache: bool) -> Result<Verdict> {
         let object = match self.store.open(&named.key) {
             Ok(object) => object,
-            Err(error) => return verdict_of(error, Problem::NotAFile),
+            Err(error) => return verdict_of(&named.key, error, Problem::NotAFile),
         };
         if past_cache {
             forget_cached(&object.file);
         }
         match self.hash(&object, named) {
             Ok(size) => Ok(Verdict::Sound(size)),
-            Err(error) => verdict_of(error, Problem::Corrupt),
+            Err(error) => verdict_of(&named.key, error, Problem::Corrupt),
         }
     }
 
@@ -119,7 +118,7 @@ impl Looker<'_> {
 }
 
 /// What an error says of an object; one that says nothing of it is returned.
-fn verdict_of(error: Error, corrupt: Problem) -> Result<Verdict> {
+fn verdict_of(key: &Key, error: Error, corrupt: Problem) -> Result<Verdict> {
     let (problem, expected, actual) = match error {
         Error::Missing { .. } => return Ok(Verdict::Gone),
         Error::Corrupt { expected, actual, .. } => (corrupt, expected, actual),
@@ -130,5 +129,5 @@ fn verdict_of(error: Error, corrupt: Problem) -> Result<Verdict> {
         }
         error => return Err(error),
     };
-    Ok(Verdict::Bad(Fault { problem, expected, actual, moved_to: None }))
+    Ok(Verdict::Bad(Finding { key: key.clone(), problem, expected, actual, moved_to: None }))
 }

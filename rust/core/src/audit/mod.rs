@@ -6,10 +6,11 @@
 mod look;
 mod moved;
 mod pacer;
+mod progress;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,13 @@ pub use look::Named;
 use look::{Looker, Verdict};
 pub use moved::Moved;
 pub use pacer::Pacer;
+pub use progress::Progress;
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::pool::{guarded, lock};
 use crate::priority::yield_to_loops;
-use crate::store::Store;
+use crate::store::{Key, Store};
 
 /// How long a round goes on to the next object. What it has found is known when it is over.
 const ROUND: Duration = Duration::from_millis(250);
@@ -41,8 +43,8 @@ pub enum Problem {
 /// An object that is not what its name says.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Which of the objects.
-    pub index: usize,
+    /// The object.
+    pub key: Key,
     /// What is wrong with it.
     pub problem: Problem,
     /// What it should be.
@@ -72,9 +74,11 @@ pub struct Plan {
     pub workers: usize,
     /// How fast to read.
     pub pacer: Option<Arc<Pacer>>,
-    /// Where to note what is bad and moved aside; without it nothing is. All rounds over the same
-    /// objects have the same.
+    /// Where to note what is bad and moved aside; without it nothing is. All rounds of an audit
+    /// have the same.
     pub moved: Option<Arc<Moved>>,
+    /// Where to note what was seen to. Each round has another.
+    pub progress: Arc<Progress>,
 }
 
 /// Looks at objects, from the first, for a while; what came of it goes to `done`.
@@ -105,14 +109,9 @@ fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) ->
     if let Some(moved) = moved {
         moved.settle();
     }
-    let looker = Looker { store, pacer: plan.pacer.as_deref(), moved, cancel, over: &over };
-    let running = Running {
-        looker,
-        objects,
-        until: Instant::now() + ROUND,
-        next: AtomicUsize::new(0),
-        outcome: Mutex::default(),
-    };
+    let (pacer, progress, until) = (plan.pacer.as_deref(), &*plan.progress, Instant::now() + ROUND);
+    let looker = Looker { store, pacer, moved, progress, until, cancel, over: &over };
+    let running = Running { looker, objects, next: AtomicUsize::new(0) };
     thread::scope(|scope| {
         for _ in 1..plan.workers.min(objects.len()) {
             // Without it the others do its part.
@@ -121,36 +120,22 @@ fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) ->
         }
         running.work();
     });
-    let Running { next, outcome, .. } = running;
-    let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-    outcome.finish(next.into_inner().min(objects.len()))
+    progress.end()
 }
 
 struct Running<'a> {
     looker: Looker<'a>,
     objects: &'a [Named],
-    until: Instant,
     next: AtomicUsize,
-    outcome: Mutex<Outcome>,
-}
-
-/// What came of the objects that were taken.
-#[derive(Default)]
-struct Outcome {
-    seen: Vec<(usize, Verdict)>,
-    /// The first object that could not be seen to, or was given up.
-    undone: Option<usize>,
-    /// Why not.
-    error: Option<Error>,
 }
 
 impl Running<'_> {
     fn work(&self) {
         yield_to_loops();
         while let Some((index, named)) = self.take() {
-            let verdict = guarded(|| self.looker.look(index, named));
+            let verdict = guarded(|| self.looker.look(named));
             let goes_on = verdict.as_ref().is_ok_and(|verdict| !verdict.is_moved());
-            lock(&self.outcome).add(index, verdict);
+            self.looker.progress.add(index, verdict);
             // Who waits is told at once of what was moved, and of the error before those that follow.
             if !goes_on {
                 self.looker.over.cancel();
@@ -168,77 +153,17 @@ impl Running<'_> {
 
     /// However short the time, a round gets somewhere.
     fn is_over(&self) -> bool {
-        self.next.load(Ordering::Relaxed) > 0 && Instant::now() > self.until
-    }
-}
-
-impl Outcome {
-    fn add(&mut self, index: usize, verdict: Result<Verdict>) {
-        match verdict {
-            Ok(verdict) => self.seen.push((index, verdict)),
-            Err(error) => {
-                self.undone = Some(self.undone.map_or(index, |first| first.min(index)));
-                self.error.get_or_insert(error);
-            }
-        }
-    }
-
-    /// An error is left for the next round, which comes upon it again, if there is anything to tell.
-    /// Of what comes after the first that is undone only what was moved: the rest is seen to again.
-    fn finish(mut self, taken: usize) -> Result<Round> {
-        self.seen.sort_unstable_by_key(|(index, _)| *index);
-        let mut round = Round { done: self.undone.unwrap_or(taken), ..Round::default() };
-        for (index, verdict) in self.seen {
-            if index < round.done || verdict.is_moved() {
-                round.count(index, verdict);
-            }
-        }
-        match self.error {
-            Some(error) if round.findings.is_empty() => Err(error),
-            _ => Ok(round),
-        }
+        self.next.load(Ordering::Relaxed) > 0 && self.looker.is_late()
     }
 }
 
 impl Round {
-    fn count(&mut self, index: usize, verdict: Verdict) {
+    fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Gone => return,
             Verdict::Sound(bytes) => self.bytes += bytes,
-            Verdict::Bad(fault) => self.findings.push(fault.at(index)),
+            Verdict::Bad(finding) => self.findings.push(finding.clone()),
         }
         self.looked_at += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use look::Fault;
-
-    fn bad(moved_to: Option<PathBuf>) -> Verdict {
-        let (expected, actual) = (String::new(), String::new());
-        Verdict::Bad(Fault { problem: Problem::Corrupt, expected, actual, moved_to })
-    }
-
-    #[test]
-    fn an_error_takes_nothing_away_that_was_moved() {
-        let mut outcome = Outcome::default();
-        outcome.add(4, Ok(bad(Some(PathBuf::from("aside")))));
-        outcome.add(3, Ok(bad(None)));
-        outcome.add(2, Err(Error::Closed("on purpose")));
-        outcome.add(1, Ok(Verdict::Sound(10)));
-        outcome.add(0, Ok(bad(None)));
-        let round = outcome.finish(5).expect("there is something to tell");
-        let found: Vec<_> = round.findings.iter().map(|finding| finding.index).collect();
-        assert_eq!((round.done, round.looked_at, round.bytes, found), (2, 3, 10, vec![0, 4]));
-    }
-
-    #[test]
-    fn of_several_errors_the_first_is_told() {
-        let mut outcome = Outcome::default();
-        outcome.add(1, Err(Error::Closed("on purpose")));
-        outcome.add(0, Err(Error::Cancelled));
-        assert!(matches!(outcome.finish(2), Err(Error::Closed("on purpose"))));
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Mutex, TryLockError};
 
 use super::Finding;
-use super::look::Fault;
 use crate::error::Result;
 use crate::pool::lock;
 
@@ -28,14 +27,13 @@ impl Moved {
     /// Moves an object aside and takes note of that, in one step for whoever comes later.
     pub(super) fn note(
         &self,
-        index: usize,
-        fault: &mut Fault,
+        finding: &mut Finding,
         move_aside: impl FnOnce() -> Result<Option<PathBuf>>,
     ) -> Result<()> {
         let mut findings = lock(&self.findings);
-        fault.moved_to = move_aside()?;
-        if fault.moved_to.is_some() {
-            findings.push(fault.clone().at(index));
+        finding.moved_to = move_aside()?;
+        if finding.moved_to.is_some() {
+            findings.push(finding.clone());
         }
         Ok(())
     }
@@ -50,32 +48,33 @@ impl Moved {
 mod tests {
     use super::*;
     use crate::audit::Problem;
+    use crate::store::Key;
 
-    fn unmoved() -> Fault {
+    fn unmoved() -> Finding {
         let (expected, actual) = (String::new(), String::new());
-        Fault { problem: Problem::Corrupt, expected, actual, moved_to: None }
+        let key = Key::parse("a").expect("a key");
+        Finding { key, problem: Problem::Corrupt, expected, actual, moved_to: None }
     }
 
     #[test]
     fn what_was_moved_is_noted_and_told_once() {
-        let (moved, mut fault) = (Moved::default(), unmoved());
-        moved.note(3, &mut fault, || Ok(None)).expect("nothing fails");
+        let (moved, mut finding) = (Moved::default(), unmoved());
+        moved.note(&mut finding, || Ok(None)).expect("nothing fails");
         assert!(moved.take().is_empty());
-        moved.note(3, &mut fault, || Ok(Some(PathBuf::from("aside")))).expect("nothing fails");
-        let told: Vec<_> =
-            moved.take().into_iter().map(|finding| (finding.index, finding.moved_to)).collect();
-        assert_eq!(told, [(3, Some(PathBuf::from("aside")))]);
+        moved.note(&mut finding, || Ok(Some(PathBuf::from("aside")))).expect("nothing fails");
+        let told: Vec<_> = moved.take().into_iter().map(|told| (told.key, told.moved_to)).collect();
+        assert_eq!(told, [(finding.key, Some(PathBuf::from("aside")))]);
         assert!(moved.take().is_empty());
     }
 
     #[test]
     fn who_asks_during_a_move_does_not_wait_for_it() {
-        let (moved, mut fault) = (Moved::default(), unmoved());
+        let (moved, mut finding) = (Moved::default(), unmoved());
         let during = || {
             assert!(moved.take().is_empty());
             Ok(Some(PathBuf::from("aside")))
         };
-        moved.note(0, &mut fault, during).expect("nothing fails");
+        moved.note(&mut finding, during).expect("nothing fails");
         assert_eq!(moved.take().len(), 1);
     }
 }

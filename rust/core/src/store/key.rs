@@ -1,5 +1,6 @@
 //! Where an object lies below the root.
 
+use super::aside::Aside;
 use crate::error::{Error, Result, shown};
 
 /// The directory below a root in which temporary files are named, where they need names.
@@ -14,8 +15,22 @@ const LENGTH_MAX: usize = 1024;
 pub struct Key(String);
 
 impl Key {
-    /// Accepts only what stays below the root on every platform.
+    /// Accepts only what stays below the root on every platform, and is not taken for what was moved
+    /// aside.
     pub fn parse(text: &str) -> Result<Self> {
+        let key = Self::of_path(text)?;
+        match text.split('/').find(|component| Aside::of(component).is_some()) {
+            None => Ok(key),
+            Some(component) => {
+                let (text, component) = (shown(text), shown(component));
+                let why = format!("{component} is a name of something that was moved aside");
+                Err(Error::Invalid(format!("the key {text} is reserved: {why}")))
+            }
+        }
+    }
+
+    /// The same for what need not be an object: a file of the user's, or where a walk has come to.
+    pub fn of_path(text: &str) -> Result<Self> {
         match too_long(text).or_else(|| text.split('/').find_map(fault)).or_else(|| reserved(text)) {
             None => Ok(Self(text.to_owned())),
             Some(fault) => {
@@ -100,6 +115,23 @@ mod tests {
         assert!(Key::parse(&"a".repeat(256)).is_err());
         assert!(Key::parse(&"a/".repeat(512)[..1023]).is_ok());
         assert!(Key::parse(&"a/".repeat(513)[..1025]).is_err());
+    }
+
+    #[test]
+    fn names_of_what_was_moved_aside_are_in_no_key() {
+        let long = "f".repeat(64);
+        for aside in [Aside::Displaced, Aside::Quarantined] {
+            for name in [aside.name("a"), aside.name(&long), format!("a{}", aside.name(""))] {
+                for key in [name.clone(), format!("{name}/a"), format!("a/{name}/a"), format!("a/{name}")] {
+                    let told = Key::parse(&key).expect_err(&key).to_string();
+                    assert!(told.contains(&shown(&key)) && told.contains(&shown(&name)), "{told}");
+                    assert!(Key::of_path(&key).is_ok(), "{key}");
+                }
+            }
+        }
+        for good in ["a.corrupt-notes", "a.corrupt-1", "a.displaced-1-2.txt", "a.corrupt-1-/2", "1-2"] {
+            assert!(Key::parse(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

@@ -59,7 +59,7 @@ struct Level {
 }
 
 impl Listing {
-    /// A walk from the start, or from what comes after a key.
+    /// A walk from the start, or from what comes after something that need not be an object.
     #[must_use]
     pub fn new(store: Arc<Store>, after: Option<&Key>) -> Self {
         let after = after.into_iter().flat_map(|key| key.as_str().split('/')).map(str::to_owned);
@@ -98,8 +98,9 @@ impl Listing {
     }
 }
 
-fn is_key(path: &str) -> bool {
-    Key::parse(path).is_ok()
+/// Whether a path may be a key, or that of something that was moved aside from one.
+fn is_known(path: &str) -> bool {
+    Key::of_path(path).is_ok()
 }
 
 impl Level {
@@ -123,7 +124,7 @@ impl Level {
         }
         let seen = self.directory.look(name);
         let (size, modified) = seen.as_ref().map_or((0, None), |seen| (seen.size, seen.modified));
-        let text = name.to_str().filter(|_| key.to_str().is_some_and(is_key));
+        let text = name.to_str().filter(|_| key.to_str().is_some_and(is_known));
         let found = match (seen, text) {
             (Ok(_), None) => Ok((Kind::Foreign, None)),
             (Ok(seen), Some(name)) => self.enter_at(name, seen.kind, after.clone()),
