@@ -13,7 +13,6 @@ mod content;
 mod cost;
 mod file;
 mod job;
-mod memory;
 mod reading;
 mod small;
 
