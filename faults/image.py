@@ -23,6 +23,10 @@ PATIENCE = 10
 """Seconds in which a file that was let go of is closed."""
 
 
+class UnmountableError(OSError):
+    """There is no file system any more that could be mounted."""
+
+
 class Image:
     """A file with a file system in it.
 
@@ -51,9 +55,15 @@ class Image:
         Args:
             options: For ``mount -o``.
             device: Where the image is offered, if that is not the file itself.
+
+        Raises:
+            UnmountableError: It cannot be mounted, and what was said of it.
         """
         mount = ",".join(("loop", *options))
-        command("mount", "-o", mount, device or self.path, self.mount_point)
+        try:
+            command("mount", "-o", mount, device or self.path, self.mount_point)
+        except OSError as error:
+            raise UnmountableError(*error.args) from None
         try:
             yield self.mount_point
         finally:
