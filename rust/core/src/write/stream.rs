@@ -10,7 +10,6 @@ use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{Error, Result};
 use crate::mutant;
 use crate::pool::{Engine, is_worker, lock};
-use crate::slab::BLOCK;
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -26,14 +25,6 @@ pub enum Flow {
     Pause,
     /// Wait for [`StreamWriter::room`].
     Full,
-}
-
-/// Bytes in flight at which the producer comes back. Its loop takes a core then, and a block is left for
-/// each of the others. On two cores, against coming back as soon as there is room for three blocks, one
-/// stream is 1.2 times as fast and four are 1.05 to 1.2 times: the loop's turns bring more chunks each.
-/// With many cores it is about half, or the workers could run out of blocks before it is back.
-fn left_at_return(in_flight: usize, cores: usize) -> usize {
-    (in_flight * 4 / 7).min((cores - 1) * BLOCK)
 }
 
 /// Takes in chunks, hashes them and, with a store, writes them to a staged file.
@@ -146,7 +137,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// Calls `notify` once there is room for more, at once if there is.
     pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
         let in_flight = self.pipeline.in_flight(self.open_front()?.block.size());
-        self.pipeline.gate.wait_for(left_at_return(in_flight, Engine::width()), Box::new(notify));
+        let left = self.pipeline.left_at_return(in_flight, Engine::width());
+        self.pipeline.gate.wait_for(left, Box::new(notify));
         Ok(())
     }
 
