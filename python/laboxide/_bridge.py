@@ -92,15 +92,21 @@ class Hub(ABC):
         """Give the loop a turn."""
 
     @abstractmethod
-    def _complete(self, waiter: Any, value: object, error: BaseException | None) -> None:
+    def _complete(
+        self, ticket_id: int, waiter: Any, value: object, error: BaseException | None
+    ) -> None:
         """Resume a task."""
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """Drop what tasks were resumed with that their loop has not run again, and never will."""
 
     def drain(self) -> None:
         """Resume the tasks whose operations are finished. On the loop's thread."""
         for ticket_id, value, error in self._completions.drain():
             # A task that was cancelled has left.
             if (waiter := self._waiting.pop(ticket_id, None)) is not None:
-                self._complete(waiter, value, error)
+                self._complete(ticket_id, waiter, value, error)
 
 
 def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
@@ -133,7 +139,7 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
                 break
             while not drained.wait(POLL) and not is_over():
                 pass
-        completions.close()
+        _close(completions, hub_ref())
 
     thread = threading.Thread(target=work, name="laboxide-pump", daemon=True)
     try:
@@ -141,6 +147,12 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
     except RuntimeError as error:
         text = f"cannot start a thread for the event loop: {os.strerror(errno.EAGAIN)}"
         raise OSError(errno.EAGAIN, text) from error
+
+
+def _close(completions: Completions, hub: Hub | None) -> None:
+    completions.close()
+    if hub is not None:
+        hub.let_go()
 
 
 def current_hub() -> Hub:

@@ -22,6 +22,7 @@ class AsyncioHub(Hub):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = weakref.ref(loop)
+        self._delivered: dict[int, Any] = {}
         if (descriptor := self._completions.fileno()) >= 0:
             try:
                 loop.add_reader(descriptor, _Reader(self, self._completions))
@@ -38,10 +39,12 @@ class AsyncioHub(Hub):
         future = asyncio.get_running_loop().create_future()
         self._waiting[ticket.id] = future
         try:
-            return await future
+            await future
+            return self._delivered.pop(ticket.id)
         except BaseException:
             if self._waiting.pop(ticket.id, None) is not None:
                 ticket.cancel()
+            self._delivered.pop(ticket.id, None)
             raise
         finally:
             del future  # it may hold an exception whose traceback holds this frame
@@ -53,16 +56,25 @@ class AsyncioHub(Hub):
         await asyncio.sleep(0)
 
     def _complete(
-        self, waiter: asyncio.Future[object], value: object, error: BaseException | None
+        self,
+        ticket_id: int,
+        waiter: asyncio.Future[None],
+        value: object,
+        error: BaseException | None,
     ) -> None:
         if waiter.done():
             return
         if error is None:
-            waiter.set_result(value)
+            self._delivered[ticket_id] = value
+            waiter.set_result(None)
         elif isinstance(error, StopIteration):  # pragma: no cover - the engine raises none
             waiter.set_exception(RuntimeError(repr(error)))
         else:
             waiter.set_exception(error)
+
+    def let_go(self) -> None:
+        # Whoever keeps the tasks would keep their files open, for which others wait.
+        self._delivered.clear()
 
 
 class _Reader:
@@ -80,6 +92,7 @@ class _Reader:
 
     def __del__(self) -> None:
         self._completions.close()
+        self._hub.let_go()
 
 
 def _call_soon(

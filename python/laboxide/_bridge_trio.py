@@ -54,9 +54,14 @@ class TrioHub(Hub):
     async def checkpoint(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    def _complete(self, waiter: Any, value: object, error: BaseException | None) -> None:
+    def _complete(
+        self, _ticket_id: int, waiter: Any, value: object, error: BaseException | None
+    ) -> None:
         result = outcome.Value(value) if error is None else outcome.Error(error)
         trio.lowlevel.reschedule(waiter, result)
+
+    def let_go(self) -> None:
+        """There is nothing: a run ends when all of its tasks have."""
 
 
 _hub: trio.lowlevel.RunVar[TrioHub] = trio.lowlevel.RunVar("laboxide_hub")
