@@ -64,7 +64,7 @@ test-bench: $(EXTENSION) $(REFERENCE)
 test-pythons: $(WHEEL) ## look at the wheel, and test it with each other CPython that is here
 	$(PY) scripts/test_pythons.py dist/*.whl
 
-test-faults: needs-faults $(EXTENSION) ## kill, break and fill everything under it (8 minutes, root)
+test-faults: needs-faults $(EXTENSION) ## kill, break and fill everything under it (6 minutes, root)
 	$(PY) -m faults
 
 test-faults-long: needs-faults $(EXTENSION) ## the same with the numbers of a night (90 minutes)
