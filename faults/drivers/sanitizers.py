@@ -50,7 +50,7 @@ def _test(trial: Trial, build: Build, name: str) -> None:
         seed = str(trial.random.randrange(1 << 32))
         result = build.cargo(
             *("test", "--package=laboxide-core", "--tests", "--no-fail-fast"),
-            # Building takes four times as long as the tests do, and without this it takes six.
+            # Both builds take 71 s of processor time instead of 133, and the tests 38 in all.
             "--config=profile.dev.opt-level=0",
             # A harness that captures what is printed does so under locks that are not seen.
             after=("--", "--nocapture"),
