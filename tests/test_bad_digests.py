@@ -218,13 +218,16 @@ async def test_another_size_is_refused(
     await assert_unharmed(writer)
 
 
+@pytest.mark.parametrize("size", [10, 3 * MIB])
+@pytest.mark.parametrize("verify", [False, True])
 @pytest.mark.parametrize("write", WRITES)
 async def test_a_key_without_hash_is_given_only_to_the_content_of_the_digest(
-    tmp_path: Path, write: str
+    tmp_path: Path, write: str, verify: bool, size: int
 ) -> None:
-    storage = FileStorage(tmp_path, router=fixed_router, verify_writes=True)
+    storage = FileStorage(tmp_path, router=fixed_router, verify_writes=verify)
+    data = content_of(size)
     with pytest.raises(DigestMismatchError):
-        await WRITES[write](storage, DATA, describe(DATA, content_hash="0" * 64))
+        await WRITES[write](storage, data, describe(data, content_hash="0" * 64))
     await assert_unharmed(storage)
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import CorruptDataError, FileStorage, digest_data, hash_file
+from laboxide import CorruptDataError, FileStorage, content_router, digest_data, hash_file
 from laboxide.testing._sources import content_of
-from storing import files
+from storing import WRITES, files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
 
-    from laboxide import FilePointer
+    from laboxide import Digest, FileKey, FilePointer, TagMap
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +136,37 @@ async def test_a_file_that_changes_while_it_is_imported_is_stored_as_it_was_or_r
         assert files(storage.path) == []
     else:
         assert await storage.read_data(outcome) in {data, source.read_bytes()}
+
+
+# What is written, after its last byte and before it has its name
+
+
+def written_file(root: Path) -> int:
+    """Return the descriptor of the one file below `root` that is open."""
+    found = []
+    for link in list(Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):  # that of the listing itself
+            if root in link.readlink().parents and link.is_file():
+                found.append(int(link.name))
+    [descriptor] = found
+    return descriptor
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
+@pytest.mark.parametrize("way", ["write_data_stream", "import_file"])
+async def test_a_file_that_is_cut_before_it_has_its_name_is_not_published(
+    tmp_path: Path, way: str
+) -> None:
+    root = tmp_path / "root"
+
+    def cutting_router(digest: Digest, tags: TagMap, /, *, temp: bool = False) -> FileKey:
+        os.ftruncate(written_file(root), MIB)
+        return content_router(digest, tags, temp=temp)
+
+    storage = FileStorage(root, router=cutting_router, mkdir=True)
+    with pytest.raises(CorruptDataError):
+        await WRITES[way](storage, content_of(3 * MIB), {})
+    assert files(root) == []
 
 
 # Files of /proc have a size of nothing, and those of /sys one of a page

@@ -13,7 +13,7 @@ from laboxide import (
     content_router,
     digest_data,
 )
-from laboxide.testing._sources import content_of
+from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
 from storing import DATA, KIB, MIB, READS, WRITES, files, names, path_of, put, put_stream, until
 
 from scripts import assert_clean, run_script
@@ -217,6 +217,18 @@ async def test_a_key_without_hash_takes_the_same_content_twice(tmp_path: Path, w
     pointers = [await WRITES[write](storage, DATA, {}) for _ in range(2)]
     assert pointers[0] == pointers[1]
     assert await storage.read_data(pointers[0]) == DATA
+
+
+@pytest.mark.parametrize("size", [0, 12, 3 * MIB])
+async def test_a_key_without_hash_takes_a_stream_that_was_hashed_elsewhere(
+    tmp_path: Path, size: int
+) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=fixed_router)
+    data = content_of(size)
+    for _ in range(2):
+        pair = plain_pair(stream_of(cut(data, [64 * KIB])))
+        pointer = await storage.write_data_stream(*pair, {})
+        assert await storage.read_data(pointer) == data
 
 
 @pytest.mark.parametrize("write", WRITES)

@@ -133,6 +133,11 @@ def test_an_unknown_algorithm_is_refused_and_named(algorithm: str) -> None:
     assert f'"{algorithm}"' in str(raised.value)
 
 
+def test_bytes_in_the_place_of_the_algorithm_are_refused_and_told_what_goes_there() -> None:
+    with pytest.raises(TypeError, match="'blake3' is expected, not bytes"):
+        Hasher(cast("Any", b"some bytes"))
+
+
 @both_algorithms
 @every_buffer
 def test_any_contiguous_buffer_is_hashed(algorithm: str, kind: str) -> None:

@@ -232,3 +232,55 @@ def test_a_trio_that_another_thread_is_importing_is_not_asked(tmp_path: Path) ->
     print(asyncio.run(store(FileStorage(root), 2))["size"])
     """
     assert_clean(run_script(script, tmp_path), str(2 << 16))
+
+
+def test_what_a_trio_run_is_asked_for_at_its_very_end_is_refused(tmp_path: Path) -> None:
+    # trio closes generators that were left open when nobody wakes tasks of laboxide's any more.
+    script = """
+    import trio
+    storage = FileStorage(root)
+
+    async def left_open():
+        try:
+            yield
+        finally:
+            with trio.CancelScope(shield=True):
+                try:
+                    await storage.exists(pointer)
+                except RuntimeError as error:
+                    print(error)
+
+    async def main():
+        global pointer, generator
+        pointer = await store(storage, 2)
+        generator = left_open()
+        await anext(generator)
+
+    trio.run(main)
+    """
+    assert_clean(
+        run_script(script, tmp_path), "this trio run is at its end, and wakes nobody any more"
+    )
+
+
+def test_a_forked_child_is_told_that_the_trio_run_is_its_parents(tmp_path: Path) -> None:
+    script = """
+    import trio
+    storage = FileStorage(root)
+
+    async def main():
+        pointer = await store(storage, 2)
+        if (child := os.fork()) == 0:
+            try:
+                await storage.exists(pointer)
+            except RuntimeError as error:
+                print(error, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    trio.run(main)
+    """
+    assert_clean(
+        run_script(script, tmp_path),
+        "this trio run is the parent process's: start another in this one",
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import outcome
 import trio
 
+from laboxide import _bridge
 from laboxide._bridge import Hub, pump
 
 if TYPE_CHECKING:
@@ -68,10 +69,19 @@ _hub: trio.lowlevel.RunVar[TrioHub] = trio.lowlevel.RunVar("laboxide_hub")
 
 
 def current_hub() -> TrioHub:
-    """Return the hub of this run, made when it is first asked for."""
+    """Return the hub of this run, made when it is first asked for.
+
+    Raises:
+        RuntimeError: The run wakes nobody any more: it is that of a parent process, or at its end,
+            where trio closes the generators that tasks have left open.
+    """
     try:
-        return _hub.get()
+        hub = _hub.get()
     except LookupError:
         hub = TrioHub()
         _hub.set(hub)
-        return hub
+    if hub.generation != _bridge.generation:
+        raise RuntimeError("this trio run is the parent process's: start another in this one")
+    if hub.is_over():
+        raise RuntimeError("this trio run is at its end, and wakes nobody any more")
+    return hub

@@ -116,8 +116,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
 
         Raises:
             BufferError: The data is not contiguous.
-            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
-                not of its hash.
+            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`
+                or a key without the hash, not of its hash.
             FileExistsError: The router's key does not contain the hash and has other content.
             NotImplementedError: The storage is read-only.
             ObjectTooLargeError: It is larger than `max_object_size`.
@@ -141,10 +141,11 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
 
         A pair made by `digest_stream` is hashed while it is written. Any other stream is only
         written, unless `verify_writes` is set, and named by what `get_digest` returns at its end.
+        Under a key without the hash it is read again and hashed before it gets its name.
 
         Raises:
             DigestMismatchError: The stream was not of the size in its digest or, with
-                `verify_writes`, not of its hash.
+                `verify_writes` or a key without the hash, not of its hash.
             FileExistsError: The router's key does not contain the hash and has other content.
             NotImplementedError: The storage is read-only.
             ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.

@@ -96,6 +96,8 @@ class FileTransfer(FileRoot):
     ) -> None:
         """Write an object to a file, which appears there whole and verified or not at all.
 
+        It is the caller's from then on: not even a durable storage flushes it to the device.
+
         Args:
             config: The pointer that writing returned.
             path: The file to make, in a directory that exists.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::pool::{Engine, lock};
+use crate::locks::lock;
+use crate::pool::Engine;
 use crate::signal::Descriptor;
 use crate::wake;
 

@@ -4,7 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::pool::{Engine, lock};
+use crate::locks::lock;
+use crate::pool::Engine;
 
 /// What the rest of the process, and what opens a file for a moment only, is left with.
 const OTHERS: u64 = 32;

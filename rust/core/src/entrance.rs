@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::pool::lock;
+use crate::locks::lock;
 
 pub(crate) struct Entrance<T>(Mutex<State<T>>);
 

@@ -67,14 +67,15 @@ mod fiemap {
         let mut found = Vec::new();
         let mut position = 0;
         while position < size {
-            let extents = extents(file, position..size)?;
+            let (extents, begun) = (extents(file, position..size)?, position);
             for extent in &extents {
                 let end = size.min(extent.logical + extent.length);
                 let written = if extent.flags & UNWRITTEN == 0 { extent.logical } else { end };
                 found.extend(Some(position..written.min(size)).filter(|range| !range.is_empty()));
                 position = position.max(end);
             }
-            if extents.last().is_none_or(|extent| extent.flags & LAST != 0) {
+            // A file system that gets no further would be asked for ever.
+            if extents.last().is_none_or(|extent| extent.flags & LAST != 0) || position == begun {
                 found.extend(Some(position..size).filter(|range| !range.is_empty()));
                 break;
             }

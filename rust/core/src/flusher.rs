@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::descriptors::open_files_limit;
-use crate::pool::{become_worker, lock};
+use crate::locks::lock;
+use crate::pool::become_worker;
 
 /// Each opens a directory or two for a moment: a process that may have few files open gets fewer.
 const MOST: u64 = 128;

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::digest::{Intake, take_in_both};
-use crate::pool::{Engine, lock};
+use crate::locks::lock;
+use crate::pool::Engine;
 
 /// After this long a worker lets the queue have its turn.
 const TURN: Duration = Duration::from_millis(5);

@@ -21,6 +21,7 @@ mod fs;
 mod in_order;
 mod io;
 mod lane;
+mod locks;
 mod mutant;
 mod pass;
 mod priority;

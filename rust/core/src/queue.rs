@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::pool::lock;
+use crate::locks::lock;
 use crate::wake;
 
 /// For so long a worker that was at a small job watches for the next one before it sleeps. Who

@@ -13,7 +13,7 @@ use rustix::{
 use crate::error::Result;
 use crate::wake;
 #[cfg(target_os = "linux")]
-use crate::{error::Context as _, pool::lock};
+use crate::{error::Context as _, locks::lock};
 
 /// For so long a loop waits at the most if the worker that owes it a wake-up cannot pay: it has begun
 /// another job meanwhile, and that waits for a disk that does not answer.

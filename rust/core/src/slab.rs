@@ -4,7 +4,7 @@
 
 use std::sync::Mutex;
 
-use crate::pool::lock;
+use crate::locks::lock;
 
 /// The unit of work: what is hashed, written or read at once. A power of two, so that each block
 /// is a whole subtree of BLAKE3; 256 KiB to 1 MiB are equally fast for the file system.

@@ -8,7 +8,7 @@ use laboxide_core::Error;
 use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, Publication};
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
@@ -19,6 +19,22 @@ pub(crate) type DigestTuple = (u64, Vec<(&'static str, String)>);
 
 pub(crate) fn digest_tuple(digest: &ContentDigest) -> DigestTuple {
     (digest.size, digest.hashes.iter().map(|(algorithm, hash)| (algorithm.name(), hash.clone())).collect())
+}
+
+/// An algorithm by its name, with an error of its own for those who give the first bytes there.
+#[derive(Clone, Copy)]
+pub(crate) struct Named(pub(crate) Algorithm);
+
+impl<'py> FromPyObject<'_, 'py> for Named {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let Ok(name) = object.cast::<PyString>() else {
+            let kind = object.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("a name such as 'blake3' is expected, not {kind}")));
+        };
+        Algorithm::from_str(&name.to_cow()?).map(Self).map_err(to_py)
+    }
 }
 
 /// The names of the algorithms to hash with.

@@ -1,7 +1,6 @@
 //! Hashing, in the shape of hashlib.
 
 use std::path::PathBuf;
-use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
@@ -15,7 +14,7 @@ use pyo3::types::PyBytes;
 
 use crate::bytes::View;
 use crate::completions::Ticket;
-use crate::convert::{DigestTuple, Names, digest_tuple, to_py};
+use crate::convert::{DigestTuple, Named, Names, digest_tuple};
 
 /// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
 const DETACH_ABOVE: usize = 2048;
@@ -76,9 +75,12 @@ impl PyHasher {
 #[pymethods]
 impl PyHasher {
     #[new]
-    #[pyo3(signature = (algorithm = "blake3", data = None, /))]
-    fn new(py: Python<'_>, algorithm: &str, data: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let algorithm = Algorithm::from_str(algorithm).map_err(to_py)?;
+    #[pyo3(
+        signature = (algorithm = Named(Algorithm::Blake3), data = None, /),
+        text_signature = "(algorithm='blake3', data=None, /)"
+    )]
+    fn new(py: Python<'_>, algorithm: Named, data: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let Named(algorithm) = algorithm;
         let hasher = Self::of(algorithm, Hasher::new(algorithm));
         data.map_or(Ok(()), |data| hasher.update(py, data))?;
         Ok(hasher)

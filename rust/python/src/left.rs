@@ -5,6 +5,7 @@
 //! call of the extension waits for it in the child, for ever: under load some of the children hung. The list
 //! here has no lock.
 
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -16,6 +17,11 @@ use pyo3::types::PyBytes;
 struct Left {
     _object: Py<PyBytes>,
     next: *mut Left,
+}
+
+thread_local! {
+    /// Whether this thread has let go of the interpreter for a while.
+    static IS_DETACHED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The last that was left.
@@ -38,10 +44,20 @@ impl Drop for Reference {
     fn drop(&mut self) {
         // SAFETY: this is the only place that takes it, and runs once.
         let object = unsafe { ManuallyDrop::take(&mut self.0) };
-        if pool::is_worker() {
+        if pool::is_worker() || IS_DETACHED.get() {
             leave(object);
         }
     }
+}
+
+/// Works without the interpreter, on a thread that has it. What is dropped meanwhile is left.
+pub(crate) fn detach<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    py.detach(|| {
+        IS_DETACHED.set(true);
+        let result = work();
+        IS_DETACHED.set(false);
+        result
+    })
 }
 
 fn leave(object: Py<PyBytes>) {

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::bytes::{Lent, View};
 use crate::completions::Ticket;
 use crate::convert::{DigestTuple, ExpectedArgument, Names, digest_tuple, publication, to_py};
+use crate::left::detach;
 use crate::store::{PyStore, published_name};
 
 /// Takes in chunks without ever blocking; see the core's `StreamWriter`.
@@ -58,7 +59,7 @@ impl Writer {
 
     /// The digest of everything fed so far. Waits for what is in flight, without the interpreter.
     fn digest(&self, py: Python<'_>) -> PyResult<DigestTuple> {
-        py.detach(|| self.inner.digest()).map(|digest| digest_tuple(&digest)).map_err(to_py)
+        detach(py, || self.inner.digest()).map(|digest| digest_tuple(&digest)).map_err(to_py)
     }
 
     /// What was written, after the end and once.

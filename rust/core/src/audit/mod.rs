@@ -22,7 +22,8 @@ pub use progress::Progress;
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
-use crate::pool::{guarded, lock};
+use crate::locks::lock;
+use crate::pool::guarded;
 use crate::priority::yield_to_loops;
 use crate::store::{Key, Store};
 

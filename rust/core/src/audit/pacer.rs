@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::pool::lock;
+use crate::locks::lock;
 
 /// How long a thread sleeps before it looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);

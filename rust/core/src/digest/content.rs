@@ -13,6 +13,11 @@ pub struct ContentDigest {
 }
 
 impl ContentDigest {
+    /// Whether it has a hash by `algorithm`.
+    pub(crate) fn has(&self, algorithm: Algorithm) -> bool {
+        self.hashes.iter().any(|(name, _)| *name == algorithm)
+    }
+
     /// Hashes bytes that are at hand.
     pub fn of<'a>(algorithms: &[Algorithm], parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
         let mut hash = StreamHash::new(algorithms);

@@ -1,7 +1,7 @@
 //! The work of a pass, shared block by block.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use super::window::Window;
@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::in_order::InOrder;
 use crate::io;
 use crate::lane::Lane;
-use crate::pool::{Engine, guarded, lock};
+use crate::locks::{self, lock};
+use crate::pool::{Engine, guarded};
 use crate::slab::BLOCK;
 
 /// After this long a strand goes to the end of the queue, so that small objects get their turn.
@@ -146,7 +147,7 @@ impl Running {
     }
 
     fn fetch_and_settle(&self, index: u64) -> Result<Option<Held>> {
-        let ends = self.ends.read().unwrap_or_else(PoisonError::into_inner);
+        let ends = locks::read(&self.ends);
         let Some(ends) = &*ends else { return Ok(None) };
         let held = self.fetch(index, ends)?;
         if let Err(error) = self.settle(index, self.data(index, &held, ends), &ends.1) {
@@ -235,7 +236,7 @@ impl Running {
     }
 
     fn finish(&self) {
-        let ends = self.ends.write().unwrap_or_else(PoisonError::into_inner).take();
+        let ends = locks::write(&self.ends).take();
         let (Some(done), Some((source, sink))) = (lock(&self.done).take(), ends) else { return };
         // Closed, and lent memory let go of, before anyone is told that the pass is over.
         drop(source);
@@ -256,7 +257,7 @@ impl Running {
 
 impl InOrder for Running {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
-        let ends = self.ends.read().unwrap_or_else(PoisonError::into_inner);
+        let ends = locks::read(&self.ends);
         let (Some((index, held)), Some(ends)) = (self.lane.take(), &*ends) else { return hash(None) };
         let hashers = &mut lock(&self.serial).hashers;
         hash(Some(Intake { hashers, parts: &mut std::iter::once(self.data(index, &held, ends)) }));

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::pool::lock;
+use crate::locks::lock;
 
 /// Blocks that may be held for the hash, and the distance from which a strand goes on.
 const AHEAD: u64 = 8;

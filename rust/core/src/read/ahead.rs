@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::in_order::InOrder;
 use crate::io;
 use crate::lane::Lane;
-use crate::pool::{Engine, guarded, lock};
+use crate::locks::lock;
+use crate::pool::{Engine, guarded};
 use crate::slab::BLOCK;
 
 type Notify = Box<dyn FnOnce(Result<()>) + Send>;

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use crate::digest::Expected;
 use crate::error::{Error, Result};
-use crate::pool::{guarded, lock};
+use crate::locks::lock;
+use crate::pool::guarded;
 use crate::store::{Object, Seen};
 
 pub(super) type Open = Box<dyn Fn() -> Result<Object> + Send + Sync>;
@@ -17,7 +18,8 @@ pub(super) struct Opened {
 
 enum State {
     NotYet,
-    Open(Result<Object>),
+    /// And what it was when it was opened by its name, if it was.
+    Open(Result<(Object, Option<Seen>)>),
     /// Closed for the sake of others, and what it was.
     GivenUp(PathBuf, Seen),
     Closed,
@@ -31,7 +33,7 @@ impl Opened {
     /// Of an object that is open. It is never opened again: what is under its name may be another.
     pub(super) fn of(object: Result<Object>) -> Self {
         let open = || Err(Error::Closed("the object was given up"));
-        Self { open: Box::new(open), state: Mutex::new(State::Open(object)) }
+        Self { open: Box::new(open), state: Mutex::new(State::Open(object.map(|object| (object, None)))) }
     }
 
     /// The object, opened by whichever worker is first.
@@ -43,32 +45,33 @@ impl Opened {
             State::Open(_) | State::Closed => {}
         }
         match &*state {
-            State::Open(result) => result.clone(),
+            State::Open(result) => result.clone().map(|(object, _)| object),
             _ => Err(Error::Closed("the stream is closed")),
         }
     }
 
-    fn open_first(&self, expected: &Expected) -> Result<Object> {
+    fn open_first(&self, expected: &Expected) -> Result<(Object, Option<Seen>)> {
         let object = (self.open)()?;
-        object.check_size(expected)?;
-        Ok(object)
+        let seen = object.check_size(expected)?;
+        Ok((object, Some(seen)))
     }
 
-    fn open_again(&self, seen: &Seen) -> Result<Object> {
+    fn open_again(&self, seen: &Seen) -> Result<(Object, Option<Seen>)> {
         let object = (self.open)()?;
         if object.seen()?.is_same(seen) {
-            return Ok(object);
+            return Ok((object, Some(*seen)));
         }
         Err(Error::corrupt(&object.path, &"the file that was opened first", &"another in its place"))
     }
 
-    /// Lets go of the file until it is needed again. What cannot be looked at stays open.
+    /// Lets go of the file until it is needed again. Asks the file system nothing: the loop's thread may
+    /// be waiting for the locks that are held meanwhile.
     pub(super) fn give_up(&self) -> Option<Object> {
         let mut state = lock(&self.state);
-        let State::Open(Ok(object)) = &*state else { return None };
-        let given_up = State::GivenUp(object.path.clone(), object.seen().ok()?);
-        let State::Open(object) = std::mem::replace(&mut *state, given_up) else { return None };
-        object.ok()
+        let State::Open(Ok((object, Some(seen)))) = &*state else { return None };
+        let given_up = State::GivenUp(object.path.clone(), *seen);
+        let State::Open(opened) = std::mem::replace(&mut *state, given_up) else { return None };
+        opened.ok().map(|(object, _)| object)
     }
 
     pub(super) fn close(&self) {
@@ -78,7 +81,7 @@ impl Opened {
     /// Where it is, if it was ever open.
     pub(super) fn path(&self) -> PathBuf {
         match &*lock(&self.state) {
-            State::Open(Ok(object)) => object.path.clone(),
+            State::Open(Ok((object, _))) => object.path.clone(),
             State::GivenUp(path, _) => path.clone(),
             _ => PathBuf::new(),
         }

@@ -10,8 +10,9 @@ use crate::budget::Seat;
 use crate::digest::Expected;
 use crate::entrance::Entrance;
 use crate::error::{Error, Result};
+use crate::locks::lock;
 use crate::mutant;
-use crate::pool::{Engine, lock};
+use crate::pool::Engine;
 use crate::slab::BLOCK;
 use crate::store::Object;
 use crate::turn::Turn;
@@ -174,8 +175,15 @@ impl<B: Buffer> StreamReader<B> {
             return;
         }
         self.ahead.stopped.store(true, Ordering::Relaxed);
-        let unread = std::mem::take(&mut lock(&self.ahead.ready).chunks);
+        let (unread, waiter) = {
+            let mut ready = lock(&self.ahead.ready);
+            (std::mem::take(&mut ready.chunks), ready.waiter.take())
+        };
         drop((unread, self.ahead.entrance.take_waiting()));
+        // Nobody, in general. While there is one, what comes is kept for it.
+        if let Some((_, notify)) = waiter {
+            notify(Ok(()));
+        }
         let ahead = Arc::clone(&self.ahead);
         // The file may have been deleted meanwhile; closing the last descriptor then frees its
         // blocks, which takes milliseconds: not on the loop's thread.

@@ -39,11 +39,12 @@ impl Object {
         Self { permit: Some(Arc::new(permit)), ..self }
     }
 
-    /// Refuses an object of another size than `expected`.
-    pub(crate) fn check_size(&self, expected: &Expected) -> Result<()> {
-        let size = self.file.metadata().context("stat", &self.path)?.len();
+    /// Refuses an object of another size than `expected`. What it is else, is told.
+    pub(crate) fn check_size(&self, expected: &Expected) -> Result<Seen> {
+        let metadata = self.file.metadata().context("stat", &self.path)?;
+        let size = metadata.len();
         if size == expected.size || mutant::is_on("size-check-off") {
-            return Ok(());
+            return Ok(Seen::of(&metadata));
         }
         Err(Error::corrupt(&self.path, &size_text(expected.size), &size_text(size)))
     }

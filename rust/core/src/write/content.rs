@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::block::Block;
 use super::small::{Small, write_small};
 use super::{Publication, Published, StagedFile, publish};
-use crate::digest::ContentDigest;
+use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::error::{Error, Result};
 use crate::pool::{Engine, guarded};
+use crate::read::hash_open_file;
 use crate::store::Store;
 
 /// Where complete content is.
@@ -51,12 +52,13 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
             return done(Err(Error::Forked), None);
         }
         let (engine, store) = (self.engine, Arc::clone(&self.store));
-        let checked = publication.expected.check_given(&self.digest);
+        let digest = std::mem::take(&mut self.digest);
         match self.content.take() {
-            Some(Content::File(file)) => publish_file(engine, store, file, checked, publication, done),
+            Some(Content::File(file)) => publish_file(engine, store, file, digest, publication, done),
             Some(Content::Block(block)) => {
                 let stage = move |store: &Store, block: &Block<P>, publication: &Publication| {
-                    checked?;
+                    let hash = |algorithms: &[_]| Ok(ContentDigest::of(algorithms, block.parts()));
+                    check(&publication.expected, &digest, hash)?;
                     Small::stage(store, block.parts(), publication)
                 };
                 let _ = write_small(engine, store, block, stage, publication, |result, block| {
@@ -74,14 +76,16 @@ fn publish_file<P>(
     engine: &'static Engine,
     store: Arc<Store>,
     mut file: StagedFile,
-    checked: Result<()>,
+    digest: ContentDigest,
     publication: Publication,
     done: impl FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
 ) {
     engine.spawn(move || {
         engine.publish(store.durable(), move || {
             let result = guarded(|| {
-                checked?;
+                check(&publication.expected, &digest, |algorithms| {
+                    hash_open_file(file.file(), file.path(), digest.size, algorithms)
+                })?;
                 publish(&store, &mut file, &publication)
             });
             // Closed before anyone is told: what was not published gives its space back.
@@ -89,6 +93,20 @@ fn publish_file<P>(
             done(result, None);
         });
     });
+}
+
+/// Refuses content that is not what is expected. What was not hashed on the way is hashed now: whether its
+/// hash is needed, the name tells, and the name comes last.
+fn check(
+    expected: &Expected,
+    digest: &ContentDigest,
+    hash: impl FnOnce(&[Algorithm]) -> Result<ContentDigest>,
+) -> Result<()> {
+    let is_hashed = expected.hash.as_ref().is_none_or(|(algorithm, _)| digest.has(*algorithm));
+    if is_hashed || digest.size != expected.size {
+        return expected.check_given(digest);
+    }
+    expected.check_given(&hash(&expected.algorithms())?)
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {

@@ -12,7 +12,8 @@ use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
 use crate::in_order::InOrder;
 use crate::lane::Lane;
-use crate::pool::{Engine, guarded, lock};
+use crate::locks::lock;
+use crate::pool::{Engine, guarded};
 use crate::slab::BLOCK;
 use crate::store::Store;
 
@@ -33,7 +34,8 @@ pub(crate) struct Pipeline<P> {
     pub(super) digest: OnceLock<ContentDigest>,
     /// The block of a stream that has no other.
     pub(super) only: Mutex<Option<Block<P>>>,
-    used: Mutex<Vec<Arc<P>>>,
+    /// Lent chunks of blocks that are done, until the producer comes by; None once it does no more.
+    used: Mutex<Option<Vec<Arc<P>>>>,
 }
 
 /// A block and its place among those of the stream.
@@ -66,7 +68,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             gate: Gate::default(),
             digest: OnceLock::new(),
             only: Mutex::default(),
-            used: Mutex::default(),
+            used: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -142,6 +144,10 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         if self.in_order { half } else { half.min((cores - 1) * BLOCK) }
     }
 
+    pub(super) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
     pub(super) fn retire(&self, index: u64, block: Arc<Block<P>>) {
         let len = block.len();
         block.let_go();
@@ -154,12 +160,22 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     }
 
     fn recycle(&self, block: Block<P>) {
-        block.recycle(&self.engine.slabs, |used| lock(&self.used).extend(used));
+        block.recycle(&self.engine.slabs, |chunks| {
+            if let Some(used) = &mut *lock(&self.used) {
+                used.extend(chunks);
+            }
+        });
     }
 
     /// On the thread that feeds: chunks are dropped where they came from.
     pub(super) fn let_go_of_used(&self) {
-        let used = std::mem::take(&mut *lock(&self.used));
+        let used = lock(&self.used).as_mut().map(std::mem::take);
+        drop(used);
+    }
+
+    /// The same for the last time: from now on whoever is done with a block drops its chunks.
+    pub(super) fn keep_no_more(&self) {
+        let used = lock(&self.used).take();
         drop(used);
     }
 
@@ -188,6 +204,10 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
         for (index, block) in in_flight {
             hash.add_missing(index, index < blocks, || block.parts(), block.offset(index));
+            // Its worker may have been done with it meanwhile, and left it to whoever is last.
+            if let Some(block) = Arc::into_inner(block) {
+                self.recycle(block);
+            }
         }
         hash
     }

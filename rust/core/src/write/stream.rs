@@ -8,8 +8,9 @@ use super::sink::FileSink;
 use super::{Content, Staged};
 use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{Error, Result};
+use crate::locks::lock;
 use crate::mutant;
-use crate::pool::{Engine, is_worker, lock};
+use crate::pool::{Engine, is_worker};
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -29,8 +30,8 @@ pub enum Flow {
 
 /// Takes in chunks, hashes them and, with a store, writes them to a staged file.
 ///
-/// `P` is a chunk that can be kept by reference. Workers never drop one: the next call does, on the
-/// thread that feeds.
+/// `P` is a chunk that can be kept by reference. Workers do not drop one while chunks are fed: the next call
+/// does, on the thread that feeds.
 pub struct StreamWriter<P: AsRef<[u8]> + Send + Sync + 'static> {
     front: Mutex<Front<P>>,
     pipeline: Arc<Pipeline<P>>,
@@ -149,16 +150,18 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         front.open = false;
         let pipeline = Arc::clone(&self.pipeline);
         let size = front.size;
+        self.pipeline.keep_no_more();
         if front.index > 0 {
             self.hand_over(&mut front, Block::default());
             drop(front);
             self.pipeline.gate.wait_for(
                 0,
                 Box::new(move |result| {
-                    let engine = pipeline.engine;
+                    let (engine, in_order) = (pipeline.engine, pipeline.is_in_order());
                     let end = move || notify(result.and_then(|()| pipeline.end(size)));
-                    // The workers may have been quicker, and cutting the file waits for the disk.
-                    if is_worker() { end() } else { engine.spawn(end) }
+                    // Cutting the file waits for the disk. The workers may have been quicker than the
+                    // loop, and one that hashes in order holds the hashers, of two streams perhaps.
+                    if is_worker() && !in_order { end() } else { engine.spawn(end) }
                 }),
             );
             return Ok(None);
@@ -229,7 +232,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         for (index, block) in waiting {
             self.pipeline.retire(index, block);
         }
-        self.pipeline.let_go_of_used();
+        self.pipeline.keep_no_more();
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
             front.block = Block::default();
