@@ -17,6 +17,8 @@ MAKE = {
     "xfs": ("-q", "-f"),
     "btrfs": ("-q", "-f"),
 }
+MAKERS = tuple(f"mkfs.{kind}" for kind in MAKE)
+"""The programs that it takes."""
 SIZE = 320 << 20
 """The least that XFS takes. The files are sparse."""
 PATIENCE = 10

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from faults.cancelling.trouble import FAILURES, NONE
+
 if TYPE_CHECKING:
+    from faults.cancelling.trouble import Trouble
     from faults.cancelling.world import World
 
 Held = list[AsyncGenerator[bytes]]
@@ -69,7 +72,9 @@ LEAVES: dict[str, Callable[[Held], Awaitable[None]]] = {
 }
 
 
-async def leave(world: World, name: str, way: str, taken: int) -> tuple[float, str]:
+async def leave(
+    world: World, name: str, way: str, taken: int, trouble: Trouble = NONE
+) -> tuple[float, str]:
     """Leave a stream after some chunks; tell how long that took, and what stayed of it.
 
     Args:
@@ -77,12 +82,18 @@ async def leave(world: World, name: str, way: str, taken: int) -> tuple[float, s
         name: Which of the objects.
         way: Which of `LEAVES`.
         taken: The chunks that are taken before.
+        trouble: What is wrong from then on.
     """
     held = [world.store.read_data_stream(world.kept[name])]
     for _ in range(taken):
         await anext(held[0])
-    begun = time.perf_counter()
-    await LEAVES[way](held)
-    seconds = time.perf_counter() - begun
+    with trouble(world):
+        begun = time.perf_counter()
+        try:
+            await LEAVES[way](held)
+        except* FAILURES:
+            if trouble is NONE:
+                raise
+        seconds = time.perf_counter() - begun
     await anyio.lowlevel.checkpoint()  # would be cancelled here if anything had been
     return seconds, await world.settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from typing import TYPE_CHECKING
 
 from faults.cancelling.attempt import Attempt
@@ -14,10 +15,14 @@ from faults.cancelling.ways import PROMPT, WAYS
 from faults.cancelling.world import LARGE, World
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from faults.cancelling.operations import Operation
     from faults.cancelling.trouble import Trouble
     from faults.cancelling.ways import Way
     from faults.driver import Trial
+
+    Leave = Callable[[], Awaitable[tuple[float, str]]]
 
 LIMIT = 0.05
 """Seconds in which whoever cancels has its operation back."""
@@ -50,7 +55,7 @@ class Session:
             for name, operation in OPERATIONS.items():
                 for way in WAYS[self._loop]:
                     await self._strike_everywhere(name, operation, way, NONE)
-            await self._leave_everywhere()
+            await self._leave_everywhere("", NONE)
             if self._trial.long:
                 await self._strike_in_trouble()
 
@@ -59,6 +64,7 @@ class Session:
             for name, operation in OPERATIONS.items():
                 for way in WAYS[self._loop]:
                     await self._strike_everywhere(f"{name}, {kind}", operation, way, trouble)
+            await self._leave_everywhere(f", {kind}", trouble)
 
     async def _strike_everywhere(
         self, name: str, operation: Operation, way: Way, trouble: Trouble
@@ -97,18 +103,18 @@ class Session:
         world.clear()
         return attempt
 
-    async def _leave_everywhere(self) -> None:
+    async def _leave_everywhere(self, kind: str, trouble: Trouble) -> None:
         chunks = -(-LARGE // self._world.store.chunk_size)
         for name, last in (("large", chunks), ("small", 1), ("elsewhere", chunks)):
             for way in LEAVES:
                 for taken in range(last + 1):
-                    await self._leave(name, way, taken)
+                    what = f"{name} stream left by {way} after {taken} chunks{kind}"
+                    await self._leave(what, partial(leave, self._world, name, way, taken, trouble))
 
-    async def _leave(self, name: str, way: str, taken: int) -> None:
-        what = f"{name} stream left by {way} after {taken} chunks"
+    async def _leave(self, what: str, leave_once: Leave) -> None:
         for _ in range(TRIES):
             self._trial.tried[self._loop] += 1
-            seconds, wrong = await leave(self._world, name, way, taken)
+            seconds, wrong = await leave_once()
             if wrong:
                 self._find(what, wrong)
             if seconds < LIMIT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
-from faults.image import Image, command
+from faults.image import MAKERS, Image, command
 from faults.power.child import checker, forked, write_marked
 from faults.power.device import device
 from faults.power.items import Promise
@@ -74,7 +74,7 @@ def _promises(marks: Iterable[bytes]) -> dict[int, Promise]:
 DRIVER = Driver(
     "states of the disk after a power cut",
     run,
-    tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
+    tools=("fusermount", *MAKERS),
     seconds=90,
     minutes=50,
 )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
+from faults.forking.locks import VARIABLE, Locks
 from faults.special_build import special_build
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+PATHS = ("native", "portable")
 FORKS = 25
 """Of one process. The next one starts anew: what happens at the first use is caught, too."""
-LIMIT = 180
+LIMIT = 240
 """Seconds after which a process that forks counts as hung."""
 CHILDS = 20
 """Seconds after which one of its children does."""
@@ -24,35 +24,64 @@ CONTROLS = 5
 MUTANT = {"LABOXIDE_MUTANT": "engine-kept-after-fork"}
 HUNG = "Timeout ("
 """What the child says then."""
+LEAST = 30
+"""Places at which a lock can be had held. Of the others most are taken with the interpreter, and
+without that nobody forks."""
 
 
 def run(trial: Trial) -> None:
-    """Fork as often as the tier says, on both paths of the engine, and once with a defect."""
-    for index in range(trial.count(100, 5000) // FORKS):
-        name = ("native", "portable")[index % 2]
-        seed = trial.random.getrandbits(32)
-        found = _process(trial.directory / str(index), seed, {"LABOXIDE_PORTABLE": str(index % 2)})
-        trial.tried[f"{name} forks"] += FORKS
-        if found:
-            trial.found.append(f"{name} process with seed {seed}:\n{found}")
+    """Fork at any moment, with each lock held, and once with a defect."""
+    special = {"PYTHONPATH": str(special_build())}
+    for index in range(trial.count(50, 4000) // FORKS):
+        _fork_at_any_moment(trial, PATHS[index % 2])
+    first = trial.random.randrange(2)
+    for index in range(first, first + trial.count(1, 20)):
+        _fork_with_each_lock(trial, PATHS[index % 2], special)
     trial.tried["controls"] += 1
-    awake = {"PYTHONPATH": str(special_build()), **MUTANT}
-    if HUNG not in _process(trial.directory / "control", 1, awake, forks=1, limit=CONTROLS):
+    control = _process(trial, 1, {**special, **MUTANT}, forks=1, limit=CONTROLS)
+    if HUNG not in control:
         trial.found.append(f"not found: {MUTANT}")
 
 
+def _fork_at_any_moment(trial: Trial, path: str) -> None:
+    seed = trial.random.getrandbits(32)
+    found = _process(trial, seed, _environment(path))
+    trial.tried[f"{path}, at any moment"] += FORKS
+    trial.found += [f"{path}, process with seed {seed}:\n{found}"] if found else []
+
+
+def _fork_with_each_lock(trial: Trial, path: str, special: dict[str, str]) -> None:
+    seed, locks = trial.random.getrandbits(32), trial.directory / "locks"
+    locks.mkdir()
+    found = _process(trial, seed, {**_environment(path), VARIABLE: str(locks), **special})
+    if found:
+        trial.found.append(f"{path}, each lock, process with seed {seed}:\n{found}")
+        return
+    held: dict[str, bool] = json.loads(Locks(locks).summary.read_text(encoding="utf-8"))
+    trial.tried[f"{path}, with a lock held"] += sum(held.values())
+    if sum(held.values()) < LEAST:
+        places = ", ".join(place for place, was_held in held.items() if not was_held)
+        trial.found.append(f"{path}, seed {seed}: not held at any fork: {places}")
+    shutil.rmtree(locks)
+
+
+def _environment(path: str) -> dict[str, str]:
+    return {"LABOXIDE_PORTABLE": str(PATHS.index(path))}
+
+
 def _process(
-    directory: Path,
+    trial: Trial,
     seed: int,
     environment: dict[str, str],
     *,
     forks: int = FORKS,
     limit: int = CHILDS,
 ) -> str:
-    """Let a process fork, and return what went wrong."""
+    """Let a process fork, in a store of its own, and return what went wrong."""
     command = (sys.executable, "-W", "ignore::DeprecationWarning", "-m", "faults.forking.parent")
+    store = trial.directory / "store"
     process = subprocess.run(
-        (*command, str(directory), *map(str, (seed, forks, limit))),
+        (*command, str(store), *map(str, (seed, forks, limit))),
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -60,6 +89,7 @@ def _process(
         check=False,
         timeout=LIMIT,
     )
+    shutil.rmtree(store)
     if process.returncode == 0 and not process.stdout:
         return ""
     return f"ended with {process.returncode}\n{process.stdout[-4000:]}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from laboxide import FileStorage
 
 from faults.driver import Driver
-from faults.image import Image, command
+from faults.image import MAKERS, Image, command
 from faults.poor.operations import READS, writes
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ async def _make_read_only(trial: Trial, kind: str, mount: Path) -> None:
 DRIVER = Driver(
     "a disk that is frozen, or read-only",
     run,
-    tools=("fsfreeze", "mkfs.xfs", "mkfs.btrfs"),
+    tools=("fsfreeze", *MAKERS),
     lanes=2,
     seconds=15,
 )

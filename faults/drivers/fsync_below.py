@@ -6,10 +6,10 @@ import itertools
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
-from faults.image import Image, UnmountableError
+from faults.image import MAKERS, Image, UnmountableError
 from faults.power.child import checker
 from faults.power.device import device
-from faults.power.failing import ALIGNED, OTHER, FailingDisk
+from faults.power.failing import ALIGNED, OTHER, FailingDisk, Making
 from faults.power.items import KINDS, Item
 from faults.power.memory import in_memory
 from faults.power.records import Fault
@@ -17,7 +17,9 @@ from faults.power.records import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DURABLE = [kind for kind in KINDS if kind != "lazy"]
+WAYS = (*(kind for kind in KINDS if kind != "lazy"), "repaired")
+FIRST = "written"
+"""In a store that is not there yet; the name of its root has to be flushed, too."""
 
 
 def run(trial: Trial) -> None:
@@ -32,16 +34,22 @@ def _try_file_system(trial: Trial, image: Image) -> None:
     seed = trial.random.randrange(1 << 31)
     with device(image.path) as hardware, checker() as check:
         disk = FailingDisk(image, hardware, seed, check)
-        for kind in DURABLE:
-            item = _item(seed, kind)
-            counts = disk.operate(item, None).counts
-            for fault in _faults(trial, counts):
-                _try_fault(trial, disk, item, fault, image.kind)
+        _try_way(trial, disk, _making(seed, FIRST), image.kind)
+        disk.furnish()
+        for way in WAYS:
+            _try_way(trial, disk, _making(seed, way), image.kind)
 
 
-def _item(seed: int, kind: str) -> Item:
+def _making(seed: int, way: str) -> Making:
+    kind = way if way in KINDS else "written"
     items = (Item(seed, number) for number in itertools.count(OTHER + 1))
-    return next(item for item in items if item.kind == kind)
+    return Making(next(item for item in items if item.kind == kind), way)
+
+
+def _try_way(trial: Trial, disk: FailingDisk, making: Making, file_system: str) -> None:
+    counts = disk.operate(making, None).counts
+    for fault in _faults(trial, counts):
+        _try_fault(trial, disk, making, fault, file_system)
 
 
 def _faults(trial: Trial, counts: dict[str, int]) -> Iterator[Fault]:
@@ -53,8 +61,10 @@ def _faults(trial: Trial, counts: dict[str, int]) -> Iterator[Fault]:
             yield Fault(kind, index, ever_after=trial.random.random() < 1 / 2)
 
 
-def _try_fault(trial: Trial, disk: FailingDisk, item: Item, fault: Fault, file_system: str) -> None:
-    result = disk.operate(item, fault)
+def _try_fault(
+    trial: Trial, disk: FailingDisk, making: Making, fault: Fault, file_system: str
+) -> None:
+    result = disk.operate(making, fault)
     trial.tried[f"{file_system}, {fault.kind}"] += 1
     try:
         found = disk.check(result.promises).found
@@ -65,14 +75,14 @@ def _try_fault(trial: Trial, disk: FailingDisk, item: Item, fault: Fault, file_s
         trial.tried["btrfs, lost as a whole"] += 1
         return
     if fault.kind == "flush" and result.counts["flush"] > fault.index and result.error is None:
-        found.append(f"{item}: it returned")
-    trial.found += [f"{file_system}, {fault}: {what}" for what in found]
+        found.append(f"{making.item}: it returned")
+    trial.found += [f"{file_system}, {making.way}, {fault}: {what}" for what in found]
 
 
 DRIVER = Driver(
     "a disk that fails at a flush or a write",
     run,
-    tools=("fusermount", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"),
+    tools=("fusermount", *MAKERS),
     seconds=30,
     minutes=10,
 )

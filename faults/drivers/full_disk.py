@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from laboxide import FileStorage
 
 from faults.driver import Driver
-from faults.image import Image, command, mounted_tmpfs
+from faults.image import MAKERS, Image, command, mounted_tmpfs
 from faults.poor.operations import writes
 from faults.poor.refusals import refused
 
@@ -178,6 +178,6 @@ async def _use_up_inodes(trial: Trial, mount: Path) -> None:
 DRIVER = Driver(
     "full disk, to the last page; no inodes, no quota",
     run,
-    tools=("mkfs.xfs", "mkfs.btrfs", "btrfs"),
+    tools=(*MAKERS, "btrfs"),
     seconds=17,
 )

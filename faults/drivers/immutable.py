@@ -12,7 +12,7 @@ from unittest import mock
 from laboxide import FileStorage, _bridge
 
 from faults.driver import Driver
-from faults.image import Image, command
+from faults.image import MAKERS, Image, command
 from faults.poor.operations import writes
 from faults.poor.refusals import contents, refused
 
@@ -128,4 +128,4 @@ def _protected(flag: str, path: Path) -> Iterator[None]:
         command("chattr", f"-{flag}", path)
 
 
-DRIVER = Driver("immutable and append-only places", run, tools=("chattr", "mkfs.xfs", "mkfs.btrfs"))
+DRIVER = Driver("immutable and append-only places", run, tools=("chattr", *MAKERS))

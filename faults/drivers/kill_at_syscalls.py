@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
+from faults.image import MAKERS
 from faults.places import places
 from faults.syscalls.child import Child
 from faults.syscalls.holds import differences, halfway, leftovers, visible
@@ -70,4 +71,10 @@ def _kill(
     return found + [f"{file} was left" for file in leftovers(scene.directory)]
 
 
-DRIVER = Driver("kill at every system call", run, tools=("strace",), seconds=50, minutes=8)
+DRIVER = Driver(
+    "kill at every system call that changes something",
+    run,
+    tools=("strace", *MAKERS),
+    seconds=50,
+    minutes=8,
+)

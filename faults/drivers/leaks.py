@@ -40,7 +40,7 @@ def run(trial: Trial) -> None:
     for kind, unseen in unseen_controls():
         trial.tried["controls"] += 1
         trial.found.extend([f"a leak of {kind} is not seen"] if unseen else [])
-    for index in range(trial.count(12, 125)):
+    for index in range(trial.count(13, 125)):
         _loop(trial, index)
         if trial.found:
             return

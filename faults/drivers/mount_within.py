@@ -103,4 +103,4 @@ def _mounted(kind: str, directory: Path) -> Iterator[None]:
         unmount(directory)
 
 
-DRIVER = Driver("a mount within the store", run)
+DRIVER = Driver("a mount within the store", run, tools=("mkfs.ext4",))

@@ -43,6 +43,10 @@ MUTANTS = (
         "test_file_damage.py::test_by_size_alone_sizes_and_kinds_are_checked",
     ),
     Mutant(
+        "size-not-counted",
+        "test_changing_files.py::test_a_file_that_is_cut_before_it_has_its_name_is_not_published",
+    ),
+    Mutant(
         "verified-path-reopened",
         "test_served_as_verified.py::test_a_verified_object_is_not_opened_again",
     ),

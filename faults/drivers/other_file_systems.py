@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
-from faults.image import Image, command, mounted_tmpfs
+from faults.image import MAKERS, Image, command, mounted_tmpfs
 from faults.poor.served import served
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _conform(trial: Trial, kind: str, mount: Path) -> None:
 DRIVER = Driver(
     "file systems without links, nameless files, case",
     run,
-    tools=("mkfs.exfat", "mount.exfat-fuse", "mkfs.xfs", "mkfs.btrfs"),
+    tools=("mkfs.exfat", "mount.exfat-fuse", *MAKERS),
     seconds=25,
     minutes=5,
 )

@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 def live(storage: FileStorage, shelf: Shelf, random: Random) -> None:
     """Do all that a child may do, in any order."""
-    own_first = random.random() < 0.5
-    if not own_first:
-        use_up(shelf, random)
-    run(random, lambda: use(storage, random))
-    if own_first:
-        use_up(shelf, random)
+    steps = [lambda: use(storage, random), lambda: use_up(shelf)]
+    for step in random.sample(steps, len(steps)):
+        run(random, step)
+        gc.collect()
 
 
 def run(random: Random, work: Callable[[], Awaitable[None]]) -> None:
@@ -59,17 +57,16 @@ async def _chunks(data: bytes) -> AsyncIterator[bytes]:
         yield data[start : start + 100_000]
 
 
-def use_up(shelf: Shelf, random: Random) -> None:
+async def use_up(shelf: Shelf) -> None:
     """Use what the parent has open: it works, or raises at once. Then let it go."""
     for thing in list(shelf.things.values()):
         for use_of_it in uses(thing):
             try:
-                run(random, use_of_it)
+                await use_of_it()
             except (RuntimeError, StopAsyncIteration, ValueError):
                 # It is the parent's, or had ended. What must not come is no answer.
                 continue
     shelf.things.clear()
-    gc.collect()
 
 
 def uses(thing: Any) -> list[Callable[[], Awaitable[None]]]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from laboxide import FilePointer
 
+PAUSE = 0.003
+"""Seconds after which a task that does nothing looks whether it may go on."""
 TASKS = 6
 """Operations that are in flight at once on each loop."""
 
@@ -62,7 +64,7 @@ class Hammer:
     async def _go_on(self) -> None:
         while not self.stopped:
             if self.paused:
-                await anyio.sleep(0.001)
+                await anyio.sleep(PAUSE)
                 continue
             operation = self._random.choice(OPERATIONS)
             limit = self._random.uniform(0, 0.01) if self._random.random() < 0.3 else 60

@@ -51,15 +51,19 @@ def write(pipe: Connection, root: Path, seed: int) -> None:
         pipe.send(repr(errors.exceptions[0]))
 
 
-def make(pipe: Connection, root: Path, item: Item) -> None:
-    """Make one object, send each promise, and at last the error or None."""
+def make(pipe: Connection, root: Path, item: Item, way: str) -> None:
+    """Make one object in some way, send each promise, and at last the error or None."""
     logging.disable()
     error: str | None = None
     try:
-        asyncio.run(Writing(root, item.seed, _sender(pipe)).make(item))
+        asyncio.run(_make(Writing(root, item.seed, _sender(pipe)), item, way))
     except OSError as caught:
         error = repr(caught)
     pipe.send(error)
+
+
+async def _make(writing: Writing, item: Item, way: str) -> None:
+    await getattr(writing, way)(item)
 
 
 def write_marked(

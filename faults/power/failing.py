@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from faults.image import command
 from faults.power.child import forked, make
@@ -23,7 +23,15 @@ of ours in two pieces. If the second of two pieces fails, a loop device says tha
 REQUEST = 64
 """KiB that may come in one request; from 128 on they come in pieces."""
 OTHER = 0
-"""The number of an object that is there before."""
+"""The number of an object that is there before, but for those who come first."""
+
+
+class Making(NamedTuple):
+    """An object, and how it comes about."""
+
+    item: Item
+    way: str
+    """The method of `writing.Writing` that makes it."""
 
 
 @dataclass
@@ -37,7 +45,7 @@ class Result:
 
 
 class FailingDisk:
-    """A file system on a device of ours, with a store that holds one object.
+    """A file system on a device of ours, in which nothing is until it is furnished.
 
     Args:
         image: The file system.
@@ -53,11 +61,19 @@ class FailingDisk:
         self._seed = seed
         self._checker = checker
         self._start = image.path.with_suffix(".start")
-        command("cp", "--sparse=always", image.path, self._start)
-        self._promises = self.operate(Item(seed, OTHER), None).promises
-        command("cp", "--sparse=always", image.path, self._start)
+        self._promises: dict[int, Promise] = {}
+        self._start_from_here()
 
-    def operate(self, item: Item, fault: Fault | None) -> Result:
+    def furnish(self) -> None:
+        """Have a store with one object in it from now on."""
+        other = Making(Item(self._seed, OTHER), "written")
+        self._promises = self.operate(other, None).promises
+        self._start_from_here()
+
+    def _start_from_here(self) -> None:
+        command("cp", "--sparse=always", self._image.path, self._start)
+
+    def operate(self, making: Making, fault: Fault | None) -> Result:
         """Make an object, from the same start each time, while the device fails like that.
 
         What has failed is tried again on the device, which works by then.
@@ -67,23 +83,23 @@ class FailingDisk:
             _limit_requests(mount_point)
             self._disk.fail(fault)
             try:
-                result = self._make(item)
+                result = self._make(making)
                 result.counts = self._disk.counts()
             finally:
                 self._disk.fail(None)
             if result.error is not None:
-                self._try_again(item, result)
+                self._try_again(making, result)
         return result
 
-    def _try_again(self, item: Item, result: Result) -> None:
-        again = self._make(item)
+    def _try_again(self, making: Making, result: Result) -> None:
+        again = self._make(making)
         if again.error is None:
             # The system says nothing more of what was lost: a second fsync succeeds.
             result.promises |= again.promises
 
-    def _make(self, item: Item) -> Result:
+    def _make(self, making: Making) -> Result:
         result = Result()
-        with forked(make, self._root, item) as pipe:
+        with forked(make, self._root, *making) as pipe:
             while isinstance(message := pipe.recv(), tuple):
                 result.promises.update([message])
         result.error = message

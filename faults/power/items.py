@@ -67,6 +67,11 @@ def router(digest: Digest, _tags: TagMap, /, *, temp: bool = False) -> FileKey: 
     return {"key": f"objects/{int(content_hash[0], 16) % 2}/{content_hash}"}
 
 
+def content_of(key: str) -> tuple[str, str]:
+    """Tell the algorithm and hash of what `router` puts under a key."""
+    return "blake3", key.rsplit("/", 1)[1]
+
+
 @dataclass(frozen=True)
 class Item:
     """An object. All of it follows from the two numbers."""

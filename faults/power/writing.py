@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from laboxide import FileStorage, digest_stream
 
-from faults.power.items import Item, Promise, router
+from faults.power.items import Item, Promise, content_of, router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,6 +101,18 @@ class Writing:
         path.chmod(0o644)
         with path.open("ab") as file:
             file.truncate(len(item.data) + 1)
+        await self._write(item)
+
+    async def repaired(self, item: Item) -> None:
+        """Write what an audit of the whole store has moved aside."""
+        await self.written(item)
+        self._tell(item.number, Promise.NOTHING)
+        path = (await self._durable.stat(item.pointer(self._root))).path
+        path.chmod(0o644)
+        path.write_bytes(bytes(len(item.data)))
+        path.chmod(0o444)
+        async for _ in self._durable.verify_all(repair=True, content_of=content_of):
+            pass
         await self._write(item)
 
     async def deleted(self, item: Item) -> None:

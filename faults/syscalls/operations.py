@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from laboxide import FilePointer, content_router, digest_data, digest_stream
+from laboxide import FilePointer, content_router, digest_data, digest_stream, hash_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -185,6 +185,19 @@ async def _exported_before(storage: FileStorage) -> None:
     (storage.path.parent / "exported").unlink()
 
 
+async def _list(storage: FileStorage) -> None:
+    async for _ in storage.list_pointers():
+        pass
+
+
+async def _stat(storage: FileStorage) -> None:
+    await storage.stat(_pointer(storage, SMALL))
+
+
+async def _hash(storage: FileStorage) -> None:
+    await hash_file(_source(storage))
+
+
 async def _verify(storage: FileStorage) -> None:
     await storage.verify(_pointer(storage, LARGE))
 
@@ -215,4 +228,7 @@ OPERATIONS = {
     "read_data_stream": Operation(_read_stream, _large, writes=False),
     "export_file": Operation(_export, _exported_before, writes=False),
     "verify": Operation(_verify, _large, writes=False),
+    "list_pointers": Operation(_list, _large, writes=False),
+    "stat": Operation(_stat, _small, writes=False),
+    "hash_file": Operation(_hash, _neighbour_and_source, writes=False),
 }

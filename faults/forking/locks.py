@@ -1,0 +1,58 @@
+"""The locks of the engine, each of which can be had held by another thread when a process forks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+VARIABLE = "LABOXIDE_LOCKS"
+PATIENCE = 0.3
+"""Seconds in which somebody comes by and takes the lock."""
+
+
+class Locks:
+    """Asks the engine of the special build (rust/core/src/mutant.rs) to keep locks for a moment.
+
+    Args:
+        directory: What `LABOXIDE_LOCKS` names; by files in it the two talk.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._wanted = directory / "wanted"
+        self._kept = directory / "kept"
+        self.summary = directory / "summary"
+        """Where who forks tells of each place whether its lock was held at a fork."""
+
+    def places(self) -> set[str]:
+        """Return the lines at which a lock was taken so far."""
+        return {path.name for path in self._directory.iterdir() if ".rs:" in path.name}
+
+    def keep(self, place: str, then: Callable[[], None]) -> bool:
+        """Call `then`, and wait until a thread keeps the lock that it takes there.
+
+        Returns:
+            Whether one does. None can who has the interpreter as well, or while another waits for
+            that lock who has: it has let go of the lock when this goes on.
+        """
+        request = self._directory / "request"
+        request.write_text(place, encoding="utf-8")
+        request.rename(self._wanted)
+        then()
+        deadline = time.monotonic() + PATIENCE
+        while self._wanted.exists() and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        self._wanted.unlink(missing_ok=True)
+        return self._kept.exists()
+
+    def let_go(self) -> bool:
+        """Have the lock let go of; tell whether it was held until now."""
+        try:
+            self._kept.unlink()
+        except FileNotFoundError:
+            return False
+        return True
