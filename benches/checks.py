@@ -39,6 +39,12 @@ def check_size(found: int, expected: int) -> None:
         raise WrongContentError(f"{found} bytes, not {expected}")
 
 
+def check_bytes(found: bytes, expected: bytes) -> None:
+    """Compare what was read as a whole."""
+    if found != expected:
+        raise WrongContentError(f"{len(found)} bytes were read, and not those that were stored")
+
+
 def check_file(path: Path, data: bytes) -> None:
     """Compare a file's content."""
     check_pieces(

@@ -6,14 +6,17 @@ Usage: python -m benches.memory_job write|read CONTESTANT SIZE STREAMS DIRECTORY
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laboxide import Hasher
+from blake3 import blake3
 
+from benches.checks import check_hash, check_pieces, check_size
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import timed
 from benches.memory import peak, start_peak
@@ -36,10 +39,31 @@ async def zeros(size: int) -> AsyncIterator[bytes]:
         yield bytes(CHUNK)
 
 
-async def write(peer: Peer, size: int, streams: int) -> int:
-    """Store streams at once, and tell how many bytes went in."""
-    stored = await write_streams(peer, [zeros(size) for _ in range(streams)])
-    return sum(one.size for one in stored)
+async def write(peer: Peer, size: int, streams: int) -> list[Stored]:
+    """Store streams at once."""
+    return await write_streams(peer, [zeros(size) for _ in range(streams)])
+
+
+async def read(peer: Peer, stored: Stored) -> list[Stored]:
+    """Read a stream, and tell that it was as long as it should be."""
+    check_size(await read_stream(peer, stored, MIB), stored.size)
+    return [stored]
+
+
+def check_zeros(stored: Stored, size: int) -> None:
+    """Compare an object's digest and bytes with so many zeros."""
+    check_size(stored.size, size)
+    if stored.algorithm is not None:
+        check_hash(stored.hash, hash_of_zeros(stored.algorithm, size))
+    check_pieces(stored.path, repeat(memoryview(bytes(MIB)), size // MIB))
+
+
+def hash_of_zeros(algorithm: str, size: int) -> str:
+    """Hash so many zeros by what has nothing to do with laboxide's own code."""
+    hasher = hashlib.sha256() if algorithm == "sha256" else blake3()
+    for piece in repeat(bytes(MIB), size // MIB):
+        hasher.update(piece)
+    return hasher.hexdigest()
 
 
 async def main(job: str, name: str, size: int, streams: int, directory: Path) -> None:
@@ -49,24 +73,24 @@ async def main(job: str, name: str, size: int, streams: int, directory: Path) ->
     work = partial(write, make(directory), size, streams)
     if job == "read":
         stored = sparse(directory, size)
-        work = partial(read_stream, make(directory), stored, MIB)
+        work = partial(read, make(directory), stored)
     # What a process starts once, with content too small for any buffer.
     warm = directory / "warm"
     warm.mkdir()
     await make(warm).write_data(b"ten bytes.")
     before = start_peak()
-    moved, cost = await timed(work)
+    done, cost = await timed(work)
     memory = max(0, peak() - before)
+    for one in done:
+        check_zeros(one, size)
+    moved = sum(one.size for one in done)
     took = {"seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds}
     print(json.dumps({"moved": moved, "memory": memory, **took}))
 
 
 def sparse(directory: Path, size: int) -> Stored:
     """Make an object of zeros that takes no space."""
-    hasher, piece = Hasher("blake3"), bytes(MIB)
-    for _ in range(size // MIB):
-        hasher.update(piece)
-    content_hash = hasher.hexdigest()
+    content_hash = hash_of_zeros("blake3", size)
     path = directory / "blake3" / content_hash[:2] / content_hash
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+T = TypeVar("T")
+
 TICK = 0.001
 
 
-async def lateness_beside(work: Callable[[], Awaitable[object]]) -> list[float]:
-    """Do the work beside a ticker of 1 ms, and return by how many seconds each tick was late."""
+async def lateness_beside(work: Callable[[], Awaitable[T]]) -> tuple[T, list[float]]:
+    """Do the work beside a ticker of 1 ms; return what it did, and how late each tick was in s."""
     late: list[float] = []
     task = asyncio.create_task(_tick(late))
     await asyncio.sleep(10 * TICK)
     late.clear()
-    await work()
+    result = await work()
     # One more tick: a stall up to the very end shows only now.
     await asyncio.sleep(2 * TICK)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    return late
+    return result, late
 
 
 async def _tick(late: list[float]) -> None:

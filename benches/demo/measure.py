@@ -29,13 +29,11 @@ class Cost:
 
 async def measure(work: Awaitable[T]) -> tuple[T, Cost]:
     """Run `work` with a ticker beside it, in a process that has nothing else to do."""
-    done: list[tuple[T, float, int]] = []
 
-    async def measured() -> None:
+    async def measured() -> tuple[T, float, int]:
         before, begun = start_peak(), time.perf_counter()
         result = await work
-        done.append((result, time.perf_counter() - begun, peak() - before))
+        return result, time.perf_counter() - begun, peak() - before
 
-    late = await lateness_beside(measured)
-    [(result, seconds, memory)] = done
+    (result, seconds, memory), late = await lateness_beside(measured)
     return result, Cost(seconds, max(memory, 0), max(late))

@@ -89,23 +89,21 @@ async def main(name: str, size: int, directory: Path) -> None:
         async with sessions() as session:
             arguments: dict[str, Any] = {"registry": registry, "session": session}
             await save_one(StorableStream(upload(2 * MIB, suspends=True)), **arguments)
-            done: list[tuple[Any, float]] = []
 
-            async def save() -> None:
+            async def save() -> tuple[Any, float]:
                 begun = time.perf_counter()
                 saved = await save_one(StorableStream(upload(size, suspends=suspends)), **arguments)
-                done.append((saved, time.perf_counter() - begun))
+                return saved, time.perf_counter() - begun
 
-            late = await lateness_beside(save)
+            (saved, seconds), late = await lateness_beside(save)
     await engine.dispose()
-    [(saved, seconds)] = done
     check(saved.contents[0], directory / "root", size)
     print(json.dumps({"bytes": size, "seconds": seconds, "worst_stall": max(late)}))
 
 
 async def idle() -> dict[str, float]:
     """Do nothing: what the ticker itself shows."""
-    late = await lateness_beside(partial(asyncio.sleep, 0.3))
+    _, late = await lateness_beside(partial(asyncio.sleep, 0.3))
     return {"bytes": 0, "seconds": 0.3, "worst_stall": max(late)}
 
 

@@ -86,6 +86,16 @@ def stall(variant: str, name: str, *, added: bool) -> Figure:
     return figure
 
 
+def worst_stall(variant: str) -> Figure:
+    """Return how late the ticker was, in ms, in the worst of all passes."""
+
+    def figure(records: Records) -> float | None:
+        found = records.get(Key("stall", variant, MINE))
+        return None if found is None else max(found.figures["max"].values())
+
+    return figure
+
+
 def memory(variant: str) -> Figure:
     """Return the peak of extra memory of all passes, in MiB."""
 

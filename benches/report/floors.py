@@ -27,6 +27,8 @@ class Floor:
     unit: str = "x"
     at_most: bool = False
     """Whether less is better."""
+    worst: Figure | None = None
+    """What is told beside the figure: the worst that it is the middle of."""
 
     def verdict(self, found: float) -> str:
         """Tell what was reached."""
@@ -41,21 +43,25 @@ class Floor:
 def floor_table(records: Records) -> str:
     """Return the floors, as Markdown."""
     lines = ["| row | against | figure | floor | goal | |", "|---|---|---|---|---|---|"]
-    lines += [_line(floor, floor.figure(records)) for floor in floors()]
+    lines += [_line(floor, records) for floor in floors()]
     return "\n".join(lines)
 
 
-def _line(floor: Floor, found: float | None) -> str:
+def _line(floor: Floor, records: Records) -> str:
     def text(value: float | None) -> str:
         if value is None:
             return "-"
         return f"{value:.2f} {floor.unit}" if floor.unit == "x" else f"{value:.3g} {floor.unit}"
 
+    found = floor.figure(records)
+    told = text(found)
+    if found is not None and floor.worst is not None:
+        told = f"{told}, at worst {text(floor.worst(records))}"
     bound = "at most " if floor.at_most else ""
     verdict = "not measured" if found is None else floor.verdict(found)
     verdict = f"**{verdict}**" if verdict == "BELOW" else verdict
     return (
-        f"| {floor.row} | {floor.against} | {text(found)} "
+        f"| {floor.row} | {floor.against} | {told} "
         f"| {bound}{text(floor.floor)} | {text(floor.goal)} | {verdict} |"
     )
 
@@ -168,12 +174,15 @@ def _beside_speed() -> Iterator[Floor]:
         variant = f"{streams} stream{'s' if streams > 1 else ''} BLAKE3, source suspends"
         for name, floor, goal in (("p99", 1, 0.3), ("max", 3, 1)):
             figure = figures.stall(f"stream write, {variant}", name, added=True)
+            worst = figures.worst_stall(f"stream write, {variant}") if name == "max" else None
             row = f"stall added, {variant}, {name}"
-            yield Floor(row, "idle loop", figure, floor, goal, "ms", at_most=True)
+            yield Floor(row, "idle loop", figure, floor, goal, "ms", at_most=True, worst=worst)
     for size in ("4 KiB", "64 KiB", "1 MiB"):
         variant = f"1 stream BLAKE3, {size}, source never suspends"
         figure = figures.stall(f"stream write, {variant}", "max", added=False)
-        yield Floor(f"stall, {variant}, max", "", figure, 5, 2, "ms", at_most=True)
+        worst = figures.worst_stall(f"stream write, {variant}")
+        row = f"stall, {variant}, max"
+        yield Floor(row, "", figure, 5, 2, "ms", at_most=True, worst=worst)
     for variant in ("stream of 256 MiB, written", "stream of 8 GiB, written"):
         yield Floor(
             f"extra memory, {variant}", "", figures.memory(variant), 16, 8, "MiB", at_most=True

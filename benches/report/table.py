@@ -107,17 +107,17 @@ def _failures(records: Records, operation: str) -> str:
 
 def loop_table(records: Records) -> str:
     """Return the same work on all loops."""
-    variants = dict.fromkeys(key.variant for key in records if key.operation == "loops")
-    rows = [_loops(records, variant) for variant in variants]
+    rows_of = dict.fromkeys(key._replace(loop="") for key in records if key.operation == "loops")
+    rows = [_loops(records, key) for key in rows_of]
     return "### loops\n\n" + markdown(
         ["row", "asyncio", "uvloop", "trio", "uvloop/asyncio", "trio/asyncio"], rows
     )
 
 
-def _loops(records: Records, variant: str) -> list[str]:
-    keys = [Key("loops", variant, MINE, "blake3", loop) for loop in ("asyncio", "uvloop", "trio")]
+def _loops(records: Records, row: Key) -> list[str]:
+    keys = [row._replace(loop=loop) for loop in ("asyncio", "uvloop", "trio")]
     ratios = [_ratio(records.ratio(key, keys[0])) for key in keys[1:]]
-    return [variant, *(_speed(records, key) for key in keys), *ratios]
+    return [row.variant, *(_speed(records, key) for key in keys), *ratios]
 
 
 def _speed(records: Records, key: Key) -> str:

@@ -72,15 +72,15 @@ def _copy_limit(algorithm: str, size: int, lab: Lab) -> Trial[Answer]:
 
 
 def _reflink(make: Callable[[Path], Importer], size: int, lab: Lab) -> Trial[Stored]:
-    source = _source(lab, size)
+    source = reflink_source(lab, size)
     return _import(make(lab.fresh_directory(source.parent)), source, size, lab)
 
 
 def _hash_alone(algorithm: str, size: int, lab: Lab) -> Trial[Answer]:
-    return read_limit(algorithm, _source(lab, size), size, lab)
+    return read_limit(algorithm, reflink_source(lab, size), size, lab)
 
 
-def _source(lab: Lab, size: int) -> Path:
+def reflink_source(lab: Lab, size: int) -> Path:
     """Return a file where blocks can be shared."""
     if lab.reflink is None:
         pytest.skip("no directory on XFS or btrfs was given")

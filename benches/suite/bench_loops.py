@@ -11,9 +11,16 @@ from benches.loops import LOOPS, pause_of, timed
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
-from benches.sources import CHUNKINGS, SOURCES
+from benches.sources import CHUNKINGS, SOURCES, shifts
 from benches.suite.bench_write_data import contents
-from benches.suite.jobs import check_objects, read_objects, read_stream, write_objects
+from benches.suite.jobs import (
+    check_objects,
+    check_streams,
+    read_objects,
+    read_stream,
+    write_objects,
+    write_streams,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -30,20 +37,25 @@ if TYPE_CHECKING:
 
 OPERATION = "loops"
 BLOB = 4 * KIB
+STREAMS = 4
+SHA256 = "stream write SHA-256, 64 KiB"
+"""The row that hashes with something else than BLAKE3."""
 
 
 def cases(scale: Scale) -> Iterator[Case]:
     """Return the rows."""
     for variant, prepare in ROWS.items():
+        algorithm = "sha256" if variant == SHA256 else "blake3"
         for loop in LOOPS:
             if scale.whole or loop != "uvloop":
-                label = Label(OPERATION, variant, "laboxide", "blake3", loop)
+                label = Label(OPERATION, variant, "laboxide", algorithm, loop)
                 yield Case(label, partial(prepare, loop))
 
 
-def _write_stream(source: str, loop: str, lab: Lab) -> Trial[Stored]:
-    peer, chunking = Laboxide(lab.fresh_directory()), CHUNKINGS["64 KiB"]
-    size = LABOXIDE["blake3"].write_size(lab.scale, chunking.size)
+def _write_stream(source: str, algorithm: str, loop: str, lab: Lab) -> Trial[Stored]:
+    peer = Laboxide(lab.fresh_directory(), algorithm=algorithm)
+    chunking = CHUNKINGS["64 KiB"]
+    size = LABOXIDE[algorithm].write_size(lab.scale, chunking.size)
     chunks = chunking.chunks(size)
 
     async def work() -> Stored:
@@ -52,10 +64,23 @@ def _write_stream(source: str, loop: str, lab: Lab) -> Trial[Stored]:
     return Trial(_warm(lab, loop, peer, work), partial(check_stored, size=size), size, memory=size)
 
 
-def _read_stream(loop: str, lab: Lab) -> Trial[int]:
+def _write_streams(loop: str, lab: Lab) -> Trial[list[Stored]]:
+    peer, chunking = Laboxide(lab.fresh_directory()), CHUNKINGS["64 KiB"]
+    size = LABOXIDE["blake3"].write_size(lab.scale, chunking.size) // STREAMS
+    chunks = [chunking.chunks(size, shift) for shift in shifts(STREAMS)]
+
+    async def work() -> list[Stored]:
+        sources = [SOURCES["suspends"](each, pause_of(loop)) for each in chunks]
+        return await write_streams(peer, sources)
+
+    check, total = partial(check_streams, size=size), size * STREAMS
+    return Trial(_warm(lab, loop, peer, work), check, total, STREAMS, memory=total)
+
+
+def _read_stream(verify: str, loop: str, lab: Lab) -> Trial[int]:
     size = LABOXIDE["blake3"].read_size(lab.scale, MIB)
     stored = lab.shelf.object("blake3", size)
-    peer = Laboxide(lab.shelf.directory, verify="size")
+    peer = Laboxide(lab.shelf.directory, verify=verify)
 
     async def work() -> int:
         return await read_stream(peer, stored, MIB)
@@ -100,9 +125,12 @@ def _warm(
 
 
 ROWS: dict[str, Callable[[str, Lab], Trial[Any]]] = {
-    "stream write, 64 KiB": partial(_write_stream, "never suspends"),
-    "stream write, 64 KiB, source suspends": partial(_write_stream, "suspends"),
-    "stream read, 1 MiB": _read_stream,
+    "stream write, 64 KiB": partial(_write_stream, "never suspends", "blake3"),
+    "stream write, 64 KiB, source suspends": partial(_write_stream, "suspends", "blake3"),
+    SHA256: partial(_write_stream, "never suspends", "sha256"),
+    "4 stream writes at once, 64 KiB": _write_streams,
+    "stream read, 1 MiB": partial(_read_stream, "size"),
+    "verified stream read, 1 MiB": partial(_read_stream, "hash"),
     "read_data 4 KiB, in sequence": _read_data,
     "write_data 4 KiB, 32 in flight": _write_data,
 }

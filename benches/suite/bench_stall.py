@@ -7,20 +7,30 @@ import time
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from benches.checks import check_bytes, check_size, check_stored
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
 from benches.sources import CHUNKINGS, SOURCES, shifts, whole
+from benches.suite.bench_import_file import reflink_source
 from benches.suite.bench_write_data import contents
-from benches.suite.jobs import read_objects, read_stream, write_objects, write_streams
+from benches.suite.jobs import (
+    check_objects,
+    check_streams,
+    read_objects,
+    read_stream,
+    write_objects,
+    write_streams,
+)
 from benches.ticker import lateness_beside, percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -30,9 +40,11 @@ if TYPE_CHECKING:
     from benches.peers.contract import Stored
     from benches.scale import Scale
 
-    Work = Callable[[], Awaitable[object]]
+T = TypeVar("T")
+Work: TypeAlias = "Callable[[], Awaitable[T]]"
 
 OPERATION = "stall"
+BLOB = 4 * KIB
 SHOWN = 4
 """Streams at once, at most."""
 
@@ -62,106 +74,136 @@ def cases(scale: Scale) -> Iterator[Case]:
             yield _case(variant, peer.name, partial(_write, peer, "64 KiB", "suspends", SHOWN))
     yield _case("stream read, 1 MiB, plain", "laboxide", partial(_read, "size"))
     yield _case("stream read, 1 MiB, verified", "laboxide", partial(_read, "hash"))
-    yield _case("read_data 4 KiB, in sequence", "laboxide", _read_data)
+    yield _case("read_data 4 KiB, in sequence", "laboxide", partial(_read_data, 1))
     yield _case("read_data 256 MiB", "laboxide", _read_large)
-    yield _case("write_data 4 KiB, 32 in flight", "laboxide", _write_data)
+    yield _case("write_data 4 KiB, 32 in flight", "laboxide", partial(_write_data, 32))
     yield _case("digest_data and write_data 256 MiB", "laboxide", _write_large)
     yield _case("import_file, copied", "laboxide", _import)
+    if scale.whole:
+        yield from _more()
 
 
-def _case(variant: str, name: str, prepare: Callable[[Lab], Trial[None]]) -> Case:
+def _more() -> Iterator[Case]:
+    """Return rows that no floor is about."""
+    for algorithm, name in (("blake3", "BLAKE3"), ("sha256", "SHA-256")):
+        variant = f"stream write, 16 streams {name}, source suspends"
+        yield _case(
+            variant, "laboxide", partial(_write, LABOXIDE[algorithm], "64 KiB", "suspends", 16)
+        )
+    variant = "stream write, 1 stream SHA-256, 64 KiB, source never suspends"
+    write = partial(_write, LABOXIDE["sha256"], "64 KiB", "never suspends", 1)
+    yield _case(variant, "laboxide", write)
+    yield _case("read_data 4 KiB, 32 in flight", "laboxide", partial(_read_data, 32))
+    variant = "durable write_data 4 KiB, 100 in flight"
+    yield _case(variant, "laboxide", partial(_write_data, 100, durable=True))
+    yield _case("import_file, reflink", "laboxide", _import_reflink)
+
+
+def _case(variant: str, name: str, prepare: Callable[[Lab], Trial[Any]]) -> Case:
     return Case(Label(OPERATION, variant, name, None), prepare)
 
 
-def _beside(lab: Lab, work: Work, size: int = 0) -> Trial[None]:
-    """Repeat the work for a while; what it does is checked in the rows of its speed."""
+def _beside(lab: Lab, work: Work[T], check: Callable[[T], None], size: int = 0) -> Trial[T]:
+    """Repeat the work for a while. What came of the last time is checked."""
 
-    async def repeated() -> None:
+    async def repeated() -> T:
         end = time.perf_counter() + lab.scale.stall_seconds
+        result = await work()
         while time.perf_counter() < end:
-            await work()
+            result = await work()
+        return result
 
-    def run() -> tuple[None, Cost]:
-        late, cost = lab.run(partial(lateness_beside, repeated), "asyncio")
-        return None, replace(cost, figures=percentiles(late))
+    def run() -> tuple[T, Cost]:
+        (result, late), cost = lab.run(partial(lateness_beside, repeated), "asyncio")
+        return result, replace(cost, figures=percentiles(late))
 
-    return Trial(run, lambda _: None, memory=STORES * size)
+    return Trial(run, check, memory=STORES * size)
 
 
 def _idle(lab: Lab) -> Trial[None]:
-    return _beside(lab, partial(asyncio.sleep, lab.scale.stall_seconds))
+    return _beside(lab, partial(asyncio.sleep, lab.scale.stall_seconds), lambda _: None)
 
 
-def _write(contestant: Contestant, chunk: str, source: str, streams: int, lab: Lab) -> Trial[None]:
+def _write(
+    contestant: Contestant, chunk: str, source: str, streams: int, lab: Lab
+) -> Trial[list[Stored]]:
     chunking = CHUNKINGS[chunk]
     size = min(contestant.write_size(lab.scale, chunking.size), WRITTEN) // streams
     chunks = [chunking.chunks(size, shift) for shift in shifts(streams)]
     peers = cycle([contestant.make(lab.fresh_directory()) for _ in range(STORES)])
 
-    async def work() -> None:
+    async def work() -> list[Stored]:
         sources = [SOURCES[source](each, pause_of("asyncio")) for each in chunks]
-        _check(await write_streams(next(peers), sources), size)
+        return await write_streams(next(peers), sources)
 
-    return _beside(lab, work, size * streams)
-
-
-def _check(stored: list[Stored], size: int) -> None:
-    assert all(one.size == size for one in stored)
+    return _beside(lab, work, partial(check_streams, size=size), size * streams)
 
 
-def _read(verify: str, lab: Lab) -> Trial[None]:
+def _read(verify: str, lab: Lab) -> Trial[int]:
     stored = lab.shelf.object("blake3", lab.scale.stream_size)
     peer = Laboxide(lab.shelf.directory, verify=verify)
-    return _beside(lab, partial(read_stream, peer, stored, MIB))
+    check = partial(check_size, expected=stored.size)
+    return _beside(lab, partial(read_stream, peer, stored, MIB), check)
 
 
-def _read_data(lab: Lab) -> Trial[None]:
-    stored = lab.shelf.objects("blake3", 4 * KIB, min(64, lab.scale.most_calls))
+def _read_data(flying: int, lab: Lab) -> Trial[int]:
+    stored = lab.shelf.objects("blake3", BLOB, min(64, lab.scale.most_calls))
     peer = Laboxide(lab.shelf.directory)
-    return _beside(lab, partial(read_objects, peer, stored, len(stored), 1))
+    check = partial(check_size, expected=BLOB * len(stored))
+    return _beside(lab, partial(read_objects, peer, stored, len(stored), flying), check)
 
 
-def _read_large(lab: Lab) -> Trial[None]:
+def _read_large(lab: Lab) -> Trial[bytes]:
     size = lab.scale.stream_size
     peer, stored = Laboxide(lab.shelf.directory), lab.shelf.object("blake3", size)
-    return _beside(lab, partial(peer.read_data, stored))
+    return _beside(lab, partial(peer.read_data, stored), partial(check_bytes, expected=whole(size)))
 
 
-def _write_data(lab: Lab) -> Trial[None]:
-    data = contents(4 * KIB, lab.scale.most_calls)
-    peers = _stores(lab, sharded=True)
+def _write_data(flying: int, lab: Lab, *, durable: bool = False) -> Trial[list[Stored]]:
+    data = contents(BLOB, lab.scale.most_calls)
+    peers = _stores(lab, durable=durable, sharded=True)
 
-    async def work() -> None:
-        _check(await write_objects(next(peers), data, 32), 4 * KIB)
+    async def work() -> list[Stored]:
+        return await write_objects(next(peers), data, flying)
 
-    return _beside(lab, work)
+    return _beside(lab, work, partial(check_objects, size=BLOB, calls=len(data)))
 
 
-def _write_large(lab: Lab) -> Trial[None]:
+def _write_large(lab: Lab) -> Trial[Stored]:
     peers, data = _stores(lab), whole(lab.scale.stream_size)
 
-    async def work() -> None:
-        await next(peers).write_data(data)
+    async def work() -> Stored:
+        return await next(peers).write_data(data)
 
-    return _beside(lab, work, len(data))
+    return _beside(lab, work, partial(check_stored, size=len(data)), len(data))
 
 
-def _stores(lab: Lab, *, sharded: bool = False) -> Iterator[Laboxide]:
+def _stores(lab: Lab, *, durable: bool = False, sharded: bool = False) -> Iterator[Laboxide]:
     """Return empty stores, over and over."""
-    stores = [Laboxide(lab.fresh_directory()) for _ in range(STORES)]
+    stores = [Laboxide(lab.fresh_directory(), durable=durable) for _ in range(STORES)]
     for store in stores if sharded else ():
         store.make_shards()
     return cycle(stores)
 
 
-def _import(lab: Lab) -> Trial[None]:
+def _import(lab: Lab) -> Trial[Stored]:
     source = lab.shelf.object("blake3", lab.scale.stream_size)
-    peers = _stores(lab)
+    return _import_into(_stores(lab), source.path, source.size, lab)
 
-    async def work() -> None:
-        await next(peers).import_file(source.path)
 
-    return _beside(lab, work, source.size)
+def _import_reflink(lab: Lab) -> Trial[Stored]:
+    size = lab.scale.stream_size
+    source = reflink_source(lab, size)
+    directories = [lab.fresh_directory(source.parent) for _ in range(STORES)]
+    stores = cycle([Laboxide(directory, link="reflink") for directory in directories])
+    return _import_into(stores, source, size, lab)
+
+
+def _import_into(peers: Iterator[Laboxide], source: Path, size: int, lab: Lab) -> Trial[Stored]:
+    async def work() -> Stored:
+        return await next(peers).import_file(source)
+
+    return _beside(lab, work, partial(check_stored, size=size), size)
 
 
 def bench_stall(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benches.checks import WrongContentError, check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
-from benches.sources import CHUNKINGS, hash_of, pieces, shifts, suspending
-from benches.suite.jobs import write_streams
+from benches.sources import CHUNKINGS, shifts, suspending
+from benches.suite.jobs import check_streams, write_streams
 from benches.suite.limits import streams_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 OPERATION = "streams at once"
 CHUNKING = CHUNKINGS["64 KiB"]
 STREAMS = (1, 4, 16)
-FIRST = 64
-"""Bytes that tell one content from another."""
 
 
 def variant_of(streams: int) -> str:
@@ -61,33 +57,10 @@ def _write(contestant: Contestant, streams: int, lab: Lab) -> Trial[list[Stored]
         sources = [suspending(each, pause_of("asyncio")) for each in chunks]
         return await write_streams(peer, sources)
 
-    def check(stored: list[Stored]) -> None:
-        for shift, one in zip(shifts(streams), _in_order(stored, size), strict=True):
-            check_stored(one, size, shift)
-
+    check = partial(check_streams, size=size)
     return Trial(
         partial(lab.run, work, "asyncio"), check, size * streams, streams, memory=size * streams
     )
-
-
-def _in_order(stored: list[Stored], size: int) -> list[Stored]:
-    algorithm, beginnings = stored[0].algorithm, shifts(len(stored))
-    found: dict[str | bytes | None, Stored]
-    expected: list[str | bytes]
-    if algorithm is None:  # nothing but the first bytes tells which is which
-        found = {_first_bytes(one.path): one for one in stored}
-        expected = [bytes(next(iter(pieces(size, shift)))[:FIRST]) for shift in beginnings]
-    else:
-        found = {one.hash: one for one in stored}
-        expected = [hash_of(algorithm, size, shift) for shift in beginnings]
-    if set(found) != set(expected):
-        raise WrongContentError("the objects are not what was to be stored")
-    return [found[each] for each in expected]
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(FIRST)
 
 
 def _limit(algorithm: str, streams: int, lab: Lab) -> Trial[dict[str, object]]:

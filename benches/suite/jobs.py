@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from benches.checks import Comparer, WrongContentError, check_pieces, check_size
-from benches.sources import hash_of_number, numbered, numbered_pieces, whole
+from benches.checks import Comparer, WrongContentError, check_pieces, check_size, check_stored
+from benches.sources import (
+    hash_of,
+    hash_of_number,
+    numbered,
+    numbered_pieces,
+    pieces,
+    shifts,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+    from pathlib import Path
 
     from benches.peers.contract import Peer, Stored
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+FIRST = 64
+"""Bytes that tell one stream from another."""
 SAMPLE = 16
 """Small objects of which the bytes are compared; the hashes are of all."""
 
@@ -42,6 +53,32 @@ async def in_flight(count: int, jobs: Iterable[T], do: Callable[[T], Awaitable[R
 async def write_streams(peer: Peer, sources: Sequence[AsyncIterable[bytes]]) -> list[Stored]:
     """Store all of the streams at once."""
     return await in_flight(len(sources), sources, peer.write_stream)
+
+
+def check_streams(stored: Sequence[Stored], size: int) -> None:
+    """Compare streams that were stored at once, of `size` bytes each, with what went in."""
+    for shift, one in zip(shifts(len(stored)), _in_order(stored, size), strict=True):
+        check_stored(one, size, shift)
+
+
+def _in_order(stored: Sequence[Stored], size: int) -> list[Stored]:
+    algorithm, beginnings = stored[0].algorithm, shifts(len(stored))
+    found: dict[str | bytes | None, Stored]
+    expected: list[str | bytes]
+    if algorithm is None:  # nothing but the first bytes tells which is which
+        found = {_first_bytes(one.path): one for one in stored}
+        expected = [bytes(next(iter(pieces(size, shift)))[:FIRST]) for shift in beginnings]
+    else:
+        found = {one.hash: one for one in stored}
+        expected = [hash_of(algorithm, size, shift) for shift in beginnings]
+    if set(found) != set(expected):
+        raise WrongContentError("the objects are not what was to be stored")
+    return [found[each] for each in expected]
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(FIRST)
 
 
 async def read_stream(peer: Peer, stored: Stored, chunk_size: int) -> int:
