@@ -41,11 +41,11 @@ class Machine(TypedDict):
     minutes: float
 
 
-def describe(directory: Path, scale: str, passes: int, reflink: str) -> Machine:
+def describe(directory: Path, scale: str, reflink: str) -> Machine:
     """Describe this machine, before the first pass."""
     return Machine(
         scale=scale,
-        passes=passes,
+        passes=0,
         processor=_field("/proc/cpuinfo", "model name") or platform.processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
         memory=int((_field("/proc/meminfo", "MemTotal") or "0").split()[0]) * 1024,
