@@ -129,7 +129,7 @@ def _at_any_moment(parent: Parent, forks: int) -> int:
         time.sleep(parent.random.uniform(0.002, 0.02))
         return True
 
-    return max(parent.fork(is_due, bool) for _ in range(forks))
+    return 0 if all(parent.fork(is_due, bool) == 0 for _ in range(forks)) else FAILED
 
 
 def _with_each_lock(parent: Parent, locks: Locks) -> int:
