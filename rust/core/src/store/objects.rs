@@ -39,7 +39,7 @@ impl Object {
         Self { permit: Some(Arc::new(permit)), ..self }
     }
 
-    /// Refuses an object of another size than `expected`. What it is else, is told.
+    /// Refuses an object of another size than `expected`. Tells what it is else.
     pub(crate) fn check_size(&self, expected: &Expected) -> Result<Seen> {
         let metadata = self.file.metadata().context("stat", &self.path)?;
         let size = metadata.len();
