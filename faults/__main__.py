@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import pkgutil
 import random
@@ -20,6 +21,8 @@ from faults.one import load
 from faults.table import Row, markdown
 
 RESULTS = Path("target/faults")
+NIGHT = 80 * 60
+"""Seconds after which a night begins no round any more. The last ones take some minutes."""
 LIMIT = {False: 600, True: 5400}
 """Seconds after which a driver counts as hung, in the two tiers, also where others work."""
 LANES = (os.cpu_count() or 1) + 2
@@ -33,10 +36,14 @@ async def main() -> int:
         module.name for module in pkgutil.iter_modules(faults.drivers.__path__)
     ]
     names.sort(key=lambda name: load(name).lasts(long=options.long), reverse=True)
-    free = Lanes(LANES)
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    rows = await asyncio.gather(*(_row(name, options, free) for name in names))
+    options.until = begun + NIGHT if options.long else math.inf
+    # What goes on until the time is up comes last, all of it at once.
+    last = [name for name in names if options.long and load(name).goes_on]
+    rows = await _rows([name for name in names if name not in last], options, LANES)
+    rows += await _rows(last, options, len(last))
+    rows.sort(key=lambda row: row.name)
     table = markdown(rows)
     (RESULTS / "table.md").write_text(f"{table}\n", encoding="utf-8")
     for row in rows:
@@ -77,6 +84,11 @@ class Lanes:
             self._changed.notify_all()
 
 
+async def _rows(names: list[str], options: argparse.Namespace, lanes: int) -> list[Row]:
+    free = Lanes(lanes)
+    return await asyncio.gather(*(_row(name, options, free) for name in names))
+
+
 async def _row(name: str, options: argparse.Namespace, free: Lanes) -> Row:
     driver = load(name)
     seed = random.SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
@@ -84,26 +96,25 @@ async def _row(name: str, options: argparse.Namespace, free: Lanes) -> Row:
     row.skipped = missing(driver)
     if row.skipped is None:
         taken = await free.take(driver.lanes)
-        await _run(row, long=options.long)
+        await _run(row, options)
         await free.give_back(taken)
     seconds = f"{row.seconds:.0f} s, {row.work:.0f} s of work, seed {row.seed}"
     print(f"{row.name}: {row.verdict}, {row.what} ({seconds})", flush=True)
     return row
 
 
-async def _run(row: Row, *, long: bool) -> None:
+async def _run(row: Row, options: argparse.Namespace) -> None:
     output = (RESULTS / f"{row.name}.json").absolute()
     output.unlink(missing_ok=True)
-    command = ["-m", "faults.one", row.name, "--seed", str(row.seed), "--output", str(output)]
-    begun = time.monotonic()
+    words = ["-m", "faults.one", row.name, *["--long"] * options.long, "--output", str(output)]
+    words += ["--seed", str(row.seed), "--until", str(options.until)]
+    limit, begun = LIMIT[options.long], time.monotonic()
     # A group of its own: whatever it started ends with it.
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, *["--long"] * long, process_group=0
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, process_group=0)
     try:
-        status = await asyncio.wait_for(process.wait(), LIMIT[long])
+        status = await asyncio.wait_for(process.wait(), limit)
     except TimeoutError:
-        row.found.append(f"not done after {LIMIT[long]} seconds")
+        row.found.append(f"not done after {limit} seconds")
         status = signal.SIGKILL
     finally:
         with suppress(ProcessLookupError):
@@ -113,7 +124,7 @@ async def _run(row: Row, *, long: bool) -> None:
     if output.exists():
         result = json.loads(output.read_text(encoding="utf-8"))
         row.tried, row.found = result["tried"], row.found + result["found"]
-        row.work = result["work"]
+        row.rounds, row.work = tuple(result["rounds"]), result["work"]
     else:
         row.found.append(f"the driver ended with status {status} and told nothing")
 

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import logging
+import math
 import resource
 import shutil
 import sys
@@ -56,6 +57,7 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--until", type=float, default=math.inf, help="by time.monotonic()")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--first", action="store_true", help="stop when anything was found")
     parser.add_argument("--below", type=Path, default=Path("target/faults"), help="where to work")
@@ -63,7 +65,7 @@ def main() -> int:
     below = options.below.absolute()
     below.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=below))
-    trial = Trial(options.seed, options.long, directory)
+    trial = Trial(options.seed, options.long, directory, options.until)
     if options.first:
         trial.found = FirstFinding()
     # Each object that is healed is a warning, and drivers damage thousands.
@@ -73,7 +75,9 @@ def main() -> int:
             _run(options.name, trial)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    text = json.dumps({"tried": trial.tried, "found": trial.found, "work": _work()})
+    rounds = (trial.done, trial.wanted)
+    result = {"tried": trial.tried, "found": trial.found, "rounds": rounds, "work": _work()}
+    text = json.dumps(result)
     if options.output is None:
         print(text)
     else:

@@ -20,6 +20,8 @@ class Row:
     """Seconds of processors, together."""
     tried: dict[str, int] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
+    rounds: tuple[int, int] = (0, 0)
+    """How many there was time for, and how many there should be."""
     skipped: str | None = None
 
     @property
@@ -27,7 +29,10 @@ class Row:
         """Say in a word or two what came out."""
         if self.skipped is not None:
             return f"not run: {self.skipped}"
-        return f"{len(self.found)} FOUND" if self.found else "held"
+        if self.found:
+            return f"{len(self.found)} FOUND"
+        done, wanted = self.rounds
+        return "held" if done == wanted else f"held; time for {done:,} of {wanted:,} rounds"
 
     @property
     def what(self) -> str:

@@ -31,8 +31,8 @@ STATES = 100
 def run(trial: Trial) -> None:
     """Record what goes on, and look at states of the disk that may come of it."""
     with in_memory(trial.directory) as memory, checker() as check:
-        for kind in ATOMS:
-            for index in range(trial.count(3, 200)):
+        for index in trial.rounds(trial.count(3, 200)):
+            for kind in ATOMS:
                 directory = memory / f"{kind}-{index}"
                 directory.mkdir()
                 image = Image(kind, directory / "disk", options=OPTIONS.get(kind, ()))
@@ -76,5 +76,5 @@ DRIVER = Driver(
     run,
     tools=("fusermount", *MAKERS),
     seconds=90,
-    minutes=50,
+    goes_on=True,
 )

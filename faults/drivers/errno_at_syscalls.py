@@ -61,7 +61,7 @@ def _all_faults(trial: Trial, points: list[Point], *, durable: bool) -> Iterator
         for fault in faults_at(point, trial.random, thorough=trial.long)
     ]
     yield from ([struck] for struck in single)
-    for _ in range(trial.count(0, 200) if single else 0):
+    for _ in range(trial.count(0, 100) if single else 0):
         first, second = trial.random.choices(single, k=2)
         # strace is told of a call once.
         if first[0].call != second[0].call:

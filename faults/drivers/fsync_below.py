@@ -24,7 +24,7 @@ FIRST = "written"
 
 def run(trial: Trial) -> None:
     """Let every flush fail, and some writes, of each operation on each file system."""
-    for _ in range(trial.count(1, 8)):
+    for _ in range(trial.count(1, 3)):
         with in_memory(trial.directory) as memory:
             for kind, options in ALIGNED.items():
                 _try_file_system(trial, Image(kind, memory / kind, options=options))

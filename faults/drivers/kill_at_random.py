@@ -18,28 +18,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGING = ".laboxide-staging"
+PATHS = {"native": False, "portable": True}
 ENOUGH = 5
 """Findings after which no more is tried: most have one cause."""
 
 
 def run(trial: Trial) -> None:
     """Kill as often as the tier says, on both paths of the engine."""
-    for name, portable in (("native", False), ("portable", True)):
+    for name in PATHS:
         directory = trial.directory / name
         directory.mkdir()
         for content in CONTENTS:
             content.source(directory).write_bytes(content.data)
-        root = FileStorage(directory / "store", mkdir=True).path
-        for cycle in range(trial.count(250, 5000)):
-            found = _cycle(trial, directory, root, portable=portable)
+    for cycle in trial.rounds(trial.count(250, 5000)):
+        for name, portable in PATHS.items():
+            found = _cycle(trial, trial.directory / name, portable=portable)
             trial.found.extend(f"{name}, cycle {cycle}: {text}" for text in found)
             trial.tried[f"{name} cycles"] += 1
             if len(trial.found) >= ENOUGH:
                 return
 
 
-def _cycle(trial: Trial, directory: Path, root: Path, *, portable: bool) -> list[str]:
+def _cycle(trial: Trial, directory: Path, *, portable: bool) -> list[str]:
     """Kill once, and tell what is wrong then."""
+    root = FileStorage(directory / "store", mkdir=True).path
     _tear_one(trial, root)
     account = Account(_states(root))
     scenes = [
@@ -109,5 +111,5 @@ def _strangers(root: Path) -> set[Path]:
 
 
 DRIVER = Driver(
-    "kill -9 at random, 2 processes sharing keys", run, root=False, seconds=40, minutes=11
+    "kill -9 at random, 2 processes sharing keys", run, root=False, seconds=40, goes_on=True
 )

@@ -23,7 +23,7 @@ SHORT = ("pread", "pwritev")
 def run(trial: Trial) -> None:
     """Store and read with every call short at random, on both paths."""
     package = special_build()
-    for number in range(trial.count(1, 30)):
+    for number in range(trial.count(1, 10)):
         for portable in (False, True):
             seed = trial.random.randrange(1 << 31)
             scratch = trial.directory / f"{number}-{portable}"

@@ -18,7 +18,7 @@ from faults.stateful.model import contents
 if TYPE_CHECKING:
     from faults.driver import Trial
 
-AT_ONCE = 1000
+AT_ONCE = 500
 """Runs of which hypothesis remembers each step, in 6 KiB."""
 STEPS = (57, 110)
 """At the most, in the two tiers: as some runs end early, it makes 50 and 100 of one on average."""
@@ -36,7 +36,7 @@ def run(trial: Trial) -> None:
         StoreMachine.contents = contents(trial.random)
         StoreMachine.tried = trial.tried
         StoreMachine.runs = itertools.count()
-        for _ in range(trial.count(2000, 20_000) // AT_ONCE):
+        for _ in trial.rounds(trial.count(2000, 20_000) // AT_ONCE):
             machine = seed(trial.random.getrandbits(64))(StoreMachine)
             run_state_machine_as_test(machine, settings=_settings(trial))
         StoreMachine.loop.close()
@@ -55,5 +55,5 @@ def _settings(trial: Trial) -> settings:
 
 
 DRIVER = Driver(
-    "random steps beside a model (hypothesis)", run, root=False, seconds=110, minutes=17
+    "random steps beside a model (hypothesis)", run, root=False, seconds=110, goes_on=True
 )
