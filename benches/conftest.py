@@ -62,6 +62,7 @@ def lab(
         gc.freeze()
         number = pytestconfig.getoption("--bench-pass")
         yield Lab(scale, directory, reference, loops, number, reflink)
+        gc.unfreeze()  # hypothesis looks for who refers to what
 
 
 def _reflinks(
