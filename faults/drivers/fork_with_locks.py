@@ -30,7 +30,7 @@ without that nobody forks."""
 
 
 def run(trial: Trial) -> None:
-    """Fork at any moment, with each lock held, and once with a defect."""
+    """Fork with each lock held, at any moment, and once with a defect."""
     special = {"PYTHONPATH": str(special_build())}
     first = trial.random.randrange(2)
     for index in range(first, first + trial.count(1, 20)):

@@ -14,8 +14,8 @@ const ATTRIBUTES_SIZE: u32 = 48;
 ///
 /// A slice longer than that of others (1.4 ms on 2 cores) lets them run *at once* when they wake: the
 /// scheduler, since Linux 6.12, ends a slice early for those who ask for shorter ones. Without it a worker
-/// keeps its core until its slice is over. Nobody is let in who has just run for longer than was his turn: who
-/// wakes then waits for the kernel's next tick, up to 4 ms.
+/// keeps its core until its slice is over. A loop that wakes when it has just run for longer than its share is
+/// not let in: it waits for the kernel's next tick, up to 4 ms.
 #[cfg(target_os = "linux")]
 pub(crate) fn yield_to_loops() {
     // The value belongs to the thread, not to the process.
