@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from faults.cancelling.trouble import Trouble
     from faults.cancelling.world import World
 
-Held = list[AsyncGenerator[bytes]]
-"""The one reference to a stream, which garbage collection has to take away."""
+
+class Held(list[AsyncGenerator[bytes]]):
+    """The one reference to a stream, which garbage collection has to take away.
+
+    Attributes:
+        left: When its reader wanted no more of it. A chunk takes as long as it takes to read.
+    """
+
+    left = 0.0
+
+    def leave(self) -> None:
+        """Take the time."""
+        self.left = time.perf_counter()
 
 
 class _OwnError(Exception):
@@ -25,6 +36,7 @@ class _OwnError(Exception):
 
 async def _break(held: Held) -> None:
     async for _ in held[0]:
+        held.leave()
         break
     held.clear()
 
@@ -57,6 +69,7 @@ async def _raise(held: Held) -> None:
     try:
         async with anyio.create_task_group():
             async for _ in held[0]:
+                held.leave()
                 raise _OwnError  # noqa: TRY301 - where a reader's own code fails
     except* _OwnError:
         held.clear()
@@ -84,16 +97,16 @@ async def leave(
         taken: The chunks that are taken before.
         trouble: What is wrong from then on.
     """
-    held = [world.store.read_data_stream(world.kept[name])]
+    held = Held([world.store.read_data_stream(world.kept[name])])
     for _ in range(taken):
         await anext(held[0])
     with trouble(world):
-        begun = time.perf_counter()
+        held.leave()
         try:
             await LEAVES[way](held)
         except* FAILURES:
             if trouble is NONE:
                 raise
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - held.left
     await anyio.lowlevel.checkpoint()  # would be cancelled here if anything had been
     return seconds, await world.settled()

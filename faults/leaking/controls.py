@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.leaking.held import BLOCKS, MEMORY, Held
+from faults.leaking.held import BLOCKS, HEAP, MEMORY, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +40,13 @@ def _memory() -> Iterator[None]:
 
 
 @contextmanager
+def _heap() -> Iterator[None]:
+    taken = [bytes(HEAP // 32) for _ in range(40)]
+    yield
+    del taken
+
+
+@contextmanager
 def _objects() -> Iterator[None]:
     taken = [object() for _ in range(BLOCKS + 100)]
     yield
@@ -50,6 +57,7 @@ CONTROLS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "a file": _a_file,
     "a thread": _a_thread,
     "memory": _memory,
+    "the heap": _heap,
     "objects": _objects,
 }
 

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 PATIENCE = 15.0
 """Seconds for workers to close what nobody waits for, and for idle threads to end."""
-MEMORY = 4 << 20
-"""Bytes by which the memory may grow."""
+HEAP = 2 << 20
+"""Bytes by which what the C library gave in small pieces may grow: 20 an operation at night."""
+MEMORY = (16 << 20) + (4 << 20)
+"""Bytes by which all memory may: the engine keeps 16 blocks of 1 MiB, once so many were in use."""
 MMAP_THRESHOLD = (-3, 128 << 10)
 """The parameter of mallopt and its bytes, by which what is freed beyond them leaves the process.
 
@@ -31,11 +33,24 @@ def forget_large_buffers() -> None:
     ctypes.CDLL(None).mallopt(*MMAP_THRESHOLD)
 
 
+class _MallocInfo(ctypes.Structure):
+    """The result of mallinfo2."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
 class Held(NamedTuple):
     """Descriptors, threads and memory."""
 
     files: Counter[str]
     threads: Counter[str]
+    heap: int
     memory: int
     blocks: int
 
@@ -47,13 +62,15 @@ class Held(NamedTuple):
         ctypes.CDLL(None).malloc_trim(0)
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         [memory] = re.findall(r"RssAnon:\s+(\d+) kB", status)
-        return cls(_files(), _threads(), int(memory) << 10, blocks)
+        return cls(_files(), _threads(), _heap(), int(memory) << 10, blocks)
 
     def more_than(self, before: Held) -> list[str]:
         """Tell what is there beyond what was there before."""
         found = [f"left open: {dict(files)}"] if (files := self.files - before.files) else []
         if threads := self.threads - before.threads:
             found.append(f"threads: {dict(threads)}")
+        if (heap := self.heap - before.heap) > HEAP:
+            found.append(f"{heap >> 10} KiB more of the heap")
         if (memory := self.memory - before.memory) > MEMORY:
             found.append(f"{memory >> 10} KiB more memory")
         if (blocks := self.blocks - before.blocks) > BLOCKS:
@@ -67,6 +84,13 @@ def settled(before: Held) -> list[str]:
     while (found := Held.now().more_than(before)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return found
+
+
+def _heap() -> int:
+    """Return the bytes in use, without pieces that are mapped by themselves."""
+    look = ctypes.CDLL(None).mallinfo2
+    look.restype = _MallocInfo
+    return int(look().uordblks)
 
 
 def _files() -> Counter[str]:

@@ -13,6 +13,9 @@ const OTHERS: u64 = 32;
 /// More streams than this at once are no use to anybody, whatever the system allows.
 const MOST: u64 = 4096;
 
+/// As many are named as idle before those who are gone are looked for. Each keeps half a kilobyte.
+const FEW_IDLE: usize = 64;
+
 /// The files of one kind of work: streams that write, what is being read by somebody, and what is done
 /// with a file in one go. Apart, so that a stream does not wait for itself: its source may read from
 /// another, or store small objects between two chunks.
@@ -27,6 +30,8 @@ struct State {
     waiting: VecDeque<Start>,
     /// Those who hold a permit that they do not need at the moment.
     idle: VecDeque<Weak<dyn Holder>>,
+    /// How many of them there were when those who were gone had been forgotten.
+    idle_then: usize,
 }
 
 /// Somebody who can do without a permit for a while.
@@ -102,7 +107,7 @@ impl Descriptors {
             return true;
         }
         // Some are named that are gone, or more than once.
-        if state.idle.len() >= 2 * self.limit {
+        if state.idle.len() >= FEW_IDLE.max(2 * state.idle_then) {
             state.forget_the_gone();
         }
         state.idle.push_back(holder);
@@ -118,6 +123,7 @@ impl State {
     fn forget_the_gone(&mut self) {
         let mut seen = HashSet::new();
         self.idle.retain(|holder| holder.strong_count() > 0 && seen.insert(holder.as_ptr().cast::<()>()));
+        self.idle_then = self.idle.len();
     }
 }
 
@@ -159,4 +165,43 @@ pub(crate) fn open_files_limit() -> u64 {
 #[cfg(not(unix))]
 pub(crate) fn open_files_limit() -> u64 {
     u64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Reader;
+
+    impl Holder for Reader {
+        fn give_up(&self) -> bool {
+            true
+        }
+    }
+
+    fn weak(reader: &Arc<Reader>) -> Weak<dyn Holder> {
+        let holder: Arc<dyn Holder> = Arc::<Reader>::clone(reader);
+        Arc::downgrade(&holder)
+    }
+
+    #[test]
+    fn of_those_who_are_gone_few_are_kept() {
+        let descriptors = Descriptors::default();
+        for _ in 0..1000 {
+            descriptors.offer(weak(&Arc::new(Reader)));
+        }
+        assert!(lock(&descriptors.state).idle.len() <= FEW_IDLE);
+    }
+
+    #[test]
+    fn all_those_who_are_idle_are_kept() {
+        let descriptors = Descriptors::default();
+        let readers: Vec<_> = (0..1000).map(|_| Arc::new(Reader)).collect();
+        for reader in readers.iter().chain(&readers) {
+            descriptors.offer(weak(reader));
+        }
+        let mut state = lock(&descriptors.state);
+        state.forget_the_gone();
+        assert_eq!(state.idle.len(), readers.len());
+    }
 }
