@@ -57,12 +57,9 @@ def lab(
     pool_path = tmp_path_factory.mktemp("pool") / "pool"
     reflinks = _reflinks(pytestconfig.getoption("--bench-reflink"), tmp_path_factory)
     with Reference(pool_path) as reference, Loops() as loops, reflinks as reflink:
-        # Looking through all that pytest holds takes 90 ms. No user's loop stands still for that.
-        gc.collect()
-        gc.freeze()
         number = pytestconfig.getoption("--bench-pass")
         yield Lab(scale, directory, reference, loops, number, reflink)
-        gc.unfreeze()  # hypothesis looks for who refers to what
+        gc.unfreeze()  # what the rounds froze; hypothesis looks for who refers to what
 
 
 def _reflinks(

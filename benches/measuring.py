@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -160,6 +161,10 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
         trial = ready.pop() if ready else case.prepare(lab)
         sizes.update(bytes=trial.size, calls=trial.calls)
         lab.warm_free_pages(trial.memory)
+        # Looking through all that pytest holds takes 90 ms, and through what it adds in some minutes
+        # 30. No user's loop stands still for that.
+        gc.collect()
+        gc.freeze()
         return (trial,), {}
 
     def check(trial: Trial[Any]) -> None:
