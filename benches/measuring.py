@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import warnings
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -161,10 +162,7 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
         trial = ready.pop() if ready else case.prepare(lab)
         sizes.update(bytes=trial.size, calls=trial.calls)
         lab.warm_free_pages(trial.memory)
-        # Looking through all that pytest holds takes 90 ms, and through what it adds in some minutes
-        # 30. No user's loop stands still for that.
-        gc.collect()
-        gc.freeze()
+        _freeze()
         return (trial,), {}
 
     def check(trial: Trial[Any]) -> None:
@@ -189,3 +187,15 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
     benchmark.extra_info.update(
         label=asdict(case.label), place=case.place, costs=costs, failed=sum(failed), **sizes
     )
+
+
+def _freeze() -> None:
+    """Keep the collector from all that there is now.
+
+    Looking through what pytest holds takes 90 ms, and through what it gathers meanwhile 30. No
+    user's loop stands still for that.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of files that a peer left open
+        gc.collect()
+    gc.freeze()
