@@ -21,6 +21,12 @@ PACKAGES = (
     "uvloop",
 )
 
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sha_ni": "SHA-NI"}
+"""What decides how fast an x86 processor hashes, by the names of the kernel's flags."""
+
+STOLEN = 7
+"""Place of the time that a virtual machine's host took, in ``/proc/stat``."""
+
 
 class Machine(TypedDict):
     """Where and with what a run was made."""
@@ -28,6 +34,8 @@ class Machine(TypedDict):
     scale: str
     passes: int
     processor: str
+    vectors: list[str]
+    """Which of `VECTORS` it has."""
     cores: int
     memory: int
     system: str
@@ -38,15 +46,19 @@ class Machine(TypedDict):
     """The file system whose files share blocks, or why there is none."""
     load: list[float]
     """The load average before the first pass and after the last."""
+    stolen: float
+    """The share of its cores' time that its host took for others meanwhile."""
     minutes: float
 
 
 def describe(directory: Path, scale: str, reflink: str) -> Machine:
     """Describe this machine, before the first pass."""
+    flags = (_field("/proc/cpuinfo", "flags") or "").split()
     return Machine(
         scale=scale,
         passes=0,
         processor=_field("/proc/cpuinfo", "model name") or platform.processor(),
+        vectors=[VECTORS[flag] for flag in VECTORS if flag in flags],
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
         memory=int((_field("/proc/meminfo", "MemTotal") or "0").split()[0]) * 1024,
         system=f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
@@ -55,8 +67,34 @@ def describe(directory: Path, scale: str, reflink: str) -> Machine:
         file_system=file_system_of(directory),
         reflink=reflink,
         load=[os.getloadavg()[0]],
+        stolen=0.0,
         minutes=0.0,
     )
+
+
+def ticks() -> list[int]:
+    """Return what all cores together have done since the machine began; nothing but on Linux."""
+    try:
+        line = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    except OSError:
+        return []
+    return [int(field) for field in line.split()[1:]]
+
+
+def share_stolen(before: list[int]) -> float:
+    """Return which share of the cores' time since `before` the host took."""
+    passed = _passed(before)
+    return passed[STOLEN] / sum(passed) if sum(passed) else 0.0
+
+
+def seconds_stolen(before: list[int]) -> float:
+    """Return how much of the cores' time since `before` the host took, to 10 ms."""
+    passed = _passed(before)
+    return passed[STOLEN] / os.sysconf("SC_CLK_TCK") if passed else 0.0
+
+
+def _passed(before: list[int]) -> list[int]:
+    return [now - then for now, then in zip(ticks(), before, strict=True)]
 
 
 def _field(path: str, name: str) -> str | None:

@@ -192,8 +192,8 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
 def _freeze() -> None:
     """Keep the collector from all that there is now.
 
-    Looking through what pytest holds takes 90 ms, and through what it gathers meanwhile 30. No
-    user's loop stands still for that.
+    Looking through what pytest holds, some 100,000 objects, takes 80 ms, and each row adds 190 of
+    them. No user's loop stands still for that.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # of files that a peer left open

@@ -130,15 +130,17 @@ def _speed(records: Records, key: Key) -> str:
 
 
 def stall_table(records: Records) -> str:
-    """Return how late a ticker on the same loop was."""
+    """Return how late a ticker on the same loop was, and what the host took meanwhile."""
     rows = []
     for key in records:
         record = records.get(key)
         if key.operation == "stall" and record is not None:
             found = {name: spread(record.figures[name].values()) for name in ("p50", "p99", "max")}
             figures = [f"{value.middle:.2f}" for value in found.values()]
-            rows.append([key.variant, key.contestant, *figures, f"{found['max'].most:.2f}"])
-    header = ["work", "who", "p50", "p99", "max", "max of all passes"]
+            stolen = spread(record.figures["stolen"].values()).most
+            most = (f"{found['max'].most:.2f}", f"{stolen:.0f}")
+            rows.append([key.variant, key.contestant, *figures, *most])
+    header = ["work", "who", "p50", "p99", "max", "max of all passes", "taken by the host, most"]
     return "### event-loop stall, ms\n\n" + markdown(header, rows)
 
 

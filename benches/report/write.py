@@ -53,10 +53,13 @@ def _heading(machine: Machine) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     load = " before, ".join(f"{load:.1f}" for load in machine["load"])
     memory = f"{machine['memory'] / (1 << 30):.0f} GiB"
-    what = (machine["processor"], f"{machine['cores']} cores", memory, machine["system"])
+    vectors = f" ({', '.join(machine['vectors'])})" if machine["vectors"] else ""
+    what = (machine["processor"] + vectors, f"{machine['cores']} cores", memory, machine["system"])
+    busy = f"load {load} after, {machine['stolen']:.1%} of the cores' time taken by the host"
     passes = f"{machine['passes']} passes in {machine['minutes']:.1f} minutes"
     return f"""\
-- {", ".join(what)}, load {load} after
+- {", ".join(what)}
+- {busy}
 - {machine["file_system"]}, page cache; reflinks: {machine["reflink"]}
 - {machine["python"]}, {packages}
 - `{machine["scale"]}`: {passes}, each pass in a process of its own"""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from benches.checks import check_bytes, check_size, check_stored
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import pause_of
+from benches.machine import seconds_stolen, ticks
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
@@ -114,8 +115,10 @@ def _beside(lab: Lab, work: Work[T], check: Callable[[T], None], size: int = 0) 
         return result
 
     def run() -> tuple[T, Cost]:
+        before = ticks()
         (result, late), cost = lab.run(partial(lateness_beside, repeated), "asyncio")
-        return result, replace(cost, figures=percentiles(late))
+        figures = {**percentiles(late), "stolen": seconds_stolen(before) * 1e3}
+        return result, replace(cost, figures=figures)
 
     return Trial(run, check, memory=STORES * size)
 
