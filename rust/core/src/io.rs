@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::digest::size_text;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
+use crate::slab::Slab;
 
 /// Slices in one call, of which Linux takes no more.
 const SLICES_MAX: usize = 1024;
@@ -73,14 +74,14 @@ pub(crate) fn read_at(
 pub(crate) fn read_into_slab(
     file: &File,
     path: &Path,
-    slab: &mut Vec<u8>,
+    slab: &mut Slab,
     len: usize,
     offset: u64,
 ) -> Result<()> {
-    let old = slab.len();
-    let filled = read_at(file, path, &mut slab.spare_capacity_mut()[..len], offset)?;
+    let end = slab.end();
+    let filled = read_at(file, path, &mut end.spare_capacity_mut()[..len], offset)?;
     // SAFETY: `read_at` reports how many bytes it initialised at the start of the spare capacity.
-    unsafe { slab.set_len(old + filled) };
+    unsafe { end.set_len(end.len() + filled) };
     require_full(path, offset, filled, len)
 }
 

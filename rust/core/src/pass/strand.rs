@@ -14,7 +14,7 @@ use crate::io;
 use crate::lane::Lane;
 use crate::locks::{self, lock};
 use crate::pool::{Engine, guarded};
-use crate::slab::BLOCK;
+use crate::slab::{BLOCK, Slab};
 
 /// After this long a strand goes to the end of the queue, so that small objects get their turn.
 const TURN: Duration = Duration::from_millis(5);
@@ -46,7 +46,7 @@ type Ends = (Source, Sink);
 
 /// Where a block is until it is hashed.
 enum Held {
-    Slab(Vec<u8>),
+    Slab(Slab),
     /// In the memory that is the source or the sink.
     AtAnEnd,
 }

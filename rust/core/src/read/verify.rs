@@ -12,7 +12,7 @@ use crate::io;
 use crate::pass::{Pass, Sink, Source};
 use crate::pool::{Engine, guarded};
 use crate::read::{Original, Verified};
-use crate::slab::BLOCK;
+use crate::slab::{BLOCK, Slab};
 use crate::store::{Key, Object, Store};
 
 /// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page
@@ -164,7 +164,7 @@ pub(crate) fn hash_open_file_by(
     before: impl Fn(usize) -> Result<()>,
 ) -> Result<ContentDigest> {
     let mut hash = StreamHash::new(algorithms);
-    let mut slab = Vec::with_capacity(BLOCK);
+    let mut slab = Slab::with_room(usize::try_from(size).unwrap_or(BLOCK).min(BLOCK));
     let mut offset = 0;
     while offset < size {
         slab.clear();

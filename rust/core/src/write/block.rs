@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::budget::{Budget, Seat, UNSEATED};
-use crate::slab::{BLOCK, Slabs};
+use crate::slab::{BLOCK, Slab, Slabs};
 
 /// Chunks from this size on are kept by reference; copying smaller ones costs less than keeping them.
 pub(crate) const LENT_MIN: usize = 16 << 10;
@@ -15,7 +15,7 @@ pub(crate) struct Block<P> {
     seat: Option<Arc<Seat>>,
     parts: Vec<Part<P>>,
     /// What was copied, all of it.
-    slab: Vec<u8>,
+    slab: Slab,
     len: usize,
 }
 
@@ -33,7 +33,7 @@ impl<P> Default for Block<P> {
 
 impl<P> Block<P> {
     fn of(seat: Option<Arc<Seat>>) -> Self {
-        Self { seat, parts: Vec::new(), slab: Vec::new(), len: 0 }
+        Self { seat, parts: Vec::new(), slab: Slab::default(), len: 0 }
     }
 
     /// An empty block of the same stream.
@@ -85,11 +85,11 @@ impl<P: AsRef<[u8]>> Block<P> {
     }
 
     pub(crate) fn copy(&mut self, data: &[u8], slabs: &Slabs) {
-        if self.slab.capacity() == 0 {
+        if !self.slab.is_made() {
             self.slab = slabs.take(self.size());
         }
         let start = self.slab.len();
-        self.slab.extend_from_slice(data);
+        self.slab.end().extend_from_slice(data);
         self.len += data.len();
         match self.parts.last_mut() {
             Some(Part::Copied(range)) => range.end = self.slab.len(),

@@ -10,6 +10,7 @@ use crate::extents::unwritten;
 use crate::io::read_into_slab;
 use crate::mutant;
 use crate::read::hash_open_file;
+use crate::slab::Slab;
 use crate::store::{Directory, Store};
 
 /// Bytes looked at at once.
@@ -68,7 +69,7 @@ fn sound(parent: &dyn Directory, publication: &Publication) -> Result<File> {
 
 /// Where the content is not zero within `range`, of which the device has nothing: it gives zeros.
 fn first_lost(staged: &StagedFile, range: Range<u64>) -> Result<Option<u64>> {
-    let mut piece = Vec::with_capacity(PIECE);
+    let mut piece = Slab::with_room(PIECE);
     for start in range.clone().step_by(PIECE) {
         let len = PIECE.min(usize::try_from(range.end - start).unwrap_or(PIECE));
         piece.clear();
