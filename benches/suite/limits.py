@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from benches.checks import check_hash, check_size, check_stored
 from benches.measuring import Trial
 from benches.peers.contract import Stored
-from benches.scale import KIB, MIB
 from benches.sources import hash_of, shifts
 from benches.suite.jobs import check_objects
 
@@ -61,18 +60,8 @@ def streams_limit(algorithm: str, streams: int, size: int, lab: Lab) -> Trial[An
 
 
 def read_limit(algorithm: str | None, path: Path, size: int, lab: Lab) -> Trial[Answer]:
-    """Read into buffers that are used again, with two threads.
-
-    In pieces that stay in a core's own cache, but for BLAKE3.
-    """
-    work = partial(
-        lab.reference.ask,
-        "read",
-        algorithm=algorithm,
-        threads=2,
-        path=path,
-        chunk=MIB if algorithm == "blake3" else 256 * KIB,
-    )
+    """Read into buffers that are used again, with two threads."""
+    work = partial(lab.reference.ask, "read", algorithm=algorithm, threads=2, path=path)
     return Trial(work, partial(_check_read, algorithm, size), size)
 
 

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -10,13 +9,10 @@ use std::thread;
 use sha2::{Digest as _, Sha256};
 
 use crate::blocks::{Tree, share};
+use crate::buffer::Buffer;
 use crate::content::{BLOCK, Pool};
 use crate::file::{publish, unnamed, write_block};
 use crate::job::{Algorithm, Stored};
-
-/// What one thread copies while another one hashes with SHA-256. They are in its cache then: in blocks of
-/// 1 MiB it takes 1.15 times as long.
-const PIECE: usize = 128 << 10;
 
 /// Hashes `size` bytes; BLAKE3 on all threads, SHA-256 on one, since it cannot be shared.
 pub fn hash(pool: &Pool, algorithm: Algorithm, threads: usize, size: usize) -> io::Result<String> {
@@ -160,50 +156,56 @@ pub fn copy(
     let source = File::open(path)?;
     let size = usize::try_from(source.metadata()?.len()).map_err(io::Error::other)?;
     let target = unnamed(File::open(directory)?, size)?;
-    let tree = Tree::new(size);
-    let copied = |buffer: &mut Vec<u8>, index: usize| {
-        buffer.resize(BLOCK.min(size - index * BLOCK), 0);
-        source.read_exact_at(buffer, (index * BLOCK) as u64)?;
-        write_block(&target, index, buffer)?;
-        if algorithm == Some(Algorithm::Blake3) {
-            tree.hash(index, buffer);
-        }
-        Ok(())
-    };
     let blocks = size.div_ceil(BLOCK);
-    let copied_piece = |buffer: &mut Vec<u8>, index: usize| {
-        buffer.resize(PIECE.min(size - index * PIECE), 0);
-        source.read_exact_at(buffer, (index * PIECE) as u64)?;
-        target.write_all_at(buffer, (index * PIECE) as u64)
+    let copy_block = |buffer: &mut Buffer, index: usize| {
+        buffer.read_block(&source, index, size)?;
+        write_block(&target, index, buffer)
     };
-    let hash = if algorithm == Some(Algorithm::Sha256) {
-        Some(in_order(size.div_ceil(PIECE), threads, copied_piece)?)
-    } else {
-        share(threads, blocks, Vec::new, copied)?;
-        algorithm.map(|_| tree.finish())
+    let hash = match algorithm {
+        None => {
+            share(threads, blocks, Buffer::default, copy_block)?;
+            None
+        }
+        Some(Algorithm::Blake3) => Some(in_any_order(size, threads, copy_block)?),
+        Some(Algorithm::Sha256) => Some(in_order(blocks, threads, copy_block)?),
     };
     let path: PathBuf = publish(&target, directory, hash.as_deref())?;
     Ok(Stored { hash, path: Some(path) })
+}
+
+/// The BLAKE3 hash of `size` bytes in blocks that `fill` fills.
+pub fn in_any_order(
+    size: usize,
+    threads: usize,
+    fill: impl Fn(&mut Buffer, usize) -> io::Result<()> + Sync,
+) -> io::Result<String> {
+    let tree = Tree::new(size);
+    share(threads, size.div_ceil(BLOCK), Buffer::default, |buffer, index| {
+        fill(buffer, index)?;
+        tree.hash(index, buffer);
+        Ok(())
+    })?;
+    Ok(tree.finish())
 }
 
 /// The SHA-256 of the blocks that `fill` fills, on another thread if there is one.
 pub fn in_order(
     blocks: usize,
     threads: usize,
-    fill: impl Fn(&mut Vec<u8>, usize) -> io::Result<()> + Send,
+    fill: impl Fn(&mut Buffer, usize) -> io::Result<()> + Send,
 ) -> io::Result<String> {
     let mut hasher = Sha256::new();
     if threads == 1 {
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         for index in 0..blocks {
             fill(&mut buffer, index)?;
-            hasher.update(&buffer);
+            hasher.update(&*buffer);
         }
         return Ok(hex(hasher));
     }
     let (finished, arriving) = mpsc::channel();
     let (used, reusable) = mpsc::channel();
-    (0..4).for_each(|_| used.send(Vec::new()).expect("the receiver is here"));
+    (0..4).for_each(|_| used.send(Buffer::default()).expect("the receiver is here"));
     thread::scope(|scope| {
         let filling = scope.spawn(move || {
             for index in 0..blocks {
@@ -214,7 +216,7 @@ pub fn in_order(
             Ok(())
         });
         for buffer in arriving {
-            hasher.update(&buffer);
+            hasher.update(&*buffer);
             let _ = used.send(buffer);
         }
         filling.join().expect("no strand panics").map(|()| hex(hasher))

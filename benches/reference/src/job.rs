@@ -63,7 +63,6 @@ enum Job {
         algorithm: Option<Algorithm>,
         threads: usize,
         path: PathBuf,
-        chunk: usize,
     },
     Whole {
         algorithm: Option<Algorithm>,
@@ -127,8 +126,8 @@ fn run(pool: &Pool, job: &Job) -> io::Result<Value> {
                 timed(|| bulk::streams(pool, *algorithm, *streams, *threads, *size, directory));
             Ok(told(&cost, *size * streams, &stored?))
         }
-        Job::Read { algorithm, threads, path, chunk } => {
-            let (read, cost) = timed(|| reading::read(*algorithm, *threads, path, *chunk));
+        Job::Read { algorithm, threads, path } => {
+            let (read, cost) = timed(|| reading::read(*algorithm, *threads, path));
             let (size, hash) = read?;
             Ok(told(&cost, size, &Stored { hash, path: None }))
         }

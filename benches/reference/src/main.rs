@@ -8,6 +8,7 @@ use std::io::{self, BufRead as _, Write as _};
 use std::process::ExitCode;
 
 mod blocks;
+mod buffer;
 mod bulk;
 mod content;
 mod cost;

@@ -9,42 +9,27 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use sha2::{Digest as _, Sha256};
 
 use crate::blocks::{Tree, share};
-use crate::bulk::{hex, in_order};
+use crate::buffer::Buffer;
+use crate::bulk::{hex, in_any_order, in_order};
 use crate::content::BLOCK;
 use crate::job::Algorithm;
 
-/// Reads the file at `path` in pieces of `chunk` bytes, into memory that is used again.
+/// Reads the file at `path` into memory that is used again.
 pub fn read(
     algorithm: Option<Algorithm>,
     threads: usize,
     path: &Path,
-    chunk: usize,
 ) -> io::Result<(usize, Option<String>)> {
     let (file, size) = open(path)?;
-    let read_chunk = |buffer: &mut Vec<u8>, index: usize| {
-        // Not at the beginning of a page: with both ends of the copy there it takes 8 % longer.
-        buffer.resize(chunk.min(size - index * chunk), 0);
-        file.read_exact_at(buffer, (index * chunk) as u64)
-    };
-    let chunks = size.div_ceil(chunk);
+    let blocks = size.div_ceil(BLOCK);
+    let read_block = |buffer: &mut Buffer, index: usize| buffer.read_block(&file, index, size);
     let hash = match algorithm {
         None => {
-            share(threads, chunks, Vec::new, read_chunk)?;
+            share(threads, blocks, Buffer::default, read_block)?;
             None
         }
-        Some(Algorithm::Sha256) => Some(in_order(chunks, threads, read_chunk)?),
-        Some(Algorithm::Blake3) if chunk != BLOCK => {
-            return Err(io::Error::other("BLAKE3 is hashed in blocks of 1 MiB here"));
-        }
-        Some(Algorithm::Blake3) => {
-            let tree = Tree::new(size);
-            share(threads, chunks, Vec::new, |buffer, index| {
-                read_chunk(buffer, index)?;
-                tree.hash(index, buffer);
-                Ok(())
-            })?;
-            Some(tree.finish())
-        }
+        Some(Algorithm::Blake3) => Some(in_any_order(size, threads, read_block)?),
+        Some(Algorithm::Sha256) => Some(in_order(blocks, threads, read_block)?),
     };
     Ok((size, hash))
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::blocks::share;
+use crate::buffer::Buffer;
 use crate::content::Pool;
 use crate::file::{link, unnamed};
 use crate::job::{Algorithm, Flush};
@@ -102,11 +103,10 @@ pub fn open(
     count: usize,
     files: &[Known],
 ) -> io::Result<usize> {
-    share(threads, count, Vec::new, |buffer: &mut Vec<u8>, index| {
+    share(threads, count, Buffer::default, |buffer: &mut Buffer, index| {
         let (path, size) = &files[index % files.len()];
         let mut file = File::open(path)?;
-        buffer.resize(*size, 0);
-        file.read_exact(buffer)?;
+        buffer.fill(*size, |room| file.read_exact(room))?;
         algorithm.map(|algorithm| algorithm.hash(buffer));
         Ok(())
     })?;
