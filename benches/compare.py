@@ -114,6 +114,8 @@ def changes(base: Records, now: Records) -> Iterator[Change]:
             pairs = [(old.rates[index], new.rates[index]) for index in _both(old.rates, new.rates)]
             yield _change(key, "speed", pairs)
         for name, values in new.figures.items():
+            if name == "stolen":
+                continue  # the host's doing, at whatever revision
             before = old.figures[name]
             pairs = [(before[index], values[index]) for index in _both(before, values)]
             yield _change(key, name, pairs)

@@ -87,11 +87,11 @@ def stall(variant: str, name: str, *, added: bool) -> Figure:
 
 
 def worst_stall(variant: str) -> Figure:
-    """Return how late the ticker was, in ms, in the worst of all passes."""
+    """Return how late the ticker was, in ms, in the worst of all rounds."""
 
     def figure(records: Records) -> float | None:
         found = records.get(Key("stall", variant, MINE))
-        return None if found is None else max(found.figures["max"].values())
+        return None if found is None else found.most["max"]
 
     return figure
 

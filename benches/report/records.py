@@ -53,6 +53,8 @@ class Record:
         """Seconds of all processors per GB."""
         self.figures: dict[str, dict[int, float]] = defaultdict(dict)
         """What else was measured."""
+        self.most: dict[str, float] = {}
+        """The most of it in any round."""
         self.failures = 0
         self.attempts = 0
 
@@ -71,7 +73,9 @@ class Record:
             self.speeds[index] = size / seconds
             self.cpu[index] = median(cost["cpu_seconds"] for cost in costs) / size * 1e9
         for name in costs[0]["figures"]:
-            self.figures[name][index] = median(cost["figures"][name] for cost in costs)
+            found = [cost["figures"][name] for cost in costs]
+            self.figures[name][index] = median(found)
+            self.most[name] = max(self.most.get(name, 0.0), *found)
 
 
 class Records:

@@ -137,10 +137,9 @@ def stall_table(records: Records) -> str:
         if key.operation == "stall" and record is not None:
             found = {name: spread(record.figures[name].values()) for name in ("p50", "p99", "max")}
             figures = [f"{value.middle:.2f}" for value in found.values()]
-            stolen = spread(record.figures["stolen"].values()).most
-            most = (f"{found['max'].most:.2f}", f"{stolen:.0f}")
+            most = (f"{record.most['max']:.2f}", f"{record.most['stolen']:.0f}")
             rows.append([key.variant, key.contestant, *figures, *most])
-    header = ["work", "who", "p50", "p99", "max", "max of all passes", "taken by the host, most"]
+    header = ["work", "who", "p50", "p99", "max", "max of all rounds", "taken by the host, most"]
     return "### event-loop stall, ms\n\n" + markdown(header, rows)
 
 
