@@ -129,7 +129,8 @@ def small_objects(axes: Axes, results: Results) -> None:
         hatch = HATCHES[index]
         axes.bar(places, rates, 0.25, label=label, color=shade, hatch=hatch, edgecolor="black")
     axes.set(yscale="log", ylabel="thousand objects a second", title="Objects of 4 KiB")
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+    axes.yaxis.set_minor_formatter("")
     axes.set_xticks(range(len(names)), [NAMES.get(name, name) for name in names], rotation=25)
     axes.legend(fontsize=7, frameon=False)
 
