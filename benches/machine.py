@@ -25,7 +25,8 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sha_ni": "SHA-NI"}
 """What decides how fast an x86 processor hashes, by the names of the kernel's flags."""
 
 STOLEN = 7
-"""Place of the time that a virtual machine's host took, in ``/proc/stat``."""
+"""Place of the time that a virtual machine's host took, in ``/proc/stat``. What comes behind it is
+part of what stands before."""
 
 
 class Machine(TypedDict):
@@ -46,8 +47,8 @@ class Machine(TypedDict):
     """The file system whose files share blocks, or why there is none."""
     load: list[float]
     """The load average before the first pass and after the last."""
-    stolen: float
-    """The share of its cores' time that its host took for others meanwhile."""
+    stolen: float | None
+    """The share of its cores' time that its host took for others meanwhile, where that is known."""
     minutes: float
 
 
@@ -67,34 +68,34 @@ def describe(directory: Path, scale: str, reflink: str) -> Machine:
         file_system=file_system_of(directory),
         reflink=reflink,
         load=[os.getloadavg()[0]],
-        stolen=0.0,
+        stolen=None,
         minutes=0.0,
     )
 
 
-def ticks() -> list[int]:
-    """Return what all cores together have done since the machine began; nothing but on Linux."""
+def core_times() -> list[int]:
+    """Return what all cores together have spent time on, since they began; nothing but on Linux."""
     try:
         line = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
     except OSError:
         return []
-    return [int(field) for field in line.split()[1:]]
+    return [int(field) for field in line.split()[1 : STOLEN + 2]]
 
 
-def share_stolen(before: list[int]) -> float:
-    """Return which share of the cores' time since `before` the host took."""
+def share_stolen(before: list[int]) -> float | None:
+    """Return which share of the cores' time since `before` the host took, where that is known."""
     passed = _passed(before)
-    return passed[STOLEN] / sum(passed) if sum(passed) else 0.0
+    return passed[STOLEN] / sum(passed) if sum(passed) else None
 
 
 def seconds_stolen(before: list[int]) -> float:
-    """Return how much of the cores' time since `before` the host took, to 10 ms."""
+    """Return how much time of all cores together the host took since `before`, to 10 ms."""
     passed = _passed(before)
     return passed[STOLEN] / os.sysconf("SC_CLK_TCK") if passed else 0.0
 
 
 def _passed(before: list[int]) -> list[int]:
-    return [now - then for now, then in zip(ticks(), before, strict=True)]
+    return [now - then for now, then in zip(core_times(), before, strict=True)]
 
 
 def _field(path: str, name: str) -> str | None:

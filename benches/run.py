@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from benches.images import file_system_of, mounted, why_not
 from benches.limit import BUILD, PROGRAM
-from benches.machine import describe, share_stolen, ticks
+from benches.machine import core_times, describe, share_stolen
 from benches.report.write import write_report
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         directory, reflink, reason = places(options.directory, stack)
         machine = describe(directory, options.scale, reason)
-        before = ticks()
+        before = core_times()
         paths = run_passes(options, raw, directory, reflink)
         machine["stolen"] = share_stolen(before)
     machine["passes"] = len(paths)

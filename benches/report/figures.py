@@ -91,7 +91,7 @@ def worst_stall(variant: str) -> Figure:
 
     def figure(records: Records) -> float | None:
         found = records.get(Key("stall", variant, MINE))
-        return None if found is None else found.most["max"]
+        return None if found is None else found.worst["max"]
 
     return figure
 

@@ -53,8 +53,8 @@ class Record:
         """Seconds of all processors per GB."""
         self.figures: dict[str, dict[int, float]] = defaultdict(dict)
         """What else was measured."""
-        self.most: dict[str, float] = {}
-        """The most of it in any round."""
+        self.worst: dict[str, float] = {}
+        """What was measured of a stall, in the round of the longest."""
         self.failures = 0
         self.attempts = 0
 
@@ -73,9 +73,10 @@ class Record:
             self.speeds[index] = size / seconds
             self.cpu[index] = median(cost["cpu_seconds"] for cost in costs) / size * 1e9
         for name in costs[0]["figures"]:
-            found = [cost["figures"][name] for cost in costs]
-            self.figures[name][index] = median(found)
-            self.most[name] = max(self.most.get(name, 0.0), *found)
+            self.figures[name][index] = median(cost["figures"][name] for cost in costs)
+        for cost in costs:
+            if cost["figures"].get("max", 0.0) > self.worst.get("max", 0.0):
+                self.worst = cost["figures"]
 
 
 class Records:

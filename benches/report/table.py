@@ -130,16 +130,16 @@ def _speed(records: Records, key: Key) -> str:
 
 
 def stall_table(records: Records) -> str:
-    """Return how late a ticker on the same loop was, and what the host took meanwhile."""
+    """Return how late a ticker on the same loop was, and what the host took of all cores' time."""
     rows = []
     for key in records:
         record = records.get(key)
         if key.operation == "stall" and record is not None:
             found = {name: spread(record.figures[name].values()) for name in ("p50", "p99", "max")}
             figures = [f"{value.middle:.2f}" for value in found.values()]
-            most = (f"{record.most['max']:.2f}", f"{record.most['stolen']:.0f}")
-            rows.append([key.variant, key.contestant, *figures, *most])
-    header = ["work", "who", "p50", "p99", "max", "max of all rounds", "taken by the host, most"]
+            worst = (f"{record.worst['max']:.2f}", f"{record.worst['stolen']:.0f}")
+            rows.append([key.variant, key.contestant, *figures, *worst])
+    header = ["work", "who", "p50", "p99", "max", "worst round", "taken by the host then"]
     return "### event-loop stall, ms\n\n" + markdown(header, rows)
 
 

@@ -55,7 +55,9 @@ def _heading(machine: Machine) -> str:
     memory = f"{machine['memory'] / (1 << 30):.0f} GiB"
     vectors = f" ({', '.join(machine['vectors'])})" if machine["vectors"] else ""
     what = (machine["processor"] + vectors, f"{machine['cores']} cores", memory, machine["system"])
-    busy = f"load {load} after, {machine['stolen']:.1%} of the cores' time taken by the host"
+    busy = f"load {load} after"
+    if machine["stolen"] is not None:
+        busy += f", {machine['stolen']:.1%} of the cores' time taken by the host"
     passes = f"{machine['passes']} passes in {machine['minutes']:.1f} minutes"
     return f"""\
 - {", ".join(what)}
@@ -92,4 +94,5 @@ def _summary(records: Records) -> Iterable[dict[str, Any]]:
             for name, values in figures.items()
             if values
         }
-        yield {**key._asdict(), "failures": record.failures, **spreads}
+        worst = {"worst": record.worst} if record.worst else {}
+        yield {**key._asdict(), "failures": record.failures, **spreads, **worst}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from benches.checks import check_bytes, check_size, check_stored
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import pause_of
-from benches.machine import seconds_stolen, ticks
+from benches.machine import core_times, seconds_stolen
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
@@ -53,7 +53,7 @@ WRITTEN = 64 * MIB
 """For all streams together: so little that the kernel does not begin to write it back meanwhile."""
 
 ROUNDS = 3
-"""Of the rows that floors are about. A round has 400 ticks: its p99 is the fourth of the latest."""
+"""Of the rows that floors are about. A round has 400 ticks: its p99 is the fourth-latest."""
 
 STORES = 6
 """Empty stores that the same content goes to in turn; a store takes it only once."""
@@ -118,7 +118,7 @@ def _beside(lab: Lab, work: Work[T], check: Callable[[T], None], size: int = 0) 
         return result
 
     def run() -> tuple[T, Cost]:
-        before = ticks()
+        before = core_times()
         (result, late), cost = lab.run(partial(lateness_beside, repeated), "asyncio")
         figures = {**percentiles(late), "stolen": seconds_stolen(before) * 1e3}
         return result, replace(cost, figures=figures)

@@ -9,8 +9,9 @@ use crate::content::BLOCK;
 
 /// Where content begins: at a line of the cache, but not at a page.
 ///
-/// 1 to 31 bytes past a page, where the C library's large pieces of memory begin, reading into it takes
-/// four times as long on AMD processors; at a page, with both ends of the copy there, up to 8 % longer.
+/// 1 to 31 bytes past a page, where the C library's large pieces of memory begin, reading into it may
+/// take four times as long (an AMD processor without AVX-512); at a page, with both ends of the copy
+/// there, it took 8 % longer on another machine, and as long on this one.
 const LINE: usize = 64;
 const PAGE: usize = 4096;
 

@@ -78,10 +78,8 @@ pub(crate) fn read_into_slab(
     len: usize,
     offset: u64,
 ) -> Result<()> {
-    let end = slab.end();
-    let filled = read_at(file, path, &mut end.spare_capacity_mut()[..len], offset)?;
-    // SAFETY: `read_at` reports how many bytes it initialised at the start of the spare capacity.
-    unsafe { end.set_len(end.len() + filled) };
+    // SAFETY: `read_at` reports how many bytes it initialised at the start of the room.
+    let filled = unsafe { slab.append_with(len, |room| read_at(file, path, room, offset)) }?;
     require_full(path, offset, filled, len)
 }
 

@@ -89,7 +89,7 @@ impl<P: AsRef<[u8]>> Block<P> {
             self.slab = slabs.take(self.size());
         }
         let start = self.slab.len();
-        self.slab.end().extend_from_slice(data);
+        self.slab.append(data);
         self.len += data.len();
         match self.parts.last_mut() {
             Some(Part::Copied(range)) => range.end = self.slab.len(),
