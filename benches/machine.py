@@ -29,10 +29,15 @@ STOLEN = 7
 part of what stands before."""
 
 
+OF_A_RUN = {"runs", "passes", "load", "stolen", "minutes"}
+"""What is not the machine's own."""
+
+
 class Machine(TypedDict):
     """Where and with what a run was made."""
 
     scale: str
+    runs: int
     passes: int
     processor: str
     vectors: list[str]
@@ -46,7 +51,7 @@ class Machine(TypedDict):
     reflink: str
     """The file system whose files share blocks, or why there is none."""
     load: list[float]
-    """The load average before the first pass and after the last."""
+    """The load average before the first pass and after the last of each run."""
     stolen: float | None
     """The share of its cores' time that its host took for others meanwhile, where that is known."""
     minutes: float
@@ -57,6 +62,7 @@ def describe(directory: Path, scale: str, reflink: str) -> Machine:
     flags = (_field("/proc/cpuinfo", "flags") or "").split()
     return Machine(
         scale=scale,
+        runs=1,
         passes=0,
         processor=_field("/proc/cpuinfo", "model name") or platform.processor(),
         vectors=[VECTORS[flag] for flag in VECTORS if flag in flags],
@@ -71,6 +77,32 @@ def describe(directory: Path, scale: str, reflink: str) -> Machine:
         stolen=None,
         minutes=0.0,
     )
+
+
+def difference(earlier: Machine, now: Machine) -> str | None:
+    """Return why what was measured on the two cannot be taken together, if it cannot."""
+    for name, value in now.items():
+        if name not in OF_A_RUN and earlier.get(name) != value:
+            return f"{name} was {earlier.get(name)!r}, and is {value!r}"
+    return None
+
+
+def together(earlier: Machine, now: Machine) -> Machine:
+    """Return what is to be said of two runs."""
+    minutes = earlier["minutes"] + now["minutes"]
+    stolen = [
+        run["minutes"] / minutes * run["stolen"]
+        for run in (earlier, now)
+        if run["stolen"] is not None
+    ]
+    return {
+        **now,
+        "runs": earlier["runs"] + now["runs"],
+        "passes": earlier["passes"] + now["passes"],
+        "load": earlier["load"] + now["load"],
+        "stolen": sum(stolen) if stolen else None,
+        "minutes": minutes,
+    }
 
 
 def core_times() -> list[int]:

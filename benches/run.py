@@ -1,8 +1,8 @@
 """Run the suite and write the report.
 
-Usage: python -m benches.run [--quick] [--passes N] [--directory D] [--out D], from the project's
-directory. Each pass is a pytest process of its own that measures every row once; the report is of
-all passes.
+Usage: python -m benches.run [--quick] [--passes N] [--add] [--directory D] [--out D], from the
+project's directory. Each pass is a pytest process of its own that measures every row once; the
+report is of all passes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from benches.images import file_system_of, mounted, why_not
 from benches.limit import BUILD, PROGRAM
-from benches.machine import core_times, describe, share_stolen
+from benches.machine import Machine, core_times, describe, difference, share_stolen, together
 from benches.report.write import write_report
 
 if TYPE_CHECKING:
@@ -44,23 +44,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"the reference program is missing; build it with: {BUILD}", file=sys.stderr)
         return 2
     begun = time.monotonic()
-    SCRATCH.mkdir(parents=True, exist_ok=True)
     raw = SCRATCH / options.scale
-    shutil.rmtree(raw, ignore_errors=True)
-    raw.mkdir()
+    earlier = earlier_runs(raw) if options.add else None
+    first = earlier["passes"] if earlier else 0
+    if earlier is None:
+        shutil.rmtree(raw, ignore_errors=True)
+        raw.mkdir(parents=True)
     with ExitStack() as stack:
         directory, reflink, reason = places(options.directory, stack)
         machine = describe(directory, options.scale, reason)
+        if earlier and (why := difference(earlier, machine)):
+            raise SystemExit(f"this cannot be added to the runs before: {why}")
         before = core_times()
-        paths = run_passes(options, raw, directory, reflink)
+        count = run_passes(options, raw, first, directory, reflink)
         machine["stolen"] = share_stolen(before)
-    machine["passes"] = len(paths)
+    machine["passes"] = count
     machine["load"].append(os.getloadavg()[0])
     machine["minutes"] = (time.monotonic() - begun) / 60
+    machine = together(earlier, machine) if earlier else machine
     (raw / "machine.json").write_text(json.dumps(machine, indent=1), encoding="utf-8")
     out = options.out or (HERE / "results" if options.scale == "full" else raw)
+    paths = [path_of(raw, index) for index in range(machine["passes"])]
     print(write_report(paths, machine, out))
     return 0
+
+
+def earlier_runs(raw: Path) -> Machine:
+    """Return what was said of the runs before.
+
+    Raises:
+        SystemExit: There are none that came to their end.
+    """
+    try:
+        machine: Machine = json.loads((raw / "machine.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SystemExit(f"there is no run to add to in {raw}") from None
+    return machine
+
+
+def path_of(raw: Path, index: int) -> Path:
+    """Return where a pass writes what it measured."""
+    return raw / f"pass-{index}.json"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -69,6 +93,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick")
     often = "how often to measure each row: up to 6 times in 18 minutes (quick: 3 in less than 3)"
     parser.add_argument("--passes", type=int, help=often)
+    parser.add_argument("--add", action="store_true", help="to the passes of the runs before")
     parser.add_argument("--directory", type=Path, help="where to write, instead of an ext4 image")
     parser.add_argument("--out", type=Path, help="where the report goes")
     options = parser.parse_args(arguments)
@@ -91,18 +116,18 @@ def places(asked: Path | None, stack: ExitStack) -> tuple[Path, Path | None, str
 
 
 def run_passes(
-    options: argparse.Namespace, raw: Path, directory: Path, reflink: Path | None
-) -> list[Path]:
-    """Run as many passes as were asked for, or as there is time for; return what they wrote."""
-    begun, paths = time.monotonic(), list[Path]()
-    while len(paths) < (options.passes or PASSES[options.scale]):
-        path = raw / f"pass-{len(paths)}.json"
-        run_pass(len(paths), path, options.scale, directory, reflink)
-        paths.append(path)
-        expected = (time.monotonic() - begun) * (len(paths) + 1) / len(paths)
+    options: argparse.Namespace, raw: Path, first: int, directory: Path, reflink: Path | None
+) -> int:
+    """Run as many passes as were asked for, or as there is time for; return how many."""
+    begun, count = time.monotonic(), 0
+    while count < (options.passes or PASSES[options.scale]):
+        index = first + count
+        run_pass(index, path_of(raw, index), options.scale, directory, reflink)
+        count += 1
+        expected = (time.monotonic() - begun) * (count + 1) / count
         if options.passes is None and expected > 60 * MINUTES[options.scale]:
             break
-    return paths
+    return count
 
 
 def run_pass(

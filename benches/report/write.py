@@ -51,14 +51,16 @@ def _sections(records: Records, machine: Machine) -> Iterable[str]:
 
 def _heading(machine: Machine) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
-    load = " before, ".join(f"{load:.1f}" for load in machine["load"])
+    least, most = min(machine["load"]), max(machine["load"])
     memory = f"{machine['memory'] / (1 << 30):.0f} GiB"
     vectors = f" ({', '.join(machine['vectors'])})" if machine["vectors"] else ""
     what = (machine["processor"] + vectors, f"{machine['cores']} cores", memory, machine["system"])
-    busy = f"load {load} after"
+    busy = f"load {least:.1f} to {most:.1f} before and after"
     if machine["stolen"] is not None:
         busy += f", {machine['stolen']:.1%} of the cores' time taken by the host"
     passes = f"{machine['passes']} passes in {machine['minutes']:.1f} minutes"
+    if machine["runs"] > 1:
+        passes += f" and {machine['runs']} runs"
     return f"""\
 - {", ".join(what)}
 - {busy}
