@@ -58,7 +58,8 @@ def _heading(machine: Machine) -> str:
     busy = f"load {least:.1f} to {most:.1f} before and after"
     if machine["stolen"] is not None:
         busy += f", {machine['stolen']:.1%} of the cores' time taken by the host"
-    passes = f"{machine['passes']} passes in {machine['minutes']:.1f} minutes"
+    plural = "es" if machine["passes"] > 1 else ""
+    passes = f"{machine['passes']} pass{plural} in {machine['minutes']:.1f} minutes"
     if machine["runs"] > 1:
         passes += f" and {machine['runs']} runs"
     return f"""\
