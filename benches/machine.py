@@ -24,11 +24,6 @@ PACKAGES = (
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sha_ni": "SHA-NI"}
 """What decides how fast an x86 processor hashes, by the names of the kernel's flags."""
 
-STOLEN = 7
-"""Place of the time that a virtual machine's host took, in ``/proc/stat``. What comes behind it is
-part of what stands before."""
-
-
 OF_A_RUN = {"runs", "passes", "load", "stolen", "minutes"}
 """What is not the machine's own."""
 
@@ -103,31 +98,6 @@ def together(earlier: Machine, now: Machine) -> Machine:
         "stolen": sum(stolen) if stolen else None,
         "minutes": minutes,
     }
-
-
-def core_times() -> list[int]:
-    """Return what all cores together have spent time on, since they began; nothing but on Linux."""
-    try:
-        line = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
-    except OSError:
-        return []
-    return [int(field) for field in line.split()[1 : STOLEN + 2]]
-
-
-def share_stolen(before: list[int]) -> float | None:
-    """Return which share of the cores' time since `before` the host took, where that is known."""
-    passed = _passed(before)
-    return passed[STOLEN] / sum(passed) if sum(passed) else None
-
-
-def seconds_stolen(before: list[int]) -> float:
-    """Return how much time of all cores together the host took since `before`, to 10 ms."""
-    passed = _passed(before)
-    return passed[STOLEN] / os.sysconf("SC_CLK_TCK") if passed else 0.0
-
-
-def _passed(before: list[int]) -> list[int]:
-    return [now - then for now, then in zip(core_times(), before, strict=True)]
 
 
 def _field(path: str, name: str) -> str | None:

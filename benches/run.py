@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 
 from benches.images import file_system_of, mounted, why_not
 from benches.limit import BUILD, PROGRAM
-from benches.machine import Machine, core_times, describe, difference, share_stolen, together
+from benches.machine import Machine, describe, difference, together
 from benches.report.write import write_report
+from benches.stolen import core_times, share_stolen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from benches.checks import check_bytes, check_size, check_stored
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import pause_of
-from benches.machine import core_times, seconds_stolen
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
 from benches.sources import CHUNKINGS, SOURCES, shifts, whole
+from benches.stolen import core_times, seconds_stolen
 from benches.suite.bench_import_file import reflink_source
 from benches.suite.bench_write_data import contents
 from benches.suite.jobs import (

@@ -156,25 +156,32 @@ pub fn copy(
     let source = File::open(path)?;
     let size = usize::try_from(source.metadata()?.len()).map_err(io::Error::other)?;
     let target = unnamed(File::open(directory)?, size)?;
-    let blocks = size.div_ceil(BLOCK);
     let copy_block = |buffer: &mut Buffer, index: usize| {
         buffer.read_block(&source, index, size)?;
         write_block(&target, index, buffer)
     };
-    let hash = match algorithm {
-        None => {
-            share(threads, blocks, Buffer::default, copy_block)?;
-            None
-        }
-        Some(Algorithm::Blake3) => Some(in_any_order(size, threads, copy_block)?),
-        Some(Algorithm::Sha256) => Some(in_order(blocks, threads, copy_block)?),
-    };
+    let hash = fill_and_hash(algorithm, threads, size, copy_block)?;
     let path: PathBuf = publish(&target, directory, hash.as_deref())?;
     Ok(Stored { hash, path: Some(path) })
 }
 
+/// Has `fill` fill the blocks of `size` bytes, and hashes them.
+pub fn fill_and_hash(
+    algorithm: Option<Algorithm>,
+    threads: usize,
+    size: usize,
+    fill: impl Fn(&mut Buffer, usize) -> io::Result<()> + Send + Sync,
+) -> io::Result<Option<String>> {
+    let blocks = size.div_ceil(BLOCK);
+    match algorithm {
+        None => share(threads, blocks, Buffer::default, fill).map(|()| None),
+        Some(Algorithm::Blake3) => in_any_order(size, threads, fill).map(Some),
+        Some(Algorithm::Sha256) => in_order(blocks, threads, fill).map(Some),
+    }
+}
+
 /// The BLAKE3 hash of `size` bytes in blocks that `fill` fills.
-pub fn in_any_order(
+fn in_any_order(
     size: usize,
     threads: usize,
     fill: impl Fn(&mut Buffer, usize) -> io::Result<()> + Sync,
@@ -189,7 +196,7 @@ pub fn in_any_order(
 }
 
 /// The SHA-256 of the blocks that `fill` fills, on another thread if there is one.
-pub fn in_order(
+fn in_order(
     blocks: usize,
     threads: usize,
     fill: impl Fn(&mut Buffer, usize) -> io::Result<()> + Send,

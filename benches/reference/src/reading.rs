@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::blocks::{Tree, share};
 use crate::buffer::Buffer;
-use crate::bulk::{hex, in_any_order, in_order};
+use crate::bulk::{fill_and_hash, hex};
 use crate::content::BLOCK;
 use crate::job::Algorithm;
 
@@ -21,17 +21,8 @@ pub fn read(
     path: &Path,
 ) -> io::Result<(usize, Option<String>)> {
     let (file, size) = open(path)?;
-    let blocks = size.div_ceil(BLOCK);
     let read_block = |buffer: &mut Buffer, index: usize| buffer.read_block(&file, index, size);
-    let hash = match algorithm {
-        None => {
-            share(threads, blocks, Buffer::default, read_block)?;
-            None
-        }
-        Some(Algorithm::Blake3) => Some(in_any_order(size, threads, read_block)?),
-        Some(Algorithm::Sha256) => Some(in_order(blocks, threads, read_block)?),
-    };
-    Ok((size, hash))
+    Ok((size, fill_and_hash(algorithm, threads, size, read_block)?))
 }
 
 /// Reads the file at `path` into one piece of fresh memory. What is returned holds it.
