@@ -6,6 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::descriptors::Descriptors;
@@ -24,6 +25,9 @@ use crate::wake;
 /// A job is short (about one block of work) and puts itself at the end of the queue when there is
 /// more to do, so that a large object never keeps a small one waiting.
 pub struct Engine {
+    /// How many threads work at once. Asked for once: on Linux that reads files of the process's control
+    /// group, which takes longer than reading a small object.
+    width: usize,
     queue: Queue,
     pub(crate) slabs: Slabs,
     pub(crate) budget: Budget,
@@ -34,6 +38,9 @@ pub struct Engine {
     pub(crate) visited: Visited,
     flushers: Flushers,
 }
+
+/// After this long a job goes to the end of the queue, so that small objects get their turn.
+pub(crate) const TURN: Duration = Duration::from_millis(5);
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -114,12 +121,13 @@ impl Engine {
 
     /// How many threads work at once.
     #[must_use]
-    pub fn width() -> usize {
-        thread::available_parallelism().map_or(2, usize::from).clamp(2, 16)
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     fn new() -> Self {
         Self {
+            width: thread::available_parallelism().map_or(2, usize::from).clamp(2, 16),
             queue: Queue::default(),
             slabs: Slabs::default(),
             budget: Budget::default(),
@@ -134,7 +142,7 @@ impl Engine {
 
     /// Those that are not to be had are done without.
     fn start_others(&'static self) {
-        let _: Result<()> = (1..Self::width()).try_for_each(|index| start_thread(index, || self.work()));
+        let _: Result<()> = (1..self.width).try_for_each(|index| start_thread(index, || self.work()));
     }
 
     /// Runs `job` on a worker thread.
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_and_the_threads_go_on() {
         let engine = Engine::current().expect("threads");
-        for _ in 0..2 * Engine::width() {
+        for _ in 0..2 * engine.width() {
             let (sender, receiver) = mpsc::channel();
             engine.run::<()>(|| panic!("on purpose"), move |r| sender.send(r).expect("open"));
             assert!(matches!(receiver.recv(), Ok(Err(Error::Panicked(text))) if text == "on purpose"));

@@ -81,7 +81,7 @@ mod tests {
         let engine = Engine::current().expect("threads");
         let list = Arc::new(Completions::new(false).expect("a descriptor"));
         let (queued, all_queued) = mpsc::channel::<()>();
-        let others: Vec<_> = (1..Engine::width()).map(|_| hang(engine)).collect();
+        let others: Vec<_> = (1..engine.width()).map(|_| hang(engine)).collect();
         let pushed = Arc::clone(&list);
         engine.spawn_brief(move || {
             let _ = all_queued.recv();

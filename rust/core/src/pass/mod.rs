@@ -60,7 +60,7 @@ pub(crate) struct Pass {
 impl Pass {
     /// Starts the pass; its result goes to `done`, on a worker thread.
     pub(crate) fn start(self, engine: &'static Engine, done: impl FnOnce(Result<Passed>) + Send + 'static) {
-        let strands = Running::strands(&self);
+        let strands = Running::strands(&self, engine);
         let running = Arc::new(Running::new(self, engine, strands, Box::new(done)));
         for _ in 1..strands {
             let strand = Arc::clone(&running);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::window::Window;
 use super::{Done, Pass, Passed, Sink, Source};
@@ -13,11 +13,8 @@ use crate::in_order::InOrder;
 use crate::io;
 use crate::lane::Lane;
 use crate::locks::{self, lock};
-use crate::pool::{Engine, guarded};
+use crate::pool::{Engine, TURN, guarded};
 use crate::slab::{BLOCK, Slab};
-
-/// After this long a strand goes to the end of the queue, so that small objects get their turn.
-const TURN: Duration = Duration::from_millis(5);
 
 /// A pass that has begun. Each strand claims blocks until there are none left.
 ///
@@ -63,9 +60,9 @@ fn hash_of(pass: &Pass) -> StreamHash {
 impl Running {
     /// How many strands a pass is worth: all workers, but for a hash in order one to hash and one to
     /// read and write.
-    pub(super) fn strands(pass: &Pass) -> usize {
+    pub(super) fn strands(pass: &Pass, engine: &Engine) -> usize {
         let hash = hash_of(pass);
-        let most = if hash.tree.is_some() || hash.hashers.is_empty() { Engine::width() } else { 2 };
+        let most = if hash.tree.is_some() || hash.hashers.is_empty() { engine.width() } else { 2 };
         usize::try_from(blocks_of(pass.size)).unwrap_or(usize::MAX).clamp(1, most)
     }
 

@@ -138,7 +138,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// Calls `notify` once there is room for more, at once if there is.
     pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
         let in_flight = self.pipeline.in_flight(self.open_front()?.block.size());
-        let left = self.pipeline.left_at_return(in_flight, Engine::width());
+        let left = self.pipeline.left_at_return(in_flight, self.pipeline.engine.width());
         self.pipeline.gate.wait_for(left, Box::new(notify));
         Ok(())
     }

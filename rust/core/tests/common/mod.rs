@@ -46,17 +46,18 @@ pub fn keep_workers_busy() -> Busy {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (begun, all_begun) = mpsc::channel();
-    let until = (0..Engine::width()).map(|_| {
+    let engine = Engine::current().expect("threads");
+    let until = (0..engine.width()).map(|_| {
         let (sender, dropped) = mpsc::channel::<()>();
         let begun = begun.clone();
-        Engine::current().expect("threads").spawn(move || {
+        engine.spawn(move || {
             begun.send(()).expect("the test waits");
             let _ = dropped.recv();
         });
         sender
     });
     let busy = Busy { _until: until.collect(), _alone: alone };
-    for _ in 0..Engine::width() {
+    for _ in 0..engine.width() {
         all_begun.recv_timeout(PATIENCE).expect("a worker begins");
     }
     busy
