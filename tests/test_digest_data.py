@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, cast
 
 import pytest
-from blake3_vectors import HASHES, vector_input
+from blake3_vectors import HASHES, LARGE_HASHES, vector_input
 from hashing import (
     BAD_ALGORITHMS,
     BUFFERS,
+    MIB,
+    TOTAL_LIMIT,
     both_algorithms,
     every_buffer,
     every_vector,
     expected_hash,
+    one_shot,
+    random_bytes,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from laboxide import digest_data
 
 
@@ -52,6 +61,36 @@ def test_digest_data_puts_the_hashes_of_further_algorithms_beside_the_first() ->
         "content_size": 1025,
         "content_hashes": {"blake3": HASHES[1025]},
     }
+
+
+@pytest.mark.parametrize("length", LARGE_HASHES)
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_digest_data_of_what_several_threads_hash(kind: type[bytes], length: int) -> None:
+    digest = digest_data(kind(vector_input(length)), content_type="a/b")
+    assert digest["content_hash"] == LARGE_HASHES[length]
+
+
+@given(start=st.integers(0, 100), size=st.integers(MIB - 10, TOTAL_LIMIT))
+def test_digest_data_of_any_large_part_is_that_of_one_thread(start: int, size: int) -> None:
+    part = memoryview(random_bytes())[start : start + size]
+    digest = digest_data(part, content_type="a/b", algorithms=("sha256", "blake3"))
+    assert digest["content_hash"] == hashlib.sha256(part).hexdigest()
+    assert digest["content_hashes"] == {"blake3": one_shot("blake3", part)}
+
+
+def test_digest_data_has_let_go_of_a_large_buffer_when_it_returns() -> None:
+    for _ in range(50):
+        data = bytearray(5 * MIB)
+        digest_data(data, content_type="a/b")
+        data.append(1)  # a BufferError while anybody reads it
+
+
+def test_digests_of_large_data_at_once_are_right() -> None:
+    parts = [random_bytes()[start:] for start in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        digests = pool.map(partial(digest_data, content_type="a/b"), parts)
+        hashes = [digest["content_hash"] for digest in digests]
+    assert hashes == [one_shot("blake3", part) for part in parts]
 
 
 @every_buffer

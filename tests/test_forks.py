@@ -142,6 +142,40 @@ def test_a_hasher_goes_on_in_a_forked_child_unless_it_was_in_an_update(tmp_path:
     assert_clean(process, "7")
 
 
+def test_a_child_that_is_forked_while_its_thread_hashes_with_others_goes_on_alone(
+    tmp_path: Path,
+) -> None:
+    process = run_script(
+        """
+        import signal
+        from laboxide import Hasher
+
+        children = []
+        signal.signal(signal.SIGALRM, lambda *_: children.append(os.fork()))
+        large = os.urandom(256 << 20)
+        expected = Hasher("blake3", large).hexdigest()
+        for _ in range(10):
+            signal.setitimer(signal.ITIMER_REAL, 0.03)
+            while not children:
+                digest = digest_data(large, content_type="a/b")
+            right = digest["content_hash"] == expected
+            if 0 in children:
+                os._exit(7 if right else 1)
+            child, deadline = children.pop(), time.monotonic() + 30
+            while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+                if time.monotonic() > deadline:
+                    os.kill(child, 9)
+                time.sleep(0.001)
+            assert right
+            assert os.waitstatus_to_exitcode(ended[1]) == 7
+        """,
+        tmp_path,
+        options=("-W", "ignore::DeprecationWarning"),
+        timeout=120,
+    )
+    assert_clean(process)
+
+
 def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> None:
     process = run_script(
         """

@@ -88,6 +88,7 @@ CALLS = {
     "Hasher": "Hasher('sha256', bytes(8 << 30))",
     "Hasher.update": "Hasher().update(bytes(16 << 30))",
     "digest_data": "digest_data(bytes(8 << 30), content_type='a/b', algorithm='sha256')",
+    "digest_data, by several threads": "digest_data(bytes(16 << 30), content_type='a/b')",
 }
 
 OPERATIONS = {

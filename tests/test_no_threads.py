@@ -91,3 +91,15 @@ def test_with_the_threads_that_there_are_a_storage_goes_on(shared: Path) -> None
     asyncio.run(work())
     """
     assert_clean(run_script(script, shared))
+
+
+def test_without_threads_large_data_is_hashed_by_the_one_that_asks(shared: Path) -> None:
+    script = f"""{BEFORE}
+    from laboxide import Hasher
+
+    large = os.urandom(3 << 20)
+    let_threads_start(0)
+    digest = digest_data(large, content_type="a/b")
+    print(digest["content_hash"] == Hasher("blake3", large).hexdigest())
+    """
+    assert_clean(run_script(script, shared), "True")

@@ -38,7 +38,8 @@ def digest_data(
 ) -> Digest:
     """Return the digest of `data`, hashed by the thread that calls.
 
-    An event loop stands still for that long: hash large values with `digest_stream`.
+    With BLAKE3, the engine's threads that have time help with more than 1 MiB. An event loop stands
+    still for that long: hash large values with `digest_stream`.
 
     Args:
         data: Any contiguous buffer.

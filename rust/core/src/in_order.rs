@@ -6,14 +6,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::digest::{Intake, take_in_both};
 use crate::locks::lock;
-use crate::pool::Engine;
-
-/// After this long a worker lets the queue have its turn.
-const TURN: Duration = Duration::from_millis(5);
+use crate::pool::{Engine, TURN};
 
 /// A stream whose blocks are hashed one after the other. Nothing of it panics.
 pub(crate) trait InOrder: Send + Sync {
@@ -99,6 +96,7 @@ fn step_all(streams: &[Stream]) {
 #[cfg(test)]
 mod tests {
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
     use crate::lane::Lane;

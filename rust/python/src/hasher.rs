@@ -1,26 +1,17 @@
 //! Hashing, in the shape of hashlib.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use laboxide_core::digest::{Algorithm, Hasher, hex};
 use laboxide_core::pool::Engine;
-use laboxide_core::read;
-use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::bytes::View;
-use crate::completions::Ticket;
-use crate::convert::{DigestTuple, Named, Names, digest_tuple};
-
-/// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
-const DETACH_ABOVE: usize = 2048;
-
-/// Signals are looked at between slices of this size, which take about 10 ms.
-const SLICE: usize = 16 << 20;
+use crate::convert::Named;
+use crate::hashing::{DETACH_ABOVE, update_in_slices};
 
 /// An incremental hash, in the shape of hashlib's. Safe to share between threads; each update is taken
 /// in as a whole.
@@ -147,44 +138,6 @@ impl PyHasher {
     fn __repr__(&self) -> String {
         format!("<laboxide.Hasher {}>", self.algorithm)
     }
-}
-
-/// Without the interpreter, but for a look at its signals now and then.
-#[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
-fn update_in_slices(hasher: &mut Hasher, data: &[u8]) -> PyResult<()> {
-    for slice in data.chunks(SLICE) {
-        hasher.update(slice);
-        if data.len() > SLICE {
-            Python::attach(|py| py.check_signals())?;
-        }
-    }
-    Ok(())
-}
-
-/// Hashes a contiguous buffer with each of the algorithms: in one call, as small objects take as long to
-/// hash as another two would.
-#[pyfunction]
-#[pyo3(name = "hash_data", signature = (data, names, /))]
-pub(crate) fn hash_data(py: Python<'_>, data: &Bound<'_, PyAny>, names: Names) -> PyResult<DigestTuple> {
-    let (view, algorithms) = (View::of(data)?, names.parse()?);
-    let data = view.as_slice();
-    let hash = |algorithm: Algorithm| {
-        let mut hasher = Hasher::new(algorithm);
-        update_in_slices(&mut hasher, data)?;
-        Ok((algorithm.name(), hex(&hasher.finalize())))
-    };
-    let hash_all = || algorithms.into_iter().map(hash).collect::<PyResult<_>>();
-    let hashes = if data.len() <= DETACH_ABOVE { hash_all() } else { py.detach(hash_all) };
-    Ok((data.len() as u64, hashes?))
-}
-
-/// Hashes a regular file with each of the algorithms.
-#[pyfunction]
-#[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
-pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Names) -> PyResult<()> {
-    let done = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
-    read::hash_file(Ticket::engine()?, path, names.parse()?, ticket.token(), done);
-    Ok(())
 }
 
 /// To be called in a forked child, which has none of its parent's threads.

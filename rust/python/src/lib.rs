@@ -5,6 +5,7 @@ mod bytes;
 mod completions;
 mod convert;
 mod hasher;
+mod hashing;
 mod lasting;
 mod left;
 mod reader;
@@ -26,7 +27,9 @@ mod _native {
     #[pymodule_export]
     use super::convert::{check_hash, check_key};
     #[pymodule_export]
-    use super::hasher::{PyHasher, forget_after_fork, hash_data, hash_file};
+    use super::hasher::{PyHasher, forget_after_fork};
+    #[pymodule_export]
+    use super::hashing::{hash_data, hash_file};
     #[pymodule_export]
     use super::reader::Reader;
     #[pymodule_export]

@@ -7,6 +7,7 @@ mod hasher;
 mod intake;
 mod lanes;
 mod sha256;
+mod shared;
 mod tree;
 
 pub use algorithm::Algorithm;
@@ -14,4 +15,5 @@ pub use content::{ContentDigest, Expected, hex};
 pub(crate) use content::{StreamHash, size_text};
 pub use hasher::Hasher;
 pub(crate) use intake::{Intake, take_in_both};
+pub use shared::hash_shared;
 pub(crate) use tree::{Tree, subtree};

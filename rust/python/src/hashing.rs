@@ -1,0 +1,83 @@
+//! Hashing what is there as a whole: data and files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use laboxide_core::digest::{Algorithm, Hasher, hash_shared, hex};
+use laboxide_core::read;
+use pyo3::IntoPyObjectExt as _;
+use pyo3::prelude::*;
+
+use crate::bytes::View;
+use crate::completions::Ticket;
+use crate::convert::{DigestTuple, Names, digest_tuple};
+
+/// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
+pub(crate) const DETACH_ABOVE: usize = 2048;
+
+/// Signals are looked at between slices of this size, which take about 10 ms.
+const SLICE: usize = 16 << 20;
+
+/// The same where workers share the hashing.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Hashes a contiguous buffer with each of the algorithms: in one call, as small objects take as long to
+/// hash as another two would.
+#[pyfunction]
+#[pyo3(name = "hash_data", signature = (data, names, /))]
+pub(crate) fn hash_data(py: Python<'_>, data: &Bound<'_, PyAny>, names: Names) -> PyResult<DigestTuple> {
+    // Released at the end of this function, by this thread.
+    let view = Arc::new(View::of(data)?);
+    let (size, algorithms) = (view.as_slice().len(), names.parse()?);
+    let hash_by = |algorithm: Algorithm| Ok((algorithm.name(), hex(&hash(algorithm, &view)?)));
+    let hash_all = || algorithms.into_iter().map(hash_by).collect::<PyResult<_>>();
+    let hashes = if size <= DETACH_ABOVE { hash_all() } else { py.detach(hash_all) };
+    Ok((size as u64, hashes?))
+}
+
+fn hash(algorithm: Algorithm, view: &Arc<View>) -> PyResult<[u8; 32]> {
+    if let Some(hash) = hash_shared(algorithm, view, look_now_and_then()) {
+        return hash;
+    }
+    let mut hasher = Hasher::new(algorithm);
+    update_in_slices(&mut hasher, view.as_slice())?;
+    Ok(hasher.finalize())
+}
+
+/// Without the interpreter, but for a look at its signals now and then.
+pub(crate) fn update_in_slices(hasher: &mut Hasher, data: &[u8]) -> PyResult<()> {
+    for slice in data.chunks(SLICE) {
+        hasher.update(slice);
+        if data.len() > SLICE {
+            check_signals()?;
+        }
+    }
+    Ok(())
+}
+
+fn look_now_and_then() -> impl FnMut() -> PyResult<()> {
+    let mut looked = Instant::now();
+    move || {
+        if looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        looked = Instant::now();
+        check_signals()
+    }
+}
+
+/// To attach to the interpreter may take as long as another thread has its turn.
+#[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
+fn check_signals() -> PyResult<()> {
+    Python::attach(|py| py.check_signals())
+}
+
+/// Hashes a regular file with each of the algorithms.
+#[pyfunction]
+#[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
+pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Names) -> PyResult<()> {
+    let done = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
+    read::hash_file(Ticket::engine()?, path, names.parse()?, ticket.token(), done);
+    Ok(())
+}
