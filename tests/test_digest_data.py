@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
@@ -78,11 +80,22 @@ def test_digest_data_of_any_large_part_is_that_of_one_thread(start: int, size: i
     assert digest["content_hashes"] == {"blake3": one_shot("blake3", part)}
 
 
-def test_digest_data_has_let_go_of_a_large_buffer_when_it_returns() -> None:
-    for _ in range(50):
-        data = bytearray(5 * MIB)
+def test_digest_data_has_let_go_of_a_buffer_when_it_returns() -> None:
+    data = bytearray(5 * MIB)
+    digest_data(data, content_type="a/b")
+    data.append(1)  # a BufferError while anybody has it
+
+
+def test_digest_data_keeps_no_bytes() -> None:
+    data = bytes(5 * MIB)
+    before = sys.getrefcount(data)
+    for _ in range(100):
         digest_data(data, content_type="a/b")
-        data.append(1)  # a BufferError while anybody reads it
+    deadline = time.monotonic() + 10
+    while sys.getrefcount(data) > before and time.monotonic() < deadline:
+        time.sleep(0.001)
+        digest_data(b"", content_type="a/b")  # drops what workers have left
+    assert sys.getrefcount(data) == before
 
 
 def test_digests_of_large_data_at_once_are_right() -> None:

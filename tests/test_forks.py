@@ -150,24 +150,44 @@ def test_a_child_that_is_forked_while_its_thread_hashes_with_others_goes_on_alon
         import signal
         from laboxide import Hasher
 
-        children = []
-        signal.signal(signal.SIGALRM, lambda *_: children.append(os.fork()))
-        large = os.urandom(256 << 20)
-        expected = Hasher("blake3", large).hexdigest()
-        for _ in range(10):
-            signal.setitimer(signal.ITIMER_REAL, 0.03)
-            while not children:
-                digest = digest_data(large, content_type="a/b")
-            right = digest["content_hash"] == expected
-            if 0 in children:
-                os._exit(7 if right else 1)
-            child, deadline = children.pop(), time.monotonic() + 30
-            while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        def ended(child):
+            deadline = time.monotonic() + 30
+            while (found := os.waitpid(child, os.WNOHANG)) == (0, 0):
                 if time.monotonic() > deadline:
                     os.kill(child, 9)
                 time.sleep(0.001)
+            return os.waitstatus_to_exitcode(found[1])
+
+        children = []
+        signal.signal(signal.SIGALRM, lambda *_: children.append(os.fork()))
+        large = bytes(2 << 30)  # takes longer than it takes to look for signals
+        expected = Hasher("blake3", large).hexdigest()
+        for _ in range(4):
+            signal.setitimer(signal.ITIMER_REAL, 0.03)
+            while True:
+                digest = digest_data(large, content_type="a/b")
+                if children:
+                    break
+            right = digest["content_hash"] == expected
+            if 0 in children:
+                os._exit(7 if right else 1)
             assert right
-            assert os.waitstatus_to_exitcode(ended[1]) == 7
+            assert ended(children.pop()) == 7
+
+        def fork_and_raise(*_):
+            children.append(os.fork())
+            if 0 in children:
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, fork_and_raise)
+        signal.setitimer(signal.ITIMER_REAL, 0.03)
+        try:
+            while not children:
+                digest_data(large, content_type="a/b")
+        except KeyboardInterrupt:
+            os._exit(7)
+        assert 0 not in children, "it went on"
+        assert ended(children.pop()) == 7
         """,
         tmp_path,
         options=("-W", "ignore::DeprecationWarning"),

@@ -38,6 +38,8 @@ async def use(storage: FileStorage, random: Random) -> None:
     """Write, read and delete, by each way."""
     small, large = os.urandom(2000), random.randbytes(3 << 20) + os.urandom(8)
     digest = digest_data(small, content_type="a/b")
+    digest_of_large = digest_data(large, content_type="a/b")
+    assert digest_of_large["content_hash"] == Hasher("blake3", large).hexdigest()
     pair = digest_stream(_chunks(large), content_type="a/b")
     pointers = [
         (await storage.write_data(small, digest, {}), small),

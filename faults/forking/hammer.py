@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -136,9 +137,11 @@ class Hammer:
         await hash_file(self._storage.path / self._kept["key"], algorithm=self._algorithm())
 
     async def hash(self) -> None:
-        """Hash in another thread."""
+        """Hash in other threads."""
         with self._shelf.with_(Hasher(self._algorithm())) as hasher:
             await anyio.to_thread.run_sync(hasher.update, self._large)
+        digest = partial(digest_data, self._large, content_type="a/b")
+        await anyio.to_thread.run_sync(digest)
 
     async def _chunks(self, data: bytes) -> AsyncIterator[bytes]:
         for start in range(0, len(data), 100_000):

@@ -38,8 +38,9 @@ def digest_data(
 ) -> Digest:
     """Return the digest of `data`, hashed by the thread that calls.
 
-    With BLAKE3, the engine's threads that have time help with more than 1 MiB. An event loop stands
-    still for that long: hash large values with `digest_stream`.
+    An event loop stands still for that long: hash large values with `digest_stream`. More than
+    1 MiB of ``bytes`` is hashed with BLAKE3 by the engine's threads, too, as far as they have time;
+    they are started if there are none.
 
     Args:
         data: Any contiguous buffer.

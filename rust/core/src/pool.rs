@@ -145,6 +145,11 @@ impl Engine {
         let _: Result<()> = (1..self.width).try_for_each(|index| start_thread(index, || self.work()));
     }
 
+    /// Whether jobs wait for a worker.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Runs `job` on a worker thread.
     pub fn spawn(&self, job: impl FnOnce() + Send + 'static) {
         self.queue.push(Job { run: Box::new(job), brief: false });

@@ -44,6 +44,11 @@ impl Queue {
         }
     }
 
+    /// Whether no job waited a moment ago.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Relaxed) == 0
+    }
+
     /// The next job, for a worker that was at a small one or not; waits for it.
     pub(crate) fn next(&self, after_brief: bool) -> Job {
         let mut watched = !after_brief;
@@ -73,11 +78,11 @@ impl Queue {
     }
 
     fn watch(&self) {
-        if self.len.load(Ordering::Relaxed) > 0 || self.watched.swap(true, Ordering::SeqCst) {
+        if !self.is_empty() || self.watched.swap(true, Ordering::SeqCst) {
             return;
         }
         let begun = Instant::now();
-        while self.len.load(Ordering::Relaxed) == 0 && begun.elapsed() < WATCH {
+        while self.is_empty() && begun.elapsed() < WATCH {
             hint::spin_loop();
         }
         self.watched.store(false, Ordering::SeqCst);

@@ -129,9 +129,3 @@ impl View {
         unsafe { slice::from_raw_parts(self.buffer.buf_ptr().cast::<u8>(), len) }
     }
 }
-
-impl AsRef<[u8]> for View {
-    fn as_ref(&self) -> &[u8] {
-        self.as_slice()
-    }
-}

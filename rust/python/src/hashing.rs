@@ -9,9 +9,10 @@ use laboxide_core::read;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
-use crate::bytes::View;
+use crate::bytes::{Lent, View};
 use crate::completions::Ticket;
 use crate::convert::{DigestTuple, Names, digest_tuple};
+use crate::left::drop_left;
 
 /// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
 pub(crate) const DETACH_ABOVE: usize = 2048;
@@ -19,29 +20,32 @@ pub(crate) const DETACH_ABOVE: usize = 2048;
 /// Signals are looked at between slices of this size, which take about 10 ms.
 const SLICE: usize = 16 << 20;
 
-/// The same where workers share the hashing.
+/// Where workers share the hashing, so long after a look comes the next one.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Hashes a contiguous buffer with each of the algorithms: in one call, as small objects take as long to
 /// hash as another two would.
 #[pyfunction]
-#[pyo3(name = "hash_data", signature = (data, names, /))]
-pub(crate) fn hash_data(py: Python<'_>, data: &Bound<'_, PyAny>, names: Names) -> PyResult<DigestTuple> {
-    // Released at the end of this function, by this thread.
-    let view = Arc::new(View::of(data)?);
-    let (size, algorithms) = (view.as_slice().len(), names.parse()?);
-    let hash_by = |algorithm: Algorithm| Ok((algorithm.name(), hex(&hash(algorithm, &view)?)));
+#[pyo3(name = "hash_data", signature = (object, names, /), text_signature = "(data, names, /)")]
+pub(crate) fn hash_data(py: Python<'_>, object: &Bound<'_, PyAny>, names: Names) -> PyResult<DigestTuple> {
+    drop_left(py);
+    let (view, algorithms) = (View::of(object)?, names.parse()?);
+    let data = view.as_slice();
+    let is_small = data.len() <= DETACH_ABOVE;
+    let shared = if is_small { None } else { Lent::of(object).map(Arc::new) };
+    let hash_by = |algorithm: Algorithm| {
+        let hash = shared.as_ref().and_then(|lent| hash_shared(algorithm, lent, look_now_and_then()));
+        let hash = hash.unwrap_or_else(|| hash_alone(algorithm, data))?;
+        Ok((algorithm.name(), hex(&hash)))
+    };
     let hash_all = || algorithms.into_iter().map(hash_by).collect::<PyResult<_>>();
-    let hashes = if size <= DETACH_ABOVE { hash_all() } else { py.detach(hash_all) };
-    Ok((size as u64, hashes?))
+    let hashes = if is_small { hash_all() } else { py.detach(hash_all) };
+    Ok((data.len() as u64, hashes?))
 }
 
-fn hash(algorithm: Algorithm, view: &Arc<View>) -> PyResult<[u8; 32]> {
-    if let Some(hash) = hash_shared(algorithm, view, look_now_and_then()) {
-        return hash;
-    }
+fn hash_alone(algorithm: Algorithm, data: &[u8]) -> PyResult<[u8; 32]> {
     let mut hasher = Hasher::new(algorithm);
-    update_in_slices(&mut hasher, view.as_slice())?;
+    update_in_slices(&mut hasher, data)?;
     Ok(hasher.finalize())
 }
 
@@ -70,7 +74,7 @@ fn look_now_and_then() -> impl FnMut() -> PyResult<()> {
 /// To attach to the interpreter may take as long as another thread has its turn.
 #[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
 fn check_signals() -> PyResult<()> {
-    Python::attach(|py| py.check_signals())
+    Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(()))
 }
 
 /// Hashes a regular file with each of the algorithms.

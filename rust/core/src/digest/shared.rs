@@ -1,33 +1,33 @@
-//! BLAKE3 of bytes that are at hand: by the thread that asks, and by all workers that have time.
+//! BLAKE3 of bytes that are at hand: by the thread that asks, and by the workers that have time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use super::{Algorithm, Tree, subtree};
-use crate::locks::{self, lock};
+use crate::locks::lock;
 use crate::pool::{Engine, TURN};
 
-/// What is hashed at a time: small, as who asks waits for the last of them.
+/// What is hashed at a time. In the end the one that asks may hash a unit that somebody else is at.
 const UNIT: usize = 256 << 10;
 
-/// Bytes from which it pays to wake another thread.
+/// Bytes from which it pays to wake other threads.
 const SHARED_FROM: usize = 1 << 20;
 
 /// Data that is being hashed.
 struct Shared<D> {
-    /// Taken back by who asked, who thereby waits for those who are reading it.
-    data: RwLock<Option<Arc<D>>>,
+    data: Arc<D>,
     next: AtomicUsize,
     tree: Mutex<Tree>,
 }
 
-/// The hash of `data` if it is by BLAKE3 and there is enough of it for more than one thread. Otherwise
-/// None, as in a child that was forked meanwhile.
+/// The hash of `data` if it is by BLAKE3, there is enough of it for more than one thread, and no other
+/// job waits for the workers. Otherwise None, as in a child that was forked meanwhile.
 ///
-/// Workers help but are not waited for: if none has time, the caller hashes all of it. It calls
-/// `look` before each unit that it hashes itself, every 0.1 ms or less, and gives up on an error.
-/// When this returns, nobody else has `data`.
+/// No worker is waited for. One that has less time than others, as it has beside busy processes, may have
+/// `data` for a moment longer than this takes.
+///
+/// `look` is called before each unit that the caller hashes, about every 0.1 ms; its error ends it all.
 pub fn hash_shared<D, E>(
     algorithm: Algorithm,
     data: &Arc<D>,
@@ -36,125 +36,161 @@ pub fn hash_shared<D, E>(
 where
     D: AsRef<[u8]> + Send + Sync + 'static,
 {
-    let bytes = (**data).as_ref();
-    if algorithm != Algorithm::Blake3 || bytes.len() <= SHARED_FROM {
+    let units = (**data).as_ref().len().div_ceil(UNIT);
+    if algorithm != Algorithm::Blake3 || units <= SHARED_FROM / UNIT {
         return None;
     }
     // Without a single worker there is no help to be had.
-    let engine = Engine::current().ok()?;
+    let engine = Engine::current().ok().filter(|engine| !engine.is_behind())?;
     let shared = Arc::new(Shared::new(Arc::clone(data)));
-    for _ in 1..engine.width() {
-        let shared = Arc::clone(&shared);
-        engine.spawn(move || shared.help(engine));
+    for _ in 1..engine.width().min(units) {
+        let shared = Arc::downgrade(&shared);
+        engine.spawn(move || help(shared, engine));
     }
     let mut outcome = Ok(());
     shared.work(|| {
         outcome = look();
         outcome.is_ok() && engine.is_current()
     });
-    if !engine.is_current() {
-        // A signal's handler, of which `look` is the caller, has forked. Who was helping is not here, and
-        // is never done.
-        std::mem::forget(shared);
-        return None;
+    if let Err(error) = outcome {
+        shared.next.store(units, Ordering::Relaxed);
+        return Some(Err(error));
     }
-    shared.take_back(bytes.len());
-    Some(outcome.map(|()| shared.root(bytes)))
+    // If not, a signal's handler, which `look` calls, has forked. A worker that is not here has the lock.
+    engine.is_current().then(|| Ok(shared.root()))
 }
 
-impl<D: AsRef<[u8]> + Send + Sync + 'static> Shared<D> {
+/// A job that is late finds nothing, and has kept nothing.
+fn help<D: AsRef<[u8]> + Send + Sync + 'static>(shared: Weak<Shared<D>>, engine: &'static Engine) {
+    let begun = Instant::now();
+    if shared.upgrade().is_some_and(|shared| shared.work(|| begun.elapsed() < TURN)) {
+        engine.spawn(move || help(shared, engine));
+    }
+}
+
+impl<D: AsRef<[u8]>> Shared<D> {
     fn new(data: Arc<D>) -> Self {
-        Self { data: RwLock::new(Some(data)), next: AtomicUsize::new(0), tree: Mutex::default() }
+        Self { data, next: AtomicUsize::new(0), tree: Mutex::default() }
     }
 
-    fn help(self: Arc<Self>, engine: &'static Engine) {
-        let begun = Instant::now();
-        if self.work(|| begun.elapsed() < TURN) {
-            engine.spawn(move || self.help(engine));
-        }
-    }
-
-    /// Hashes unit after unit. Tells whether there may be more than it was to do.
+    /// Hashes unit after unit. Tells whether it was stopped before it found that none is left.
     fn work(&self, mut goes_on: impl FnMut() -> bool) -> bool {
-        let data = locks::read(&self.data);
-        let Some(data) = &*data else { return false };
         while goes_on() {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(unit) = unit_of((**data).as_ref(), index) else { return false };
-            let value = subtree((index * UNIT) as u64, std::iter::once(unit));
-            lock(&self.tree).insert(index as u64, value);
+            if !self.hash(self.next.fetch_add(1, Ordering::Relaxed)) {
+                return false;
+            }
         }
         true
     }
 
-    /// Waits for those who are at work, each for the unit that it has.
-    fn take_back(&self, len: usize) {
-        self.next.store(len.div_ceil(UNIT), Ordering::Relaxed);
-        locks::write(&self.data).take();
+    /// Hashes a unit, if there is one of this number.
+    fn hash(&self, index: usize) -> bool {
+        let Some(unit) = (*self.data).as_ref().chunks(UNIT).nth(index) else { return false };
+        let value = subtree((index * UNIT) as u64, std::iter::once(unit));
+        let mut tree = lock(&self.tree);
+        if !tree.has(index as u64) {
+            tree.insert(index as u64, value);
+        }
+        true
     }
 
-    /// The hash, once nobody is at work. A unit whose worker has panicked is hashed now.
-    fn root(&self, data: &[u8]) -> [u8; 32] {
-        let mut tree = std::mem::take(&mut *lock(&self.tree));
-        for (index, unit) in data.chunks(UNIT).enumerate() {
-            if !tree.has(index as u64) {
-                tree.insert(index as u64, subtree((index * UNIT) as u64, std::iter::once(unit)));
+    /// The hash, once all units were begun. Those that are not finished are hashed here, too.
+    fn root(&self) -> [u8; 32] {
+        let units = (*self.data).as_ref().len().div_ceil(UNIT);
+        for index in 0..units {
+            let is_finished = lock(&self.tree).has(index as u64);
+            if !is_finished {
+                self.hash(index);
             }
         }
+        let tree = lock(&self.tree).clone();
         tree.root().expect("there are several units")
     }
 }
 
-fn unit_of(data: &[u8], index: usize) -> Option<&[u8]> {
-    let start = index * UNIT;
-    (start < data.len()).then(|| &data[start..data.len().min(start + UNIT)])
-}
-
 #[cfg(test)]
 mod tests {
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(10);
+    const BLAKE3: Algorithm = Algorithm::Blake3;
 
     fn painted(len: usize) -> Arc<Vec<u8>> {
         Arc::new((0..=250).cycle().take(len).collect())
     }
 
+    fn hash(data: &Arc<Vec<u8>>) -> Option<Result<[u8; 32], &'static str>> {
+        hash_shared(BLAKE3, data, || Ok(()))
+    }
+
     #[test]
     fn what_is_shared_hashes_as_the_whole() {
         for extra in [1, UNIT - 1, UNIT, UNIT + 1, 3 * UNIT + 1023] {
-            let data = painted(SHARED_FROM + extra);
-            let hash = hash_shared(Algorithm::Blake3, &data, || Ok::<_, ()>(()));
-            assert_eq!(hash, Some(Ok(*blake3::hash(&data).as_bytes())), "{extra}");
+            let shared = Shared::new(painted(SHARED_FROM + extra));
+            thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| shared.work(|| true));
+                }
+            });
+            assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes(), "{extra}");
         }
     }
 
     #[test]
-    fn nobody_has_the_data_afterwards() {
-        for units in 5..60 {
-            let mut data = painted(units * UNIT);
-            hash_shared(Algorithm::Blake3, &data, || Ok::<_, ()>(()));
-            assert!(Arc::get_mut(&mut data).is_some());
-        }
+    fn it_is_hashed_once_no_job_waits() {
+        let data = painted(40 * UNIT + 1);
+        let hash = (0..2000).find_map(|_| {
+            let hash = hash(&data);
+            hash.is_none().then(|| thread::sleep(MOMENT));
+            hash
+        });
+        assert_eq!(hash, Some(Ok(*blake3::hash(&data).as_bytes())));
     }
 
     #[test]
     fn an_error_ends_it() {
-        let mut data = painted(40 * UNIT);
-        assert_eq!(hash_shared(Algorithm::Blake3, &data, || Err("enough")), Some(Err("enough")));
-        assert!(Arc::get_mut(&mut data).is_some());
+        let hash = hash_shared(BLAKE3, &painted(40 * UNIT), || Err("enough"));
+        assert!(matches!(hash, None | Some(Err("enough"))));
     }
 
     #[test]
     fn a_unit_that_nobody_has_finished_is_hashed_in_the_end() {
-        let data = painted(6 * UNIT);
-        let shared = Shared::new(Arc::clone(&data));
+        let shared = Shared::new(painted(6 * UNIT + 1));
         shared.next.store(3, Ordering::Relaxed);
         assert!(!shared.work(|| true));
-        assert_eq!(shared.root(&data), *blake3::hash(&data).as_bytes());
+        assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
+    }
+
+    #[test]
+    fn a_unit_that_is_hashed_twice_counts_once() {
+        let shared = Shared::new(painted(5 * UNIT));
+        shared.work(|| true);
+        assert!(shared.hash(0));
+        assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
+    }
+
+    #[test]
+    fn a_worker_hashes_what_there_is_and_keeps_nothing() {
+        let engine = Engine::current().expect("threads");
+        let shared = Arc::new(Shared::new(painted(100 * UNIT)));
+        let helper = Arc::downgrade(&shared);
+        engine.spawn(move || help(helper, engine));
+        for _ in 0..2000 {
+            if lock(&shared.tree).has(99) && Arc::strong_count(&shared) == 1 {
+                assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
+                return;
+            }
+            thread::sleep(MOMENT);
+        }
+        panic!("nobody has helped");
     }
 
     #[test]
     fn neither_a_little_nor_what_has_to_be_hashed_in_order_is_shared() {
-        assert_eq!(hash_shared(Algorithm::Blake3, &painted(SHARED_FROM), || Ok::<_, ()>(())), None);
+        assert_eq!(hash(&painted(SHARED_FROM)), None);
         assert_eq!(hash_shared(Algorithm::Sha256, &painted(2 * SHARED_FROM), || Ok::<_, ()>(())), None);
     }
 }
