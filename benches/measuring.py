@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from benches.checks import WrongContentError
 from benches.loops import timed
-from benches.scale import GIB, MIB
+from benches.page_cache import warm_page_cache
 from benches.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from benches.scale import Scale
 
 T = TypeVar("T")
-
-WARM_AT_MOST = 1 * GIB
-
 
 ATTEMPTS = 10
 
@@ -125,19 +122,6 @@ class Lab:
             return result, replace(cost, figures={"failures": failures})
         raise PeerFailedError(f"failed {ATTEMPTS} times of {ATTEMPTS}")
 
-    def warm_free_pages(self, size: int) -> None:
-        """Take as much memory as the next round will, and give it back.
-
-        A virtual machine gives memory that is free for seconds back to its host. Taking it anew
-        costs more than the work does, and would fall to whoever comes after a pause.
-        """
-        path = self.directory / "throwaway"
-        zeros = bytes(MIB)
-        with path.open("wb", buffering=0) as file:
-            for _ in range(min(size, WARM_AT_MOST) // MIB):
-                file.write(zeros)
-        path.unlink()
-
     def clean(self) -> None:
         """Remove what the rounds wrote, but not what is kept to be read."""
         while self._written:
@@ -161,7 +145,7 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
     def prepare() -> tuple[tuple[Trial[Any]], dict[str, Any]]:
         trial = ready.pop() if ready else case.prepare(lab)
         sizes.update(bytes=trial.size, calls=trial.calls)
-        lab.warm_free_pages(trial.memory)
+        warm_page_cache(lab.directory, trial.memory)
         _freeze()
         return (trial,), {}
 

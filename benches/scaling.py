@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from benches.images import file_system_of, mounted, why_not
+from benches.page_cache import warm_page_cache
 from benches.run import SCRATCH
 from benches.scale import MIB
 
@@ -56,6 +57,7 @@ def place(asked: Path | None, stack: ExitStack) -> Path:
 
 def measure(cores: list[int], directory: Path) -> float:
     """Return the bytes per second of streams written by a process on some cores."""
+    warm_page_cache(directory, STREAMS * SIZE)
     with tempfile.TemporaryDirectory(dir=directory) as fresh:
         job = [sys.executable, "-m", "benches.memory_job", "write", "laboxide"]
         process = subprocess.run(

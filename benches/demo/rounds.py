@@ -12,14 +12,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benches.demo.measure import Cost
-from benches.demo.sample import MIB, sha256_of
+from benches.demo.sample import sha256_of
+from benches.page_cache import warm_page_cache
 
 if TYPE_CHECKING:
     from benches.demo.jobs import Outcome
 
 ROOT = Path(__file__).parents[2]
 WRITING = ("stream_", "import_")
-WARM_AT_MOST = 1024 * MIB
 
 
 class WrongContentError(Exception):
@@ -107,20 +107,6 @@ def run_job(name: str, source: Path, directory: Path, scratch: Path) -> tuple[Ou
     )
     result = json.loads(process.stdout)
     return result["outcome"], Cost(**result["cost"])
-
-
-def warm_page_cache(scratch: Path, size: int) -> None:
-    """Write as much as the next job will, and remove it.
-
-    A virtual machine gives memory that is free for seconds back to its host. Taking it anew costs
-    more than the whole job does, and would fall to whichever job comes after a pause.
-    """
-    path = scratch / "throwaway"
-    zeros = bytes(MIB)
-    with path.open("wb", buffering=0) as file:
-        for _ in range(min(size, WARM_AT_MOST) // MIB + 1):
-            file.write(zeros)
-    path.unlink()
 
 
 def fresh(directory: Path) -> Path:

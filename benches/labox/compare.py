@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from benches.page_cache import warm_page_cache
+
 JOB = ("-m", "benches.labox.save_job")
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -59,7 +61,7 @@ def run(name: str, size: int, scratch: Path) -> dict[str, float]:
     """Run one job; what it has written is removed between the timed parts."""
     directory = scratch / "job"
     directory.mkdir()
-    warm_page_cache(scratch, size)
+    warm_page_cache(scratch, size * MIB)
     try:
         process = subprocess.run(
             [sys.executable, *JOB, name, str(size), directory],
@@ -72,18 +74,6 @@ def run(name: str, size: int, scratch: Path) -> dict[str, float]:
         shutil.rmtree(directory)
     outcome: dict[str, float] = json.loads(process.stdout)
     return outcome
-
-
-def warm_page_cache(scratch: Path, size: int) -> None:
-    """Write as much as the next job will, and remove it.
-
-    A virtual machine gives free memory back to its host; taking it anew costs more than the job.
-    """
-    path = scratch / "throwaway"
-    with path.open("wb", buffering=0) as file:
-        for _ in range(size):
-            file.write(bytes(MIB))
-    path.unlink()
 
 
 def heading(size: int, rounds: int) -> str:
