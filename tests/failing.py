@@ -27,7 +27,7 @@ DATA = b"some content"
 
 async def assert_unharmed(storage: FileStorage) -> None:
     """Assert that nothing is left of a write that failed, and that the next ones succeed."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while files(storage.path):
             await anyio.sleep(0.01)
     for data in (b"next", content_of(100 * KIB)):

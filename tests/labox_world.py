@@ -70,7 +70,9 @@ def registry_of(storage: Any, *others: Any) -> Registry:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
     """Open a database, with Labox's tables in it."""
-    engine = create_async_engine(url)
+    # SQLite gives up after 5 seconds, which a busy disk may take for a commit.
+    patience = {"timeout": 60} if url.startswith("sqlite") else {}
+    engine = create_async_engine(url, connect_args=patience)
     try:
         await BaseRecord.create_all(engine)
         yield async_sessionmaker(engine, expire_on_commit=False)

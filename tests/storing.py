@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -104,3 +105,11 @@ async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
     with anyio.fail_after(timeout):
         while not condition():
             await anyio.sleep(0.01)
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 10) -> None:
+    """The same where no loop runs."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "workers do it a moment later, if at all"
+        time.sleep(0.01)

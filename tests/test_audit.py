@@ -122,7 +122,7 @@ async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileSto
     for pointer in await fill(storage, 20):
         flip(path_of(storage, pointer), 0)
     await findings(storage.verify_all())
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while _threads():
             await anyio.sleep(0.01)
     before = len(names(DESCRIPTORS))
@@ -132,7 +132,7 @@ async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileSto
             with anyio.move_on_after(0.05):
                 await anext(audit)
         del audit
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while _threads() or len(names(DESCRIPTORS)) > before:
             await anyio.sleep(0.01)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,8 @@ async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
     latencies: list[float] = []
     while len(latencies) < 10 and (not latencies or latencies[-1] >= LIMIT):
         latencies.append(await cancelled_in(OPERATIONS[operation](storage, large_file, pointer)))
+        if latencies[-1] == math.inf:
+            await undo(storage, large_file, operation, pointer)
     assert latencies[-1] < LIMIT, latencies
     await until(lambda: ({*files(storage.path)}, open_files(storage.path)) == before)
     assert not list(storage.path.glob(".laboxide-staging/*"))
@@ -106,8 +109,18 @@ async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
     assert await storage.read_data(again) == small
 
 
+async def undo(storage: FileStorage, path: Path, operation: str, pointer: FilePointer) -> None:
+    """Undo what has come to its end."""
+    path.with_name("copy").unlink(missing_ok=True)
+    if operation in ("write_data", "import_file"):
+        await storage.delete(pointer, missing_ok=True)
+
+
 async def cancelled_in(operation: Awaitable[Any]) -> float:
-    """Return the seconds from the cancellation to its arrival in the caller."""
+    """Return the seconds from the cancellation to its arrival in the caller.
+
+    Infinite if the operation ended before, as the loop got no core for so long.
+    """
     cancelled_at = arrived_at = 0.0
 
     async def work() -> None:
@@ -123,8 +136,7 @@ async def cancelled_in(operation: Awaitable[Any]) -> float:
         await anyio.sleep(0.03)
         cancelled_at = time.perf_counter()
         group.cancel_scope.cancel()
-    assert arrived_at, "the operation ended before it was cancelled"
-    return arrived_at - cancelled_at
+    return arrived_at - cancelled_at if arrived_at else math.inf
 
 
 async def test_a_cancelled_operation_leaves_its_siblings_alone(tmp_path: Path) -> None:

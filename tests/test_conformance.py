@@ -18,6 +18,7 @@ from laboxide import (
     TagMap,
 )
 from laboxide.testing import StorageConformance
+from storing import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
@@ -34,7 +35,7 @@ class FileConformance(StorageConformance):
     @pytest.fixture(autouse=True)
     def nothing_is_left(self, tmp_path: Path) -> Any:
         yield
-        assert list(tmp_path.glob(".laboxide-staging/*")) == []
+        wait_until(lambda: not [*tmp_path.glob(".laboxide-staging/*")])
 
 
 class TestFileStorage(FileConformance):

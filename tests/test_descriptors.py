@@ -216,17 +216,21 @@ async def writer():
 
 async def held():  # from another root: what was verified there stays open
     async for chunk in FileStorage(elsewhere).read_data_stream(pointer):
+        begun.append(chunk)
         await go_on.wait()
 
 async def held_writer(index):
     async def source():
         yield content(index)
+        begun.append(index)
         await go_on.wait()
     await storage.write_data_stream(*digest_stream(source(), content_type="a/b"), {{}})
 
-go_on = asyncio.Event()
+go_on, begun = asyncio.Event(), []
 holding = [asyncio.ensure_future(held() if "{kind}" == "readers" else held_writer(index))
     for index in range(12)]
+while len(begun) < 6:  # as many as may be open at once, of either kind
+    await asyncio.sleep(0.01)
 await asyncio.sleep(0.1)
 waiting = [asyncio.ensure_future({kind[:-1]}()) for index in range({GIVEN_UP[kind]})]
 await asyncio.sleep(0.5)

@@ -30,7 +30,7 @@ def test_a_forked_child_uses_the_storage_that_its_parent_was_using(tmp_path: Pat
         for _ in range(20):
             child = os.fork()
             if child == 0:
-                signal.alarm(10)  # a child that hangs may not get as far as its own timeout
+                signal.alarm(30)  # a child that hangs may not get as far as its own timeout
                 asyncio.run(work(b"child"))
                 os._exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
@@ -113,10 +113,15 @@ def test_a_hasher_goes_on_in_a_forked_child_unless_it_was_in_an_update(tmp_path:
         from laboxide import Hasher
 
         resting, busy = Hasher("sha256", b"before "), Hasher("sha256")
-        large = bytes(1 << 30)
-        thread = threading.Thread(target=busy.update, args=(large,))
+        large, stop = bytes(1 << 30), threading.Event()
+        def update_for_ever():
+            while not stop.is_set():
+                busy.update(large)
+        thread = threading.Thread(target=update_for_ever)
+        before = time.process_time()
         thread.start()
-        time.sleep(0.1)
+        while time.process_time() < before + 0.1:  # nothing else computes
+            time.sleep(0.01)
         if (child := os.fork()) == 0:
             resting.update(b"after")
             right = resting.digest() == Hasher("sha256", b"before after").digest()
@@ -134,6 +139,7 @@ def test_a_hasher_goes_on_in_a_forked_child_unless_it_was_in_an_update(tmp_path:
         if ended == (0, 0):
             os.kill(child, 9)
         print(os.waitstatus_to_exitcode(ended[1]))
+        stop.set()
         thread.join()
         """,
         tmp_path,

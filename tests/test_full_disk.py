@@ -47,13 +47,13 @@ def failing_script(attempt: str, first: str = "") -> str:
                 await asyncio.wait_for({attempt}, 30)
             except OSError as error:
                 print(error.errno, str(error.filename).startswith(str(root / "store")))
-        for _ in range(100):
+        for _ in range(1000):
             left = [path for path in root.glob("store/**/*") if path.is_file()]
             if not left:
                 break
             await asyncio.sleep(0.02)
         print(left)
-        for _ in range(100):
+        for _ in range(1000):
             status = os.statvfs(root / "store")
             if status.f_bavail * status.f_frsize > 1 << 20:
                 break

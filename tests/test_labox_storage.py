@@ -19,7 +19,7 @@ from laboxide import CorruptDataError, DigestMismatchError, digest_data, digest_
 from laboxide.labox import FileStorage, NoStorageData
 from laboxide.testing import StorageConformance
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
-from storing import files, until
+from storing import files, until, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -42,7 +42,7 @@ class TestConformance(StorageConformance):
     @pytest.fixture(autouse=True)
     def nothing_is_left(self, tmp_path: Path) -> Any:
         yield
-        assert list(tmp_path.glob(".laboxide-staging/*")) == []
+        wait_until(lambda: not [*tmp_path.glob(".laboxide-staging/*")])
 
 
 @pytest.fixture
@@ -412,7 +412,8 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
     data = content_of(64 * MIB)
     digest = describe(data)
     best = float("inf")
-    for _ in range(10):  # other processes stall a loop, too
+    deadline = anyio.current_time() + 60
+    while best >= 0.03 and anyio.current_time() < deadline:  # other processes stall a loop, too
         async with anyio.create_task_group() as group:
             group.start_soon(tick)
             await anyio.sleep(0.01)
@@ -421,8 +422,7 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
             await storage.read_data(config)
             group.cancel_scope.cancel()
         (storage.path / Path(config).name).unlink()
-        if (best := min(best, worst)) < 0.03:
-            break
+        best = min(best, worst)
     assert best < 0.03, "writing and reading 64 MiB on the loop takes longer"
 
 

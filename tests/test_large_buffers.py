@@ -78,7 +78,8 @@ async def test_the_loop_goes_on_while_a_large_buffer_is_taken_in(
 ) -> None:
     writing = Suspended(put(storage, bytearray(data)))
     pointer = await writing
-    assert writing.times >= 4
+    # To be finished and to be published takes two.
+    assert writing.times >= 3
     assert pointer["size"] == SIZE
 
 

@@ -43,7 +43,7 @@ def limited(path: Path, limit: int, **arguments: Any) -> FileStorage:
 
 async def assert_nothing_is_left(storage: FileStorage) -> None:
     """Assert that no file is left; one with a name goes a moment after its write has failed."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while files(storage.path):
             await anyio.sleep(0.01)
 

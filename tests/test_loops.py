@@ -188,8 +188,10 @@ def test_a_loop_that_is_closed_with_work_in_flight_is_freed(tmp_path: Path, aban
         before = count()
         loops = [weakref.ref(abandon(5)[0]) for _ in range(20)]
         gc.collect()
-        print([loop() for loop in loops] == [None] * 20)
         deadline = time.monotonic() + 20
+        while any(loop() for loop in loops) and time.monotonic() < deadline:
+            time.sleep(0.05)  # in which a thread that wakes one of them has done so
+        print([loop() for loop in loops] == [None] * 20)
         while count() > before and time.monotonic() < deadline:
             time.sleep(0.05)
         print(count() - before <= 0)

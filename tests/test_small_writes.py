@@ -33,22 +33,23 @@ async def test_other_tasks_have_their_turns(storage: FileStorage) -> None:
         tasks.start_soon(count)
         await anyio.sleep(0)
         before = turns
-        for index in range(300):
+        for index in range(2000):
             await put(storage, b"%d" % index)
-        # Each takes some 50 us, and a turn comes after 500 us at the latest.
+        # Each takes some 20 us or more, and a turn comes after 500 us at the latest.
         assert turns - before > 10
         tasks.cancel_scope.cancel()
 
 
 async def test_they_end_when_they_are_cancelled(storage: FileStorage) -> None:
-    written = 0
+    await put(storage, b"0")
+    written = 1
     with anyio.move_on_after(0.2) as scope:
         while True:
             await put(storage, b"%d" % written)
             written += 1
     assert scope.cancelled_caught
-    assert written > 0
-    assert written <= len(files(storage.path)) <= written + 1
+    # The last one may still get its name. Until then it may have a temporary one, elsewhere.
+    assert written <= len(files(storage.path / "blake3")) <= written + 1
 
 
 async def test_each_raises_its_own_error(storage: FileStorage) -> None:

@@ -101,7 +101,7 @@ async def test_unknown_files_among_temporary_ones_stay(
     os.mkfifo(staging / f"fifo{TEMPORARY}")
     (staging / os.fsdecode(b"\xff.laboxide-tmp")).touch()
     before = names(staging)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         leftovers = await storage.sweep(delete=True)
     assert sorted(left.path.name for left in leftovers) == before
     assert {(left.kind, left.removed) for left in leftovers} == {("unknown", False)}
