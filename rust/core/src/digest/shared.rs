@@ -56,7 +56,7 @@ where
         shared.next.store(units, Ordering::Relaxed);
         return Some(Err(error));
     }
-    // If not, a signal's handler, which `look` calls, has forked. A worker that is not here has the lock.
+    // If not, a signal's handler, which `look` calls, has forked: a worker that is not here may have the lock.
     engine.is_current().then(|| Ok(shared.root()))
 }
 
