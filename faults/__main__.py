@@ -7,7 +7,6 @@ import asyncio
 import json
 import math
 import os
-import pkgutil
 import random
 import signal
 import sys
@@ -15,9 +14,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import faults.drivers
 from faults.needs import missing
-from faults.one import load
+from faults.registry import MODULES, load
 from faults.table import Row, markdown
 
 RESULTS = Path("target/faults")
@@ -32,9 +30,7 @@ LANES = (os.cpu_count() or 1) + 2
 async def main() -> int:
     """Run what the command line asks for; 1 if anything was found or could not be tried."""
     options = _options()
-    names = options.names or [
-        module.name for module in pkgutil.iter_modules(faults.drivers.__path__)
-    ]
+    names = options.names or list(MODULES)
     names.sort(key=lambda name: load(name).lasts(long=options.long), reverse=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import logging
 import math
@@ -14,14 +13,13 @@ import tempfile
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from faults.driver import Trial
+from faults.registry import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from faults.driver import Driver
 
 
 class EnoughError(BaseException):
@@ -44,11 +42,6 @@ class FirstFinding(list[str]):
     def __iadd__(self, findings: Iterable[str], /) -> Self:  # type: ignore[override,misc]
         self.extend(findings)
         return self
-
-
-def load(name: str) -> Driver:
-    """Return the driver of the module `name`."""
-    return cast("Driver", importlib.import_module(f"faults.drivers.{name}").DRIVER)
 
 
 def main() -> int:

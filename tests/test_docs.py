@@ -51,13 +51,6 @@ def test_a_whole_test_file_has_all_that_it_needs(tmp_path: Path) -> None:
     assert isinstance(namespace["TestMyStorage"]().make_storage(tmp_path), laboxide.Storage)
 
 
-def test_each_driver_of_faults_has_a_row() -> None:
-    page = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| .* \(`(\w+)`\) \| .+ \| .+ \|$", page, re.MULTILINE)
-    drivers = {path.stem for path in (ROOT / "faults/drivers").glob("[!_]*.py")}
-    assert sorted(rows) == sorted(drivers)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):

@@ -1,0 +1,42 @@
+"""The drivers by name, as the command line and the results spell them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from faults.driver import Driver
+
+MODULES = {
+    "bit_rot": "faults.drivers.bit_rot",
+    "block_states": "faults.drivers.block_states",
+    "cancel_everywhere": "faults.drivers.cancel_everywhere",
+    "errno_at_syscalls": "faults.drivers.errno_at_syscalls",
+    "fork_with_locks": "faults.drivers.fork_with_locks",
+    "frozen_disk": "faults.drivers.frozen_disk",
+    "fsync_below": "faults.drivers.fsync_below",
+    "full_disk": "faults.drivers.full_disk",
+    "fuzzing": "faults.drivers.fuzzing",
+    "hung_disk": "faults.drivers.hung_disk",
+    "immutable": "faults.drivers.immutable",
+    "kill_at_random": "faults.drivers.kill_at_random",
+    "kill_at_syscalls": "faults.drivers.kill_at_syscalls",
+    "leaks": "faults.drivers.leaks",
+    "made_up_inputs": "faults.drivers.made_up_inputs",
+    "mount_within": "faults.drivers.mount_within",
+    "mutants": "faults.drivers.mutants",
+    "order_of_publish": "faults.drivers.order_of_publish",
+    "other_file_systems": "faults.drivers.other_file_systems",
+    "panics": "faults.drivers.panics",
+    "power_cut": "faults.drivers.power_cut",
+    "sanitizers": "faults.drivers.sanitizers",
+    "short_io": "faults.drivers.short_io",
+    "state_machine": "faults.drivers.state_machine",
+}
+"""The module of each driver; its `DRIVER` is the driver."""
+
+
+def load(name: str) -> Driver:
+    """Import and return the driver called `name`."""
+    return cast("Driver", importlib.import_module(MODULES[name]).DRIVER)
