@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from faults.driver import Driver, Trial
 from faults.image import MAKERS
 from faults.places import places
-from faults.syscalls.child import Child
-from faults.syscalls.holds import differences, halfway, leftovers, visible
-from faults.syscalls.operations import OPERATIONS
-from faults.syscalls.points import Course, Point, changing, concerning, course
-from faults.syscalls.strace import traced
-from faults.syscalls.subject import Scene
+from faults.strace.child import Child
+from faults.strace.holds import differences, halfway, leftovers, visible
+from faults.strace.operations import OPERATIONS
+from faults.strace.points import Course, Point, changing, concerning, course
+from faults.strace.strace import traced
+from faults.strace.subject import Scene
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from faults.syscalls.points import Point
+    from faults.strace.points import Point
 
 
 class Errnos(NamedTuple):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import laboxide
 from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_data
 
-from faults.syscalls.operations import OPERATIONS, SMALL, Operation
+from faults.strace.operations import OPERATIONS, SMALL, Operation
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -6,14 +6,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from faults.syscalls.child import Child
-from faults.syscalls.holds import State, digests_wrong, visible
-from faults.syscalls.strace import calls, traced
+from faults.strace.child import Child
+from faults.strace.holds import State, digests_wrong, visible
+from faults.strace.strace import calls, traced
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from faults.syscalls.subject import Scene
+    from faults.strace.subject import Scene
 
 # What changes files or depends on them. Between two of these nothing of what is stored changes, so
 # that a kill at a futex, a wake-up or an allocation is one at the next of these; and nothing of the

@@ -7,8 +7,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from faults.syscalls.frozen import bury, freeze, names_of_threads
-from faults.syscalls.subject import serve
+from faults.strace.frozen import bury, freeze, names_of_threads
+from faults.strace.subject import serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ LIMIT = 20.0
 
 # A process that has everything imported forks one for each trial: 7 ms in place of 150.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["faults.syscalls.subject"])
+_context.set_forkserver_preload(["faults.strace.subject"])
 
 
 class HungError(Exception):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from laboxide import digest_data
 
-from faults.syscalls.operations import STAGING, TEMPORARY
+from faults.strace.operations import STAGING, TEMPORARY
 
 if TYPE_CHECKING:
     from pathlib import Path
