@@ -12,7 +12,7 @@ MODULES = {
     "bit_rot": "faults.drivers.bit_rot",
     "block_states": "faults.drivers.block_states",
     "cancel_everywhere": "faults.drivers.cancel_everywhere",
-    "errno_at_syscalls": "faults.drivers.errno_at_syscalls",
+    "errno_at_syscalls": "faults.errno.driver",
     "fork_with_locks": "faults.drivers.fork_with_locks",
     "frozen_disk": "faults.drivers.frozen_disk",
     "fsync_below": "faults.drivers.fsync_below",

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
+from faults.errno.errnos import HAND_IN, Fault, faults_at, handed_in
 from faults.strace.child import Child, HungError, Relay
 from faults.strace.holds import State, differences, halfway, leftovers, staged, visible
 from faults.strace.operations import OPERATIONS
 from faults.strace.points import Course, Point, concerning, course
 from faults.strace.strace import injected, traced
 from faults.strace.subject import Outcome, Scene
-from faults.syscalls.errnos import HAND_IN, Fault, faults_at, handed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

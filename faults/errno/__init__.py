@@ -1,0 +1,1 @@
+"""Every system call made to fail, with each errno."""
