@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from faults.killing.history import History, Span
-from faults.killing.worker import ABSENT, CORRUPT, DONE, WRITES, Told
+from faults.kill.history import History, Span
+from faults.kill.worker import ABSENT, CORRUPT, DONE, WRITES, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from typing import TYPE_CHECKING, Self
 
-from faults.killing.worker import Scene, Told, work
+from faults.kill.worker import Scene, Told, work
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,7 +17,7 @@ LIMIT = 20.0
 # A process that has everything imported forks one for each trial: 7 ms in place of 150. Each child
 # runs the main module's imports again.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["argparse", "tempfile", "faults.killing.worker"])
+_context.set_forkserver_preload(["argparse", "tempfile", "faults.kill.worker"])
 
 
 class Process:

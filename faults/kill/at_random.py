@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from laboxide import FileStorage, digest_data
 
 from faults.driver import Driver, Trial
-from faults.killing.account import PRESENT, Account
-from faults.killing.contents import CONTENTS
-from faults.killing.process import Process
-from faults.killing.worker import ABSENT, CORRUPT, Scene
+from faults.kill.account import PRESENT, Account
+from faults.kill.contents import CONTENTS
+from faults.kill.process import Process
+from faults.kill.worker import ABSENT, CORRUPT, Scene
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import laboxide
 from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_stream
 
-from faults.killing.contents import CONTENTS, Content
+from faults.kill.contents import CONTENTS, Content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
