@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MODULES = {
     "bit_rot": "faults.drivers.bit_rot",
     "block_states": "faults.drivers.block_states",
-    "cancel_everywhere": "faults.drivers.cancel_everywhere",
+    "cancel_everywhere": "faults.cancel.driver",
     "errno_at_syscalls": "faults.errno.driver",
     "fork_with_locks": "faults.drivers.fork_with_locks",
     "frozen_disk": "faults.drivers.frozen_disk",

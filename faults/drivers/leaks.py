@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from faults.cancelling.operations import OPERATIONS
-from faults.cancelling.trouble import FAILURES, NONE, TROUBLES
-from faults.cancelling.world import World
+from faults.cancel.operations import OPERATIONS
+from faults.cancel.trouble import FAILURES, NONE, TROUBLES
+from faults.cancel.world import World
 from faults.driver import Driver, Trial
 from faults.leaking.controls import unseen_controls
 from faults.leaking.failing import FAILING, BrokenSourceError

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from laboxide import digest_stream
 
-from faults.cancelling.world import describe
+from faults.cancel.world import describe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from faults.cancelling.operations import Operation
-    from faults.cancelling.world import World
+    from faults.cancel.operations import Operation
+    from faults.cancel.world import World
 
 
 class BrokenSourceError(Exception):

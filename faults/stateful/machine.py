@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from laboxide import FileStorage, digest_data
 
-from faults.cancelling.attempt import Attempt
-from faults.cancelling.ways import before_it_waits, while_it_waits, with_the_result
+from faults.cancel.attempt import Attempt
+from faults.cancel.ways import before_it_waits, while_it_waits, with_the_result
 from faults.stateful import disk, model
 from faults.stateful.model import FILES, SIZES
 from faults.stateful.steps import Steps

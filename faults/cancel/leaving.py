@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from faults.cancelling.trouble import FAILURES, NONE
+from faults.cancel.trouble import FAILURES, NONE
 
 if TYPE_CHECKING:
-    from faults.cancelling.trouble import Trouble
-    from faults.cancelling.world import World
+    from faults.cancel.trouble import Trouble
+    from faults.cancel.world import World
 
 
 class Held(list[AsyncGenerator[bytes]]):

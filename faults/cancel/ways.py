@@ -11,7 +11,7 @@ import anyio
 import trio
 
 if TYPE_CHECKING:
-    from faults.cancelling.attempt import Attempt
+    from faults.cancel.attempt import Attempt
 
 Way = Callable[["Attempt"], Awaitable[None]]
 """Runs an attempt, strikes it, and takes in what its caller gets. Anything else it raises."""

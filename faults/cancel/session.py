@@ -6,20 +6,20 @@ import gc
 from functools import partial
 from typing import TYPE_CHECKING
 
-from faults.cancelling.attempt import Attempt
-from faults.cancelling.bystander import bystander
-from faults.cancelling.leaving import LEAVES, leave
-from faults.cancelling.operations import OPERATIONS
-from faults.cancelling.trouble import FAILURES, NONE, TROUBLES
-from faults.cancelling.ways import PROMPT, WAYS
-from faults.cancelling.world import LARGE, World
+from faults.cancel.attempt import Attempt
+from faults.cancel.bystander import bystander
+from faults.cancel.leaving import LEAVES, leave
+from faults.cancel.operations import OPERATIONS
+from faults.cancel.trouble import FAILURES, NONE, TROUBLES
+from faults.cancel.ways import PROMPT, WAYS
+from faults.cancel.world import LARGE, World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from faults.cancelling.operations import Operation
-    from faults.cancelling.trouble import Trouble
-    from faults.cancelling.ways import Way
+    from faults.cancel.operations import Operation
+    from faults.cancel.trouble import Trouble
+    from faults.cancel.ways import Way
     from faults.driver import Trial
 
     Leave = Callable[[], Awaitable[tuple[float, str]]]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from laboxide import digest_stream, hash_file
 
-from faults.cancelling.world import describe
+from faults.cancel.world import describe
 
 if TYPE_CHECKING:
     from laboxide import FileStorage, StreamDigest
 
-    from faults.cancelling.world import World
+    from faults.cancel.world import World
 
 Operation = Callable[["World"], Coroutine[Any, Any, object]]
 

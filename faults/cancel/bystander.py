@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 from laboxide import FileStorage
 
-from faults.cancelling.world import BYSTANDER, describe
+from faults.cancel.world import BYSTANDER, describe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

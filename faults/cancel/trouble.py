@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from faults.cancelling.world import World
+    from faults.cancel.world import World
 
 Trouble = Callable[["World"], AbstractContextManager[object]]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from faults.cancelling.session import Session
+from faults.cancel.session import Session
 from faults.driver import Driver
 
 if TYPE_CHECKING:
