@@ -22,7 +22,7 @@ MODULES = {
     "immutable": "faults.drivers.immutable",
     "kill_at_random": "faults.kill.at_random",
     "kill_at_syscalls": "faults.kill.at_syscalls",
-    "leaks": "faults.drivers.leaks",
+    "leaks": "faults.leaks.driver",
     "made_up_inputs": "faults.drivers.made_up_inputs",
     "mount_within": "faults.drivers.mount_within",
     "mutants": "faults.drivers.mutants",

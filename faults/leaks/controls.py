@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.leaking.held import BLOCKS, HEAP, MEMORY, Held
+from faults.leaks.held import BLOCKS, HEAP, MEMORY, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

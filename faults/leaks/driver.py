@@ -11,9 +11,9 @@ from faults.cancel.operations import OPERATIONS
 from faults.cancel.trouble import FAILURES, NONE, TROUBLES
 from faults.cancel.world import World
 from faults.driver import Driver, Trial
-from faults.leaking.controls import unseen_controls
-from faults.leaking.failing import FAILING, BrokenSourceError
-from faults.leaking.held import Held, forget_large_buffers, settled
+from faults.leaks.controls import unseen_controls
+from faults.leaks.failing import FAILING, BrokenSourceError
+from faults.leaks.held import Held, forget_large_buffers, settled
 
 if TYPE_CHECKING:
     from pathlib import Path
