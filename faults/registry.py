@@ -13,7 +13,7 @@ MODULES = {
     "block_states": "faults.drivers.block_states",
     "cancel_everywhere": "faults.cancel.driver",
     "errno_at_syscalls": "faults.errno.driver",
-    "fork_with_locks": "faults.drivers.fork_with_locks",
+    "fork_with_locks": "faults.fork.driver",
     "frozen_disk": "faults.drivers.frozen_disk",
     "fsync_below": "faults.drivers.fsync_below",
     "full_disk": "faults.drivers.full_disk",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from faults.driver import Driver, Trial
-from faults.forking.locks import VARIABLE, Locks
+from faults.fork.locks import VARIABLE, Locks
 from faults.special_build import special_build
 
 PATHS = ("native", "portable")
@@ -78,7 +78,7 @@ def _process(
     limit: int = CHILDS,
 ) -> str:
     """Let a process fork, in a store of its own, and return what went wrong."""
-    command = (sys.executable, "-W", "ignore::DeprecationWarning", "-m", "faults.forking.parent")
+    command = (sys.executable, "-W", "ignore::DeprecationWarning", "-m", "faults.fork.parent")
     store = trial.directory / "store"
     process = subprocess.run(
         (*command, str(store), *map(str, (seed, forks, limit))),

@@ -1,4 +1,4 @@
-"""The process that forks: `python -m faults.forking.parent DIRECTORY SEED FORKS LIMIT`.
+"""The process that forks: `python -m faults.fork.parent DIRECTORY SEED FORKS LIMIT`.
 
 With `LABOXIDE_LOCKS` it forks once with each lock of the engine held, instead of at any moment.
 A child that takes more than LIMIT seconds counts as hung, on a busy machine.
@@ -26,9 +26,9 @@ import anyio
 import trio
 from laboxide import FileStorage, hash_file
 
-from faults.forking.child import live
-from faults.forking.hammer import Hammer, Shelf
-from faults.forking.locks import VARIABLE, Locks
+from faults.fork.child import live
+from faults.fork.hammer import Hammer, Shelf
+from faults.fork.locks import VARIABLE, Locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from random import Random
 
-    from faults.forking.hammer import Shelf
+    from faults.fork.hammer import Shelf
 
 
 def live(storage: FileStorage, shelf: Shelf, random: Random) -> None:
