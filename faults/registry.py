@@ -28,7 +28,7 @@ MODULES = {
     "mutants": "faults.drivers.mutants",
     "order_of_publish": "faults.drivers.order_of_publish",
     "other_file_systems": "faults.drivers.other_file_systems",
-    "panics": "faults.drivers.panics",
+    "panics": "faults.panics.driver",
     "power_cut": "faults.drivers.power_cut",
     "sanitizers": "faults.drivers.sanitizers",
     "short_io": "faults.drivers.short_io",

@@ -36,7 +36,7 @@ def run(trial: Trial) -> None:
 def _lines(directory: Path, package: Path, environment: dict[str, str]) -> list[str]:
     armed = directory / "armed"
     process = subprocess.run(
-        (sys.executable, "-m", "faults.panicking", directory, armed),
+        (sys.executable, "-m", "faults.panics.process", directory, armed),
         env={
             **os.environ,
             "PYTHONPATH": str(package),

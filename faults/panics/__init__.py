@@ -1,0 +1,1 @@
+"""Panics of the engine, made on purpose."""
