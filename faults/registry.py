@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from faults.driver import Driver
 
 MODULES = {
-    "bit_rot": "faults.drivers.bit_rot",
+    "bit_rot": "faults.corruption.driver",
     "block_states": "faults.drivers.block_states",
     "cancel_everywhere": "faults.cancel.driver",
     "errno_at_syscalls": "faults.errno.driver",

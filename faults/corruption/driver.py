@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import CorruptDataError, FileStorage, digest_data
 
+from faults.corruption.damaged_store import damaged_store
 from faults.driver import Driver, Trial
-from faults.rotten import damaged_store
 
 if TYPE_CHECKING:
     from laboxide import FilePointer

@@ -1,0 +1,1 @@
+"""Damaged objects: every way to read has to refuse them."""
