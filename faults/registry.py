@@ -32,7 +32,7 @@ MODULES = {
     "power_cut": "faults.drivers.power_cut",
     "sanitizers": "faults.drivers.sanitizers",
     "short_io": "faults.drivers.short_io",
-    "state_machine": "faults.drivers.state_machine",
+    "state_machine": "faults.stateful.driver",
 }
 """The module of each driver; its `DRIVER` is the driver."""
 
