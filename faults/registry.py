@@ -30,7 +30,7 @@ MODULES = {
     "other_file_systems": "faults.drivers.other_file_systems",
     "panics": "faults.panics.driver",
     "power_cut": "faults.drivers.power_cut",
-    "sanitizers": "faults.drivers.sanitizers",
+    "sanitizers": "faults.sanitizers.driver",
     "short_io": "faults.drivers.short_io",
     "state_machine": "faults.stateful.driver",
 }

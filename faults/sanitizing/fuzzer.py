@@ -10,8 +10,8 @@ import sys
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from faults.sanitizing.build import DIRECTORY, ROOT, TARGET
-from faults.sanitizing.builds import MEMORY
+from faults.sanitizers.build import DIRECTORY, ROOT, TARGET
+from faults.sanitizers.builds import MEMORY
 
 if TYPE_CHECKING:
     from pathlib import Path

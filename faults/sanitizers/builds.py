@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from faults.sanitizing.build import DIRECTORY, Build, libraries
+from faults.sanitizers.build import DIRECTORY, Build, libraries
 
 MEMORY = Build(("-Zsanitizer=address",))
 """AddressSanitizer and, at the exit, LeakSanitizer."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
-from faults.sanitizing.builds import MEMORY, threads
+from faults.sanitizers.builds import MEMORY, threads
 
 if TYPE_CHECKING:
     from faults.driver import Trial
-    from faults.sanitizing.build import Build
+    from faults.sanitizers.build import Build
 
-CONTROLS = Path("faults/sanitizing/controls")
+CONTROLS = Path("faults/sanitizers/controls")
 
 SAID = re.compile(r"WARNING: ThreadSanitizer: |ERROR: (?:Address|Leak)Sanitizer: ")
 PASSED = re.compile(r"^test result: ok\. (\d+) passed", re.MULTILINE)
