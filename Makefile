@@ -72,7 +72,7 @@ test-faults-long: needs-faults $(EXTENSION) ## the same with the numbers of a ni
 
 fuzz: needs-rust | $(PY) ## look for inputs that break the engine (TARGET=streams SECONDS=60), or run one again (INPUT=hex)
 	@:$(call fail_if,$(if $(TARGET),,name what to fuzz: make fuzz TARGET=chunking, names or streams))
-	$(PY) -m faults.sanitizing.fuzzer $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) \
+	$(PY) -m faults.fuzz.fuzzer $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(INPUT),--input $(INPUT))
 
 bench: $(EXTENSION) $(REFERENCE) ## measure everything beside peers and limit, write benches/results

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
-from faults.sanitizing import fuzzer
+from faults.fuzz import fuzzer
 
 if TYPE_CHECKING:
     from pathlib import Path
