@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faults.disk import short_io
 from faults.driver import Driver
-from faults.drivers import fsync_below, order_of_publish, short_io
+from faults.drivers import fsync_below, order_of_publish
 from faults.mutant import Mutant, false_alarms, survives
 from faults.places import places
 from faults.special_build import special_build

@@ -52,7 +52,7 @@ def _child(
             *options,
             sys.executable,
             "-m",
-            "faults.poor.short_io",
+            "faults.disk.short_io_child",
             scratch,
             str(seed),
         ),

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import FileStorage
 
+from faults.disk.operations import writes
+from faults.disk.refusals import refused
 from faults.driver import Driver
 from faults.image import MAKERS, Image, command, mounted_tmpfs
-from faults.poor.operations import writes
-from faults.poor.refusals import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from faults.disk.operations import Write
     from faults.driver import Trial
-    from faults.poor.operations import Write
 
 PAGE, LAST = 4096, 64 << 10
 QUOTA = "4m"

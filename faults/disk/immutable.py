@@ -11,17 +11,17 @@ from unittest import mock
 
 from laboxide import FileStorage, _bridge
 
+from faults.disk.operations import writes
+from faults.disk.refusals import contents, refused
 from faults.driver import Driver
 from faults.image import MAKERS, Image, command
-from faults.poor.operations import writes
-from faults.poor.refusals import contents, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from faults.disk.operations import Write
     from faults.driver import Trial
-    from faults.poor.operations import Write
 
 SIZES = (5_000, (1 << 20) + 7)
 TORN = 7

@@ -10,10 +10,10 @@ from unittest import mock
 
 from laboxide import FileStorage, _bridge
 
+from faults.disk.operations import READS, writes
+from faults.disk.refusals import contents, refused
 from faults.driver import Driver
 from faults.image import Image, command, unmount
-from faults.poor.operations import READS, writes
-from faults.poor.refusals import contents, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from laboxide import FilePointer
 
+    from faults.disk.operations import Write
     from faults.driver import Trial
-    from faults.poor.operations import Write
 
 SIZES = (5_000, (1 << 20) + 7)
 TORN = 7

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from laboxide import _bridge, digest_data, digest_stream, hash_file
 
-from faults.poor.operations import READS, writes
+from faults.disk.operations import READS, writes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from laboxide import FileStorage
 
-from faults.poor.operations import ALGORITHMS, READS, writes
+from faults.disk.operations import ALGORITHMS, READS, writes
 
 SIZES = (5_000, 1 << 20, (3 << 20) + 7)
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from laboxide import FileStorage
 
+from faults.disk.operations import READS, writes
 from faults.driver import Driver
 from faults.image import MAKERS, Image, command
-from faults.poor.operations import READS, writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -38,7 +38,7 @@ LEAVE = """
 import asyncio, sys
 from pathlib import Path
 from laboxide import FileStorage
-from faults.poor.operations import writes
+from faults.disk.operations import writes
 
 async def main(directory):
     storage = FileStorage(directory)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from laboxide import FileStorage
 
-from faults.poor.waiting import Scene, acts
+from faults.disk.blocked import Scene, acts
 
 
 async def main(root: Path, elsewhere: Path) -> None:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 from laboxide import FileStorage
 
+from faults.disk.blocked import Scene, acts
+from faults.disk.exfat import PATIENCE, served
 from faults.driver import Driver
-from faults.poor.loops import GAP, LOOPS, longest_gap
-from faults.poor.served import PATIENCE, served
-from faults.poor.waiting import Scene, acts
+from faults.loops import GAP, LOOPS, longest_gap
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from faults.disk.blocked import Act
+    from faults.disk.exfat import Disk
     from faults.driver import Trial
-    from faults.poor.served import Disk
-    from faults.poor.waiting import Act
 
 SIZE = 64 << 20
 SMALL, LARGE = 5_000, (9 << 20) + 7
@@ -150,7 +150,7 @@ def _open_below(root: Path) -> list[str]:
 def _leave(trial: Trial, disk: Disk) -> None:
     """End an interpreter while all operations wait for the disk."""
     trial.tried["leave"] += 1
-    leaving = ("-m", "faults.poor.leaving", disk.mount / "store", trial.directory)
+    leaving = ("-m", "faults.disk.exiting", disk.mount / "store", trial.directory)
     with subprocess.Popen(
         (sys.executable, *leaving),
         stdin=subprocess.PIPE,

@@ -9,9 +9,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from faults.disk.exfat import served
 from faults.driver import Driver
 from faults.image import MAKERS, Image, command, mounted_tmpfs
-from faults.poor.served import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
