@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 MODULES = {
     "bit_rot": "faults.corruption.driver",
-    "block_states": "faults.drivers.block_states",
+    "block_states": "faults.power.block_states",
     "cancel_everywhere": "faults.cancel.driver",
     "errno_at_syscalls": "faults.errno.driver",
     "fork_with_locks": "faults.fork.driver",
     "frozen_disk": "faults.disk.frozen",
-    "fsync_below": "faults.drivers.fsync_below",
+    "fsync_below": "faults.power.io_errors",
     "full_disk": "faults.disk.full",
     "fuzzing": "faults.fuzz.driver",
     "hung_disk": "faults.disk.hung",
@@ -29,7 +29,7 @@ MODULES = {
     "order_of_publish": "faults.drivers.order_of_publish",
     "other_file_systems": "faults.disk.other_file_systems",
     "panics": "faults.panics.driver",
-    "power_cut": "faults.drivers.power_cut",
+    "power_cut": "faults.power.cut",
     "sanitizers": "faults.sanitizers.driver",
     "short_io": "faults.disk.short_io",
     "state_machine": "faults.stateful.driver",
