@@ -26,7 +26,7 @@ MODULES = {
     "made_up_inputs": "faults.fuzz.hypothesis_inputs",
     "mount_within": "faults.disk.nested_mount",
     "mutants": "faults.drivers.mutants",
-    "order_of_publish": "faults.drivers.order_of_publish",
+    "order_of_publish": "faults.publish_order.driver",
     "other_file_systems": "faults.disk.other_file_systems",
     "panics": "faults.panics.driver",
     "power_cut": "faults.power.cut",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from faults.disk import short_io
 from faults.driver import Driver
-from faults.drivers import order_of_publish
 from faults.mutant import Mutant, false_alarms, survives
 from faults.places import places
 from faults.power import io_errors
+from faults.publish_order import driver as publish_order
 from faults.special_build import special_build
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _check_list(trial: Trial) -> None:
 DRIVER = Driver(
     "mutants: steps left out, each seen by a test",
     run,
-    tools=(*order_of_publish.DRIVER.tools, *io_errors.DRIVER.tools, *short_io.DRIVER.tools),
+    tools=(*publish_order.DRIVER.tools, *io_errors.DRIVER.tools, *short_io.DRIVER.tools),
     seconds=135,
     minutes=13,
 )

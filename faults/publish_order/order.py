@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from faults.syscalls.traffic import Event, File, Name, Traffic
+    from faults.publish_order.traffic import Event, File, Name, Traffic
 
 
 class Span(NamedTuple):

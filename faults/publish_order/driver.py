@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
+from faults.publish_order.order import Span, most_at_once, violations
+from faults.publish_order.traffic import Traffic, traffic
 from faults.strace.child import Child
 from faults.strace.operations import OPERATIONS, SMALL, object_path
 from faults.strace.points import FILE_CALLS
 from faults.strace.strace import traced
 from faults.strace.subject import Scene, mark_of
-from faults.syscalls.order import Span, most_at_once, violations
-from faults.syscalls.traffic import Traffic, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,0 +1,1 @@
+"""The order of the system calls by which an object is published."""
