@@ -13,8 +13,9 @@ from check_dist import VERSIONS, CheckFailedError, check_contents, find_python, 
 
 PLACE = Path("target/pythons")
 OWN = "{}.{}".format(*sys.version_info)
-TESTS = tuple(
-    f"tests/test_{name}.py" for name in ("lifecycle", "forks", "loops", "interrupts", "security")
+TESTS = (
+    *(f"tests/runtime/test_{name}.py" for name in ("lifecycle", "forks", "loops", "interrupts")),
+    "tests/hostile/test_security.py",
 )
 """Loops and interpreters that come and go, forks, signals, and what another user may do."""
 CHOSEN = "not test_interrupts or test_a_call or (asyncio and (stream or verify_all))"

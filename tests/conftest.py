@@ -15,7 +15,7 @@ from laboxide.testing._sources import backend_name, backends
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["pytester", "labox_databases"]
+pytest_plugins = ["pytester", "tests.support.labox_databases"]
 
 settings.register_profile(
     "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]

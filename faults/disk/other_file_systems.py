@@ -51,8 +51,8 @@ def _overlay(directory: Path) -> Iterator[Path]:
 
 
 def _conform(trial: Trial, kind: str, mount: Path) -> None:
-    nodes = [f"tests/test_conformance.py::{storage}" for storage in STORAGES]
-    chosen = ("tests/test_conformance.py",) if trial.long else (*nodes, "-k", "asyncio")
+    nodes = [f"tests/contract/test_conformance.py::{storage}" for storage in STORAGES]
+    chosen = ("tests/contract/test_conformance.py",) if trial.long else (*nodes, "-k", "asyncio")
     options = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider")
     process = subprocess.run(
         (sys.executable, "-m", "pytest", *options, f"--basetemp={mount / 'tests'}", *chosen),

@@ -17,7 +17,7 @@ from faults.special_build import special_build
 if TYPE_CHECKING:
     from faults.driver import Trial
 
-HEALING = "test_file_healing.py::test_"
+HEALING = "faults/test_healing.py::test_"
 
 MUTANTS = (
     Mutant("no-file-fsync", "order_of_publish"),
@@ -31,47 +31,47 @@ MUTANTS = (
     Mutant("fsync-error-ignored", "fsync_below"),
     Mutant(
         "close-error-ignored",
-        "test_close_errors.py::test_what_is_refused_at_close_is_not_published",
+        "faults/test_close_errors.py::test_what_is_refused_at_close_is_not_published",
     ),
     Mutant("short-write-ignored", "short_io"),
     Mutant("rename-over-good-object", f"{HEALING}an_object_of_the_right_size_is_not_written_again"),
     Mutant("dedup-trusts-name", f"{HEALING}writing_again_heals_a_torn_object"),
     Mutant(
         "dedup-trusts-size",
-        "test_power_loss.py::test_writing_again_heals_an_object_of_which_only_space_is_left[0-durable]",
+        "faults/test_power_loss.py::test_writing_again_heals_an_object_of_which_only_space_is_left[0-durable]",
     ),
     Mutant(
         "size-check-off",
-        "test_file_damage.py::test_by_size_alone_sizes_and_kinds_are_checked",
+        "faults/test_damage.py::test_by_size_alone_sizes_and_kinds_are_checked",
     ),
     Mutant(
         "size-not-counted",
-        "test_changing_files.py::test_a_file_that_is_cut_before_it_has_its_name_is_not_published",
+        "file/test_changing_files.py::test_a_file_that_is_cut_before_it_has_its_name_is_not_published",
     ),
     Mutant(
         "verified-path-reopened",
-        "test_served_as_verified.py::test_a_verified_object_is_not_opened_again",
+        "hostile/test_served_as_verified.py::test_a_verified_object_is_not_opened_again",
     ),
     Mutant(
         "abort-keeps-file",
-        "test_cancel.py::test_a_cancelled_operation_returns_at_once_and_leaves_nothing"
+        "runtime/test_cancel.py::test_a_cancelled_operation_returns_at_once_and_leaves_nothing"
         "[asyncio-write_data_stream, waiting]",
     ),
     Mutant(
         "sweep-ignores-writers",
-        "test_processes.py::test_a_writer_at_work_keeps_its_temporary_file[asyncio-portable]",
+        "runtime/test_processes.py::test_a_writer_at_work_keeps_its_temporary_file[asyncio-portable]",
     ),
     Mutant(
         "engine-kept-after-fork",
-        "test_forks.py::test_a_forked_child_uses_the_storage_that_its_parent_was_using",
+        "runtime/test_forks.py::test_a_forked_child_uses_the_storage_that_its_parent_was_using",
     ),
     Mutant(
         "links-followed",
-        "test_file_links.py::test_a_linked_directory_is_not_followed_to_write",
+        "file/test_links.py::test_a_linked_directory_is_not_followed_to_write",
     ),
     Mutant(
         "objects-are-private",
-        "test_file_layout.py::test_objects_are_read_only_and_directories_as_the_umask_has_them[0o022]",
+        "file/test_layout.py::test_objects_are_read_only_and_directories_as_the_umask_has_them[0o022]",
     ),
 )
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from faults.driver import Trial
 
 TARGETS = {
-    "chunking": ("tests/test_hasher.py",),
-    "pointers": ("tests/test_pointer_values.py",),
-    "streams": ("tests/test_digest_stream.py", "tests/test_native_sequences.py"),
+    "chunking": ("tests/digest/test_hasher.py",),
+    "pointers": ("tests/hostile/test_pointer_values.py",),
+    "streams": ("tests/digest/test_digest_stream.py", "tests/runtime/test_native_sequences.py"),
 }
 PASSED = re.compile(r"(\d+) passing(?: examples)?, (\d+) failing")
 SHOWN = 6000

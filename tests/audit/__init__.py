@@ -1,0 +1,1 @@
+"""Audits of whole stores: findings, repair, cursors and pace."""

@@ -1,0 +1,147 @@
+"""How much an audit reads and how fast, what it is asked for, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from laboxide import FileStorage
+from laboxide.testing._sources import content_of
+
+from tests.support.auditing import fill, findings
+from tests.support.damage import flip
+from tests.support.storing import MIB, names, path_of, put
+
+pytestmark = pytest.mark.anyio
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+async def test_a_sample_is_a_part_and_the_same_for_the_same_seed(storage: FileStorage) -> None:
+    pointers = await fill(storage, 400)
+    for pointer in pointers:
+        flip(path_of(storage, pointer), 0)
+    samples = []
+    for seed in (1, 2, 1):
+        audit = storage.verify_all(sample=0.25, seed=seed)
+        samples.append([finding.key for finding in await findings(audit)])
+        assert audit.objects == len(samples[-1])
+        assert audit.skipped == 0
+    assert samples[0] == samples[2] != samples[1]
+    assert all(60 <= len(sample) <= 140 for sample in samples)
+
+
+async def test_a_sample_is_by_default_another_each_time(storage: FileStorage) -> None:
+    audits = [storage.verify_all(sample=0.5) for _ in range(3)]
+    assert len({audit.seed for audit in audits}) == 3
+
+
+async def test_a_sample_goes_on_with_its_seed(storage: FileStorage) -> None:
+    for pointer in await fill(storage, 100):
+        flip(path_of(storage, pointer), 0)
+    whole = await findings(storage.verify_all(sample=0.5, seed=7))
+    first = storage.verify_all(sample=0.5, seed=7)
+    begun = [await anext(first) for _ in range(10)]
+    rest = await findings(storage.verify_all(sample=0.5, seed=first.seed, cursor=first.cursor))
+    assert begun + rest == whole
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+async def test_no_more_is_read_in_a_second_than_it_may(storage: FileStorage, workers: int) -> None:
+    for seed in range(3):
+        await put(storage, content_of(2 * MIB, seed=seed))
+    began = time.monotonic()
+    audit = storage.verify_all(max_bytes_per_second=6 * MIB, workers=workers)
+    assert await findings(audit) == []
+    # The first block does not wait.
+    assert time.monotonic() - began > 5 / 6 - 0.1
+    assert audit.bytes_read == 6 * MIB
+
+
+async def test_the_loop_goes_on_beside_an_audit(storage: FileStorage) -> None:
+    for seed in range(20):
+        await put(storage, content_of(MIB, seed=seed))
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await anyio.sleep(0.001)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tick)
+        # A quarter of a second: without the limit it would be over before the ticks are due.
+        assert await findings(storage.verify_all(max_bytes_per_second=80 * MIB)) == []
+        tasks.cancel_scope.cancel()
+    assert ticks > 3
+
+
+BAD_ARGUMENTS: list[tuple[str, Any, type[Exception]]] = [
+    *(("sample", value, ValueError) for value in (0, 0.0, -0.1, 1.1, 5, float("nan"), 1e400)),
+    *(("sample", value, TypeError) for value in (True, "0.5", b"1", [1])),
+    *(("seed", value, ValueError) for value in (-1, 1 << 64)),
+    *(("seed", value, TypeError) for value in (0.5, "1", True)),
+    *(
+        ("max_bytes_per_second", value, ValueError)
+        for value in (0, 0.5, -1, float("nan"), float("inf"), 10**400)
+    ),
+    *(("max_bytes_per_second", value, TypeError) for value in (True, "1", b"1")),
+    *(("workers", value, ValueError) for value in (0, -1, 65, 1 << 70)),
+    *(("workers", value, TypeError) for value in (None, 1.0, "1", True)),
+    *(("cursor", value, TypeError) for value in (1, b"a", True)),
+    *(("cursor", value, ValueError) for value in ("", "/a", "../a", "a//b", "a\0")),
+    *(("repair", value, TypeError) for value in (None, 1, "yes")),
+    *(("content_of", value, TypeError) for value in (None, 1, "blake3")),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    BAD_ARGUMENTS,
+    ids=[f"{name} {value!a}" for name, value, _ in BAD_ARGUMENTS],
+)
+def test_a_bad_argument_of_an_audit_is_refused_by_name(
+    tmp_path: Path, name: str, value: Any, kind: type[Exception]
+) -> None:
+    arguments = {name: value}
+    with pytest.raises(kind) as caught:
+        FileStorage(tmp_path).verify_all(**arguments)
+    assert repr(value)[:200].strip("'\"") in str(caught.value) or "\\0" in str(caught.value)
+
+
+async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileStorage) -> None:
+    for pointer in await fill(storage, 20):
+        flip(path_of(storage, pointer), 0)
+    await findings(storage.verify_all())
+    with anyio.fail_after(30):
+        while _threads():
+            await anyio.sleep(0.01)
+    before = len(names(DESCRIPTORS))
+    for _ in range(5):
+        with suppress(StopAsyncIteration):
+            audit = storage.verify_all(max_bytes_per_second=100)
+            with anyio.move_on_after(0.05):
+                await anext(audit)
+        del audit
+    with anyio.fail_after(30):
+        while _threads() or len(names(DESCRIPTORS)) > before:
+            await anyio.sleep(0.01)
+
+
+def _threads() -> int:
+    """Return how many threads are at an audit."""
+    count = 0
+    for name in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it has ended
+            count += name.read_text() == "laboxide-audit\n"
+    return count

@@ -1,0 +1,145 @@
+"""What an audit finds is moved aside when it is told to, beside whoever writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from laboxide import FileStorage, NoStorageData, _native
+from laboxide.testing._sources import content_of
+
+from tests.support.auditing import fill, findings
+from tests.support.damage import FAULTS, overwrite
+from tests.support.storing import DATA, KIB, MIB, files, path_of, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+def moved_aside(storage: FileStorage) -> list[Path]:
+    return [path for path in files(storage.path) if ".corrupt-" in path.name]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
+    storage: FileStorage, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pointers = await fill(storage, 5)
+    data = content_of(100 * KIB)
+    pointer = await put(storage, data)
+    path = path_of(storage, pointer)
+    FAULTS[fault](path)
+    bad = path.lstat()
+    with caplog.at_level(logging.WARNING, "laboxide.file"):
+        [finding] = await findings(storage.verify_all(repair=True))
+    assert finding.path == path
+    moved = finding.moved_to
+    assert moved is not None
+    assert str(moved) in caplog.text
+    assert moved.parent == path.parent
+    mark = ".displaced-" if fault == "directory" else ".corrupt-"
+    assert moved.name.startswith(pointer["hash"][:40] + mark)
+    assert (moved.lstat().st_ino, moved.lstat().st_mode) == (bad.st_ino, bad.st_mode)
+    with pytest.raises(NoStorageData):
+        await storage.read_data(pointer)
+    assert await findings(storage.verify_all()) == []
+    listed = [listed async for listed in storage.list_pointers()]
+    assert sorted(listed, key=lambda pointer: pointer["key"]) == pointers
+    assert await put(storage, data) == pointer
+    assert await storage.read_data(pointer) == data
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+async def test_what_was_moved_aside_is_told_before_the_audit_goes_on(
+    storage: FileStorage, workers: int
+) -> None:
+    pointers = await fill(storage, 3, size=3 * MIB)
+    overwrite(path_of(storage, pointers[0]), b"")
+    audit = storage.verify_all(repair=True, workers=workers, max_bytes_per_second=1e5)
+    with anyio.fail_after(30):  # the others take a minute
+        finding = await anext(audit)
+    assert (finding.key, finding.moved_to is None) == (pointers[0]["key"], False)
+
+
+async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
+    storage: FileStorage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointers = await fill(storage, 3)
+    overwrite(path_of(storage, pointers[1]), b"")
+    audit = storage.verify_all(repair=True)
+    scope = anyio.CancelScope()
+
+    def begin_a_round_that_is_not_waited_for(_ticket: object, *arguments: Any) -> None:
+        scope.cancel()
+        _native.audit(_native.Completions(portable=True).ticket(), *arguments)
+        while not moved_aside(storage):
+            time.sleep(0.001)
+
+    with monkeypatch.context() as patched, scope:
+        patched.setattr("laboxide.file._audit.audit", begin_a_round_that_is_not_waited_for)
+        await anext(audit)
+    assert scope.cancelled_caught
+    with caplog.at_level(logging.WARNING, "laboxide.file"):
+        [finding] = await findings(audit)
+    assert (finding.key, [finding.moved_to]) == (pointers[1]["key"], moved_aside(storage))
+    assert [str(finding.moved_to) in record.getMessage() for record in caplog.records] == [True]
+    assert audit.objects == 3
+
+
+async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None:
+    await put(storage, DATA)
+    reader = FileStorage(storage.path, router=None)
+    assert await findings(reader.verify_all()) == []
+    with pytest.raises(NotImplementedError, match="read-only"):
+        reader.verify_all(repair=True)
+
+
+async def test_writers_that_heal_beside_a_repair_never_lose_what_they_wrote(
+    storage: FileStorage,
+) -> None:
+    """Whoever is second finds the other's work: an object that was healed is not moved aside."""
+    data = content_of(1000)
+    pointer = await put(storage, data)
+    path = path_of(storage, pointer)
+    for _ in range(100):
+        overwrite(path, b"torn")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(findings, storage.verify_all(repair=True))
+            tasks.start_soon(put, storage, data)
+        # The write may have come first, and found nothing wrong with a name.
+        await put(storage, data)
+        assert await storage.read_data(pointer) == data
+        for leftover in await storage.sweep():
+            assert leftover.path.read_bytes() == b"torn"
+            leftover.path.unlink()
+
+
+async def test_what_comes_and_goes_meanwhile_is_no_finding(storage: FileStorage) -> None:
+    await fill(storage, 100)
+    is_over = False
+
+    async def come_and_go() -> None:
+        index = 0
+        while not is_over:
+            index += 1
+            data = b"%d" % (index % 150)
+            pointer = await put(storage, data)
+            await storage.delete(pointer, missing_ok=True)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(come_and_go)
+        for _ in range(15):
+            assert await findings(storage.verify_all(repair=True)) == []
+        is_over = True
+    assert all(".corrupt-" not in path.name for path in files(storage.path))

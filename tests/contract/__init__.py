@@ -1,0 +1,1 @@
+"""The storage contract: what every storage does with data, digests, pointers and bad input."""

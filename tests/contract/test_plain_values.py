@@ -1,0 +1,141 @@
+"""What a write returns can be read, whatever kinds of str and int it was made of."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from laboxide import FileStorage, MemoryStorage, digest_data, digest_stream, hash_file
+from laboxide.testing._sources import stream_of
+
+from tests.support.failing import DATA, describe, getter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from laboxide import FileKey
+
+pytestmark = pytest.mark.anyio
+
+
+class Algorithm(StrEnum):
+    BLAKE3 = "blake3"
+
+
+class OldAlgorithm(str, Enum):  # noqa: UP042 - as others have it
+    BLAKE3 = "blake3"
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+class Number(int):
+    def __int__(self) -> int:
+        return -1
+
+
+ALGORITHMS = pytest.mark.parametrize(
+    "algorithm", [Algorithm.BLAKE3, OldAlgorithm.BLAKE3, Text("blake3")], ids=repr
+)
+
+
+def key_of_a_kind(digest: Any, _tags: Any, /, *, temp: bool) -> FileKey:
+    assert kinds_of([digest["content_hash_algorithm"], digest["content_hash"]]) == {str}
+    return {"key": Text("a/" + digest["content_hash"])}
+
+
+def described(**changes: Any) -> Any:
+    digest = describe(DATA)
+    kinds = {"content_hash": Text(digest["content_hash"]), "content_size": Number(len(DATA))}
+    return {**digest, **kinds, "is_complete": True, **changes}
+
+
+async def by_import(storage: Any, algorithm: str) -> Any:
+    path = storage.path.with_name("source")
+    path.write_bytes(DATA)
+    return await storage.import_file(path, algorithm=algorithm)
+
+
+async def by_import_of_what_is_known(storage: Any, algorithm: str) -> Any:
+    path = storage.path.with_name("source")
+    path.write_bytes(DATA)
+    return await storage.import_file(path, digest=described(content_hash_algorithm=algorithm))
+
+
+WRITES: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
+    "write_data": lambda s, name: s.write_data(DATA, described(content_hash_algorithm=name), {}),
+    "a pair": lambda s, name: s.write_data_stream(
+        *digest_stream(stream_of([DATA]), content_type="a/b", algorithm=name), {}
+    ),
+    "another pair": lambda s, name: s.write_data_stream(
+        stream_of([DATA]), getter(described(content_hash_algorithm=name)), {}
+    ),
+}
+FILE_WRITES = {
+    **WRITES,
+    "import_file": by_import,
+    "import_file, known": by_import_of_what_is_known,
+}
+
+
+def kinds_of(values: Any) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("write", FILE_WRITES)
+async def test_a_pointer_that_was_returned_can_be_read(
+    tmp_path: Path, write: str, algorithm: str
+) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=key_of_a_kind)
+    pointer = await FILE_WRITES[write](storage, algorithm)
+    assert await storage.read_data(pointer) == DATA
+    assert b"".join([chunk async for chunk in storage.read_data_stream(pointer)]) == DATA
+    assert kinds_of(pointer.values()) == {str, int}
+    assert pointer["algorithm"] == "blake3"
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("write", FILE_WRITES)
+async def test_an_object_has_the_key_of_its_content(
+    tmp_path: Path, write: str, algorithm: str
+) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    content_hash = describe(DATA)["content_hash"]
+    pointer = await FILE_WRITES[write](storage, algorithm)
+    assert pointer["key"] == f"blake3/{content_hash[:2]}/{content_hash}"
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_pointer_into_memory_that_was_returned_can_be_read(
+    write: str, algorithm: str
+) -> None:
+    storage = MemoryStorage()
+    pointer = await WRITES[write](storage, algorithm)
+    assert await storage.read_data(pointer) == DATA
+    assert kinds_of(pointer.values()) == {str}
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("several", [False, True])
+async def test_a_digest_is_of_plain_values(tmp_path: Path, several: bool, algorithm: str) -> None:
+    names: Any = {"algorithms": [algorithm]} if several else {"algorithm": algorithm}
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    stream, get_digest = digest_stream(stream_of([DATA]), content_type="a/b", **names)
+    async for _ in stream:
+        pass
+    made = [
+        digest_data(DATA, content_type="a/b", **names),
+        get_digest(),
+        await hash_file(path, **names),
+    ]
+    assert [digest["content_hash_algorithm"] for digest in made] == ["blake3"] * 3
+    assert kinds_of(value for digest in made for value in digest.values()) == {str, int, bool}

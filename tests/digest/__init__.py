@@ -1,0 +1,1 @@
+"""Digests of values, streams and files, and the hashers below them."""

@@ -1,0 +1,395 @@
+"""The digest of a stream, which is taken while the chunks pass through."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laboxide import FileStorage, MemoryStorage, digest_stream
+
+from tests.support.blake3_vectors import HASHES, LARGE_HASHES, vector_input
+from tests.support.hashing import (
+    BAD_ALGORITHMS,
+    BUFFERS,
+    MIB,
+    Source,
+    both_algorithms,
+    chunkings,
+    closable,
+    cut,
+    digest_of,
+    digested,
+    every_buffer,
+    every_vector,
+    expected_hash,
+    one_shot,
+    pieces_of,
+)
+from tests.support.storing import files
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+
+@BAD_ALGORITHMS
+def test_digest_stream_refuses_bad_algorithms_at_once(
+    algorithms: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        digested([], algorithms=algorithms)
+
+
+@pytest.mark.parametrize("source", [[b"data"], b"data", None], ids=repr)
+def test_a_source_that_is_not_async_is_refused_and_its_type_named(source: Any) -> None:
+    with pytest.raises(TypeError, match=type(source).__name__):
+        digest_stream(source, content_type="a/b")
+
+
+@pytest.mark.anyio
+@both_algorithms
+@every_vector
+@pytest.mark.parametrize("size", [64, 1000, 1 << 20])
+async def test_a_stream_has_the_official_hash(algorithm: str, length: int, size: int) -> None:
+    assert await digest_of(pieces_of(vector_input(length), size), algorithm) == {
+        "content_encoding": None,
+        "content_type": "a/b",
+        "content_hash_algorithm": algorithm,
+        "content_hash": expected_hash(algorithm, length),
+        "content_size": length,
+        "is_complete": True,
+    }
+
+
+@pytest.mark.anyio
+@both_algorithms
+@pytest.mark.parametrize("length", LARGE_HASHES)
+@pytest.mark.parametrize("size", [65_537, 8 * MIB])
+async def test_a_large_stream_has_the_hash_of_the_reference_implementation(
+    algorithm: str, length: int, size: int
+) -> None:
+    digest = await digest_of(pieces_of(vector_input(length), size), algorithm)
+    assert digest["content_hash"] == expected_hash(algorithm, length)
+
+
+@pytest.mark.anyio
+async def test_several_algorithms_take_one_pass_of_a_stream() -> None:
+    chunks = pieces_of(vector_input(102400), 999)
+    assert await digest_of(chunks, algorithms=("sha256", "blake3")) == {
+        "content_encoding": None,
+        "content_type": "a/b",
+        "content_hash_algorithm": "sha256",
+        "content_hash": expected_hash("sha256", 102400),
+        "content_size": 102400,
+        "content_hashes": {"blake3": HASHES[102400]},
+        "is_complete": True,
+    }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("chunks", [[], [b""], [b"", bytearray(), b""]], ids=repr)
+async def test_an_empty_stream_has_the_hash_of_nothing(chunks: list[Any]) -> None:
+    digest = await digest_of(chunks)
+    assert (digest["content_hash"], digest["content_size"]) == (HASHES[0], 0)
+
+
+@pytest.mark.anyio
+async def test_a_stream_keeps_its_content_type_and_encoding() -> None:
+    stream, get_digest = digest_stream(Source([]), content_type="x/y", content_encoding="br")
+    async for _ in stream:
+        pass
+    digest = get_digest()
+    assert (digest["content_type"], digest["content_encoding"]) == ("x/y", "br")
+
+
+@pytest.mark.anyio
+async def test_the_digest_is_refused_until_the_stream_has_ended() -> None:
+    stream, get_digest = digested([b"one", b"two"])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not been read to its end"):
+            get_digest()
+        await anext(stream)
+    # The last chunk is out, but nobody knows yet that it is the last.
+    with pytest.raises(ValueError, match="not been read to its end"):
+        get_digest()
+
+
+@pytest.mark.anyio
+@both_algorithms
+async def test_an_incomplete_digest_is_of_the_chunks_so_far(algorithm: str) -> None:
+    ends = list(HASHES)
+    data = vector_input(ends[-1])
+    chunks = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    stream, get_digest = digested(chunks, algorithm)
+    for end in ends:
+        await anext(stream)
+        assert get_digest(allow_incomplete=True) == {
+            "content_encoding": None,
+            "content_type": "a/b",
+            "content_hash_algorithm": algorithm,
+            "content_hash": expected_hash(algorithm, end),
+            "content_size": end,
+            "is_complete": False,
+        }
+
+
+@pytest.mark.anyio
+async def test_an_incomplete_digest_of_a_stream_not_begun_is_of_nothing() -> None:
+    _, get_digest = digested([b"data"])
+    digest = get_digest(allow_incomplete=True)
+    assert (digest["content_hash"], digest["content_size"]) == (HASHES[0], 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("allow_incomplete", [False, True])
+async def test_the_digest_of_an_ended_stream_is_complete(allow_incomplete: bool) -> None:
+    stream, get_digest = digested([b"one", b"two"])
+    async for _ in stream:
+        pass
+    assert get_digest(allow_incomplete=allow_incomplete)["is_complete"] is True
+
+
+@pytest.mark.anyio
+async def test_the_digest_may_be_asked_for_again() -> None:
+    stream, get_digest = digested([b"one", b"two"])
+    async for _ in stream:
+        pass
+    assert get_digest() == get_digest()
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_has_ended_stays_ended() -> None:
+    stream, _ = digested([b"one"])
+    assert [chunk async for chunk in stream] == [b"one"]
+    assert [chunk async for chunk in stream] == []
+
+
+@pytest.mark.anyio
+async def test_chunks_pass_through_as_the_same_objects() -> None:
+    chunks = [b"one", bytearray(b"two"), memoryview(b"three"), array("i", [4]), b""]
+    stream, _ = digested(chunks)
+    passed = [chunk async for chunk in stream]
+    assert list(map(id, passed)) == list(map(id, chunks))
+
+
+@pytest.mark.anyio
+@both_algorithms
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("size", [1000, 3 * MIB])
+async def test_a_chunk_of_any_buffer_type_is_hashed(
+    algorithm: str, kind: type[Any], size: int
+) -> None:
+    data = vector_input(5 * MIB + 7)
+    digest = await digest_of(map(kind, pieces_of(data[: 2 * size], size)), algorithm)
+    assert digest["content_hash"] == one_shot(algorithm, data[: 2 * size])
+
+
+@pytest.mark.anyio
+@every_buffer
+async def test_any_contiguous_chunk_is_hashed(kind: str) -> None:
+    digest = await digest_of([BUFFERS[kind]])
+    assert digest["content_hash"] == one_shot("blake3", bytes(BUFFERS[kind]))
+
+
+@pytest.mark.anyio
+async def test_a_buffer_may_be_used_again_once_it_was_yielded() -> None:
+    buffer = bytearray(100_000)
+    hasher = hashlib.sha256()
+    stream, get_digest = digested((buffer for _ in range(50)), "sha256")
+    index = 0
+    async for _ in stream:
+        hasher.update(bytes([index]) * 100_000)
+        index += 1
+        buffer[:] = bytes([index]) * 100_000
+    assert get_digest()["content_hash"] == hasher.hexdigest()
+
+
+@pytest.mark.anyio
+async def test_a_buffer_may_be_resized_once_it_was_yielded() -> None:
+    stream, _ = digested([bytearray(3 * MIB)])
+    chunk: Any = await anext(stream)
+    chunk.extend(b"more")
+    assert len(chunk) == 3 * MIB + 4
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "chunk",
+    ["text", 3, None, [b"data"], memoryview(b"abcd")[::2]],
+    ids=lambda chunk: type(chunk).__name__,
+)
+async def test_a_chunk_of_a_wrong_type_is_refused_and_its_type_named(chunk: Any) -> None:
+    stream, _ = digested([b"good", chunk])
+    await anext(stream)
+    with pytest.raises(TypeError, match=type(chunk).__name__):
+        await anext(stream)
+
+
+@pytest.mark.anyio
+async def test_the_exception_of_a_source_arrives_as_it_is() -> None:
+    error = OSError(errno.ECONNRESET, "gone")
+
+    async def source() -> AsyncGenerator[bytes]:
+        yield b"data"
+        raise error
+
+    stream, _ = digest_stream(source(), content_type="a/b")
+    await anext(stream)
+    with pytest.raises(OSError) as raised:
+        await anext(stream)
+    assert raised.value is error
+
+
+async def failing_source() -> AsyncGenerator[bytes]:
+    yield b"half"
+    raise ConnectionResetError
+
+
+@pytest.mark.anyio
+async def test_a_stream_whose_source_failed_is_not_complete() -> None:
+    stream, get_digest = digest_stream(failing_source(), content_type="a/b")
+    with pytest.raises(ConnectionResetError):
+        async for _ in stream:
+            pass
+    assert get_digest(allow_incomplete=True)["is_complete"] is False
+
+
+@pytest.mark.anyio
+async def test_a_stream_whose_source_failed_never_becomes_complete() -> None:
+    stream, get_digest = digest_stream(failing_source(), content_type="a/b")
+    with pytest.raises(ConnectionResetError):
+        async for _ in stream:
+            pass
+    with pytest.raises(Exception):  # noqa: B017, PT012 - whichever says so first
+        async for _ in stream:
+            pass
+        get_digest()
+    assert get_digest(allow_incomplete=True)["is_complete"] is False
+
+
+@pytest.mark.anyio
+async def test_a_stream_whose_source_failed_is_not_stored_by_a_second_attempt() -> None:
+    storage = MemoryStorage()
+    stream, get_digest = digest_stream(failing_source(), content_type="a/b")
+    with pytest.raises(ConnectionResetError):
+        await storage.write_data_stream(stream, get_digest, {})
+    with pytest.raises(Exception):  # noqa: B017 - anything but half of the content
+        await storage.write_data_stream(stream, get_digest, {})
+
+
+@pytest.mark.anyio
+async def test_a_stream_closed_in_the_middle_never_becomes_complete() -> None:
+    stream, get_digest = digest_stream(closable([b"one", b"two"]), content_type="a/b")
+    await anext(stream)
+    await stream.aclose()
+    with pytest.raises(Exception):  # noqa: B017, PT012 - whichever says so first
+        async for _ in stream:
+            pass
+        get_digest()
+    assert get_digest(allow_incomplete=True)["is_complete"] is False
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path)
+    stream, get_digest = digest_stream(closable([b"one", b"two"]), content_type="a/b")
+    await stream.aclose()
+    with pytest.raises(ValueError, match="closed"):
+        await storage.write_data_stream(stream, get_digest, {})
+    assert not files(tmp_path)
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_a_storage_is_writing_cannot_be_closed(tmp_path: Path) -> None:
+    begun = anyio.Event()
+    refused: list[RuntimeError] = []
+
+    async def source() -> AsyncGenerator[bytes]:
+        # It never waits: others have a turn only while the storage waits for its workers.
+        for _ in range(512):
+            yield bytes(64 << 10)
+            begun.set()
+
+    stream, get_digest = digest_stream(source(), content_type="a/b")
+
+    async def close() -> None:
+        await begun.wait()
+        try:
+            await stream.aclose()
+        except RuntimeError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(close)
+        pointer = await FileStorage(tmp_path).write_data_stream(stream, get_digest, {})
+    assert pointer["size"] == 32 * MIB
+    assert [str(error) for error in refused] == ["a storage is writing this stream"]
+    await stream.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_closed_stream_keeps_the_digest_so_far() -> None:
+    stream, get_digest = digested([vector_input(65), b"more"])
+    await anext(stream)
+    await stream.aclose()
+    assert get_digest(allow_incomplete=True)["content_hash"] == HASHES[65]
+
+
+@pytest.mark.anyio
+async def test_closing_a_stream_closes_its_source() -> None:
+    closed = []
+
+    async def source() -> AsyncGenerator[bytes]:
+        try:
+            yield b"one"
+            yield b"two"
+        finally:
+            closed.append(True)
+
+    stream, _ = digest_stream(source(), content_type="a/b")
+    await anext(stream)
+    await stream.aclose()
+    assert closed
+
+
+@pytest.mark.anyio
+async def test_closing_a_stream_not_begun_closes_its_source() -> None:
+    source = closable([b"data"])
+    stream, _ = digest_stream(source, content_type="a/b")
+    await stream.aclose()
+    assert [chunk async for chunk in source] == []
+
+
+@pytest.mark.anyio
+async def test_a_stream_of_a_source_that_cannot_be_closed_can_be_closed() -> None:
+    stream, _ = digested([b"data"])
+    await anext(stream)
+    await stream.aclose()
+
+
+@both_algorithms
+@given(sizes=chunkings, kinds=st.lists(st.sampled_from([bytes, bytearray, memoryview])))
+def test_any_chunks_of_a_stream_give_the_hash_of_the_whole(
+    algorithm: str, sizes: list[int], kinds: list[type[Any]]
+) -> None:
+    chunks = cut(sizes)
+    data = b"".join(chunks)
+    kinds += [bytes] * len(chunks)
+    sent = [kind(chunk) for kind, chunk in zip(kinds, chunks, strict=False)]
+    digest = anyio.run(digest_of, sent, algorithm)
+    assert digest["content_hash"] == one_shot(algorithm, data)
+
+
+@given(sizes=chunkings)
+def test_any_chunks_with_several_algorithms_give_each_hash_of_the_whole(sizes: list[int]) -> None:
+    chunks = cut(sizes)
+    data = b"".join(chunks)
+    digest = anyio.run(digest_of, chunks, "", ("blake3", "sha256"))
+    hashes = [digest["content_hash"], digest["content_hashes"]["sha256"]]
+    assert hashes == [one_shot("blake3", data), one_shot("sha256", data)]

@@ -1,0 +1,1 @@
+"""The documentation: examples, links and cross references."""

@@ -1,0 +1,70 @@
+"""What the documentation shows is run: every Python block of every page, and docstrings."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+import laboxide
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
+
+
+def page_name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    # Blocks of a page go on from each other; `await` stands for itself, as in a notebook.
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    with asyncio.Runner() as runner:
+        for block in BLOCK.finditer(text):
+            source = "\n" * text[: block.start(1)].count("\n") + block[1]
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            code = compile(source, str(page), "exec", flags=flags, dont_inherit=True)
+            if code.co_flags & inspect.CO_COROUTINE:
+                runner.run(eval(code, namespace))
+            else:
+                exec(code, namespace)
+
+
+def test_a_whole_test_file_has_all_that_it_needs(tmp_path: Path) -> None:
+    text = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    block = BLOCK.search(text, text.index("This is a whole test file"))
+    assert block is not None
+    namespace: dict[str, Any] = {"__name__": "test_mine"}
+    exec(compile(block[1], "guide.md", "exec", dont_inherit=True), namespace)
+    assert isinstance(namespace["TestMyStorage"]().make_storage(tmp_path), laboxide.Storage)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = [re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings]
+            assert anchor[1:] in anchors, anchor
+
+
+@pytest.mark.parametrize(
+    "name", sorted(module.name for module in pkgutil.iter_modules(laboxide.__path__, "laboxide."))
+)
+def test_docstring_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(importlib.import_module(name), raise_on_error=False).failed == 0

@@ -1,0 +1,1 @@
+"""Damaged objects and failing disks: detection, healing and durability."""

@@ -1,0 +1,40 @@
+"""A file system may refuse data when its file is closed: nothing is published then."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import FileStorage
+
+from tests.support.images import NEEDS_FUSE, served
+from tests.support.storing import WRITES, files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.anyio, NEEDS_FUSE]
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[Path]:
+    with served("refusing_disk", tmp_path) as mount:
+        yield mount
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("size", [1000, 3 << 20])
+async def test_what_is_refused_at_close_is_not_published(
+    refusing: Path, write: str, size: int
+) -> None:
+    storage = FileStorage(refusing)
+    # Imports are made from beside the root.
+    storage.path.with_name("source").write_bytes(bytes(size))
+    with pytest.raises(OSError, match=os.strerror(errno.EDQUOT)) as caught:
+        await WRITES[write](storage, bytes(size), {})
+    assert caught.value.errno == errno.EDQUOT
+    assert str(caught.value.filename).startswith(str(refusing))
+    assert files(refusing) == []

@@ -1,0 +1,236 @@
+"""Damaged and missing objects are never served as content."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import CorruptDataError, DigestMismatchError, FileStorage, Hasher, NoStorageData
+from laboxide.testing._sources import content_of
+
+from tests.support.damage import (
+    CONTENT_FAULTS,
+    FAULTS,
+    KIND_FAULTS,
+    KINDS,
+    LOOKS,
+    READS,
+    SIZE_FAULTS,
+    WRITES,
+    export,
+    flip,
+    put,
+)
+from tests.support.storing import KIB, MIB, files, path_of, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+SIZES = pytest.mark.parametrize("size", [10, 100 * KIB, 3 * MIB])
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on one event loop: damage is found by the engine, which knows of none."""
+    return "asyncio"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+# Reading
+
+
+@SIZES
+@pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("read", [*READS, *LOOKS])
+async def test_a_damaged_object_is_corrupt(
+    storage: FileStorage, read: str, fault: str, size: int, algorithm: str
+) -> None:
+    pointer = await put(storage, content_of(size), algorithm)
+    path = path_of(storage, pointer)
+    FAULTS[fault](path)
+    with anyio.fail_after(10), pytest.raises(CorruptDataError) as caught:
+        await (READS | LOOKS)[read](storage, pointer)
+    assert caught.value.path == str(path)
+    assert str(path) in str(caught.value)
+    assert not isinstance(caught.value, DigestMismatchError)
+    if fault in KINDS:
+        expected = "a regular file", KINDS[fault]
+    elif fault in SIZE_FAULTS:
+        expected = f"{size} bytes", f"{path.stat().st_size} bytes"
+    else:
+        actual = Hasher(algorithm, path.read_bytes()).hexdigest()
+        expected = f"{algorithm} {pointer['hash']}", f"{algorithm} {actual}"
+    assert (caught.value.expected, caught.value.actual) == expected
+
+
+@SIZES
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_damaged_object_is_not_exported(
+    storage: FileStorage, fault: str, size: int
+) -> None:
+    pointer = await put(storage, content_of(size))
+    FAULTS[fault](path_of(storage, pointer))
+    with anyio.fail_after(10), pytest.raises(CorruptDataError):
+        await export(storage, pointer)
+    await until(lambda: files(storage.path.with_name("exports")) == [])
+
+
+@pytest.mark.parametrize("index", [0, 511, 512, 1000, 50_000, 99_999])
+@pytest.mark.parametrize("bit", [0, 7])
+@pytest.mark.parametrize("read", [*READS, *LOOKS])
+async def test_any_flipped_bit_is_found(
+    storage: FileStorage, read: str, index: int, bit: int
+) -> None:
+    pointer = await put(storage, content_of(100_000))
+    flip(path_of(storage, pointer), index, bit)
+    with pytest.raises(CorruptDataError):
+        await (READS | LOOKS)[read](storage, pointer)
+
+
+@pytest.mark.parametrize("chunk_size", [1000, 64 * KIB, MIB, 8 * MIB])
+async def test_the_last_chunk_of_a_damaged_object_is_not_yielded(
+    storage: FileStorage, chunk_size: int
+) -> None:
+    data = content_of(3 * MIB)
+    pointer = await put(storage, data)
+    flip(path_of(storage, pointer), 0)
+    reader = FileStorage(storage.path, chunk_size=chunk_size)
+    stream = reader.read_data_stream(pointer)
+    seen = 0
+    try:
+        async for chunk in stream:
+            seen += len(chunk)
+    except CorruptDataError:
+        assert seen < len(data)
+    else:
+        pytest.fail("the stream ended as if nothing had happened")
+    assert [chunk async for chunk in stream] == []
+
+
+@SIZES
+@pytest.mark.parametrize("fault", SIZE_FAULTS | KIND_FAULTS)
+@pytest.mark.parametrize("read", READS)
+async def test_by_size_alone_sizes_and_kinds_are_checked(
+    storage: FileStorage, read: str, fault: str, size: int
+) -> None:
+    pointer = await put(storage, content_of(size))
+    FAULTS[fault](path_of(storage, pointer))
+    reader = FileStorage(storage.path, verify_reads="size")
+    with anyio.fail_after(10), pytest.raises(CorruptDataError) as caught:
+        await READS[read](reader, pointer)
+    assert caught.value.path == str(path_of(storage, pointer))
+
+
+@SIZES
+@pytest.mark.parametrize("fault", CONTENT_FAULTS)
+@pytest.mark.parametrize("read", READS)
+async def test_by_size_alone_content_is_not_looked_at(
+    storage: FileStorage, read: str, fault: str, size: int
+) -> None:
+    pointer = await put(storage, content_of(size))
+    FAULTS[fault](path_of(storage, pointer))
+    reader = FileStorage(storage.path, verify_reads="size")
+    assert await READS[read](reader, pointer) == path_of(storage, pointer).read_bytes()
+
+
+@SIZES
+@pytest.mark.parametrize("fault", CONTENT_FAULTS)
+@pytest.mark.parametrize("look", LOOKS)
+async def test_verify_and_export_hash_whatever_reads_do(
+    storage: FileStorage, look: str, fault: str, size: int
+) -> None:
+    pointer = await put(storage, content_of(size))
+    FAULTS[fault](path_of(storage, pointer))
+    with pytest.raises(CorruptDataError):
+        await LOOKS[look](FileStorage(storage.path, verify_reads="size"), pointer)
+
+
+@pytest.mark.parametrize("fault", KIND_FAULTS)
+@pytest.mark.parametrize("operation", ["exists", "stat", "delete"])
+async def test_what_is_no_file_is_corrupt_and_stays(
+    storage: FileStorage, operation: str, fault: str
+) -> None:
+    pointer = await put(storage, b"content")
+    path = path_of(storage, pointer)
+    FAULTS[fault](path)
+    with anyio.fail_after(10), pytest.raises(CorruptDataError) as caught:
+        await getattr(storage, operation)(pointer)
+    assert (caught.value.path, caught.value.actual) == (str(path), KINDS[fault])
+    assert os.path.lexists(path)
+
+
+@pytest.mark.parametrize("fault", SIZE_FAULTS | CONTENT_FAULTS)
+async def test_a_damaged_object_can_be_deleted(storage: FileStorage, fault: str) -> None:
+    pointer = await put(storage, b"content")
+    FAULTS[fault](path_of(storage, pointer))
+    await storage.delete(pointer)
+    assert files(storage.path) == []
+
+
+@pytest.mark.parametrize("fault", SIZE_FAULTS)
+async def test_an_object_of_another_size_does_not_exist(storage: FileStorage, fault: str) -> None:
+    pointer = await put(storage, b"content")
+    FAULTS[fault](path_of(storage, pointer))
+    assert not await storage.exists(pointer)
+
+
+# Missing
+
+
+@pytest.mark.parametrize("gone", ["object", "shard", "algorithm", "root"])
+@pytest.mark.parametrize("read", [*READS, *LOOKS, "stat", "delete"])
+async def test_a_missing_object_is_no_storage_data(
+    storage: FileStorage, read: str, gone: str
+) -> None:
+    pointer = await put(storage, b"content")
+    path = path_of(storage, pointer)
+    if gone == "object":
+        path.unlink()
+    else:
+        shutil.rmtree(path.parents[["shard", "algorithm", "root"].index(gone)])
+    operation = getattr(storage, read) if read in ("stat", "delete") else None
+    with pytest.raises(NoStorageData) as caught:
+        await (operation(pointer) if operation else (READS | LOOKS)[read](storage, pointer))
+    assert isinstance(caught.value, FileNotFoundError)
+    assert caught.value.errno == errno.ENOENT
+    assert caught.value.filename == str(storage.path if gone == "root" else path)
+    assert caught.value.filename in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [*READS, *LOOKS])
+async def test_a_file_in_the_place_of_a_shard_is_no_storage_data(
+    storage: FileStorage, read: str
+) -> None:
+    pointer = await put(storage, b"content")
+    shard = path_of(storage, pointer).parent
+    shutil.rmtree(shard)
+    shard.write_bytes(b"in the way")
+    with pytest.raises(NoStorageData):
+        await (READS | LOOKS)[read](storage, pointer)
+    assert not await storage.exists(pointer)
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_file_in_the_place_of_a_shard_is_not_written_over(
+    storage: FileStorage, write: str
+) -> None:
+    pointer = await put(storage, b"content", "sha256")
+    shard = path_of(storage, pointer).parent
+    shutil.rmtree(shard)
+    shard.write_bytes(b"in the way")
+    with pytest.raises(NotADirectoryError) as caught:
+        await WRITES[write](storage, b"content", "sha256")
+    assert caught.value.filename == str(shard)
+    assert shard.read_bytes() == b"in the way"
+    await until(lambda: files(storage.path) == [shard])

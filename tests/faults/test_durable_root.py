@@ -1,0 +1,78 @@
+"""The name of a root is on the device with the first durable write, whoever has made the root."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import FileStorage
+
+from tests.support.images import NEEDS_FUSE, served
+from tests.support.scripts import assert_clean, run_script
+from tests.support.storing import put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on one event loop: nothing of this depends on which."""
+    return "asyncio"
+
+
+def flushes_of_the_parent(log: Path) -> int:
+    return log.read_text().splitlines().count("/")
+
+
+@NEEDS_FUSE
+@pytest.mark.parametrize("error", [0, errno.EINVAL, errno.EACCES], ids=["done", "EINVAL", "EACCES"])
+async def test_the_name_of_a_root_that_was_there_is_flushed_once(
+    tmp_path: Path, error: int
+) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    with served("flushing_disk", tmp_path, str(log), str(error)) as mount:
+        await put(FileStorage(mount / "store", mkdir=True), b"by another, who did not wait")
+        assert flushes_of_the_parent(log) == 0
+        storage = FileStorage(mount / "store", durable=True)
+        await put(storage, b"first")
+        assert flushes_of_the_parent(log) == 1
+        for data in (b"second", b"third", b"first"):
+            await put(storage, data)
+        assert flushes_of_the_parent(log) == 1
+
+
+@NEEDS_FUSE
+async def test_a_root_of_which_the_name_is_lost_takes_no_durable_write(tmp_path: Path) -> None:
+    with served("flushing_disk", tmp_path, str(tmp_path / "log"), str(errno.EIO)) as mount:
+        (mount / "store").mkdir()
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
+            await put(FileStorage(mount / "store", durable=True), b"content")
+        assert caught.value.filename == str(mount)
+
+
+def test_a_root_in_a_directory_that_may_not_be_read_is_written_to(tmp_path: Path) -> None:
+    script = """
+    (root / "closed/store").mkdir(parents=True)
+    (root / "closed").chmod(0o300)
+    storage = FileStorage(root / "closed/store", durable=True)
+
+    async def work():
+        pointer = await store(storage, 3)
+        assert len(await load(storage, pointer)) == 3 << 16
+
+    try:
+        os.listdir(root / "closed")
+    except PermissionError:
+        asyncio.run(work())
+    else:
+        raise AssertionError("it may be read")
+    finally:
+        (root / "closed").chmod(0o700)
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False))

@@ -1,0 +1,155 @@
+"""A full disk is named, nothing of a write that fails stays, and the storage goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.needs import leave_out
+from tests.support.scripts import assert_clean, run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+pytestmark = pytest.mark.anyio
+
+ATTEMPTS = {
+    "write_data": "storage.write_data(large, digest_data(large, content_type='a/b'), {})",
+    "write_data_stream": "store(storage, len(large) >> 16)",
+    "write_data_stream, verified": (
+        "store(FileStorage(root / 'store', verify_writes=True), len(large) >> 16)"
+    ),
+    "write_data_stream, endless": "store(storage, 1 << 40)",
+    "import_file": "storage.import_file(root / 'source', link='copy')",
+    "import_file, auto": "storage.import_file(root / 'source')",
+}
+
+
+def failing_script(attempt: str, first: str = "") -> str:
+    """Return a script in which `attempt` meets a full disk, and then smaller ones do not."""
+    return f"""
+    large = bytes(8 << 20)
+    (root / "source").write_bytes(large)
+    {first}
+
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        for _ in range(3):
+            try:
+                await asyncio.wait_for({attempt}, 30)
+            except OSError as error:
+                print(error.errno, str(error.filename).startswith(str(root / "store")))
+        for _ in range(1000):
+            left = [path for path in root.glob("store/**/*") if path.is_file()]
+            if not left:
+                break
+            await asyncio.sleep(0.02)
+        print(left)
+        for _ in range(1000):
+            status = os.statvfs(root / "store")
+            if status.f_bavail * status.f_frsize > 1 << 20:
+                break
+            await asyncio.sleep(0.02)
+        small = await store(storage, 3)
+        print(len(await load(storage, small)))
+        small = await storage.write_data(b"x", digest_data(b"x", content_type="a/b"), {{}})
+        print(await storage.read_data(small))
+
+    asyncio.run(work())
+    """
+
+
+def outcome(number: int) -> str:
+    """Return what `failing_script` prints when all is well."""
+    return f"{number} True\n" * 3 + f"[]\n{3 << 16}\nb'x'"
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_file_that_may_not_grow_is_named(tmp_path: Path, attempt: str) -> None:
+    limit = """
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
+    """
+    script = failing_script(ATTEMPTS[attempt], limit)
+    assert_clean(run_script(script, tmp_path), outcome(errno.EFBIG))
+
+
+def test_an_export_that_may_not_grow_leaves_nothing(tmp_path: Path) -> None:
+    script = """
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointer = await store(storage, 100)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
+        (root / "out").mkdir()
+        (root / "out/old").write_bytes(b"old")
+        for name, overwrite in (("new", False), ("old", True)):
+            try:
+                await storage.export_file(pointer, root / "out" / name, overwrite=overwrite)
+            except OSError as error:
+                print(error.errno, str(error.filename).startswith(str(root / "out")))
+        await asyncio.sleep(0.1)
+        print([(path.name, path.read_bytes()) for path in (root / "out").iterdir()])
+
+    asyncio.run(work())
+    """
+    expected = f"{errno.EFBIG} True\n" * 2 + "[('old', b'old')]"
+    assert_clean(run_script(script, tmp_path), expected)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A directory whose "store" is a file system of 4 MiB."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if sys.platform != "linux" or os.geteuid() != 0 or not mount or not umount:
+        leave_out("only root can mount a file system that is soon full")
+    target = tmp_path / "store"
+    target.mkdir()
+    command = [mount, "-t", "tmpfs", "-o", "size=4m", "laboxide-test", str(target)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        leave_out(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run([umount, "-l", str(target)], check=True)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_full_disk_is_named(small_disk: Path, attempt: str) -> None:
+    process = run_script(failing_script(ATTEMPTS[attempt]), small_disk)
+    assert_clean(process, outcome(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_the_space_of_a_write_that_failed_is_free_when_it_raises(
+    small_disk: Path, attempt: str
+) -> None:
+    script = f"""
+    large = bytes(8 << 20)
+    (root / "source").write_bytes(large)
+
+    async def work():
+        storage = FileStorage(root / "store")
+        for index in range(30):
+            try:
+                await {ATTEMPTS[attempt]}
+            except OSError as error:
+                assert error.errno == {errno.ENOSPC}
+            small = bytes([index]) * (16 << 10)
+            await storage.write_data(small, digest_data(small, content_type="a/b"), {{}})
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, small_disk))

@@ -1,0 +1,99 @@
+"""Objects of which a power cut, or a disk that failed, has left the size and not the bytes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import CorruptDataError, FileStorage
+
+from tests.support.images import NEEDS_XFS, mounted_xfs
+from tests.support.storing import KIB, path_of, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.anyio, NEEDS_XFS]
+
+SIZE = 300 * KIB
+DURABLE = pytest.mark.parametrize("durable", [False, True], ids=["not durable", "durable"])
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on one event loop: what is on the device is the engine's matter."""
+    return "asyncio"
+
+
+@pytest.fixture
+def xfs(tmp_path: Path) -> Iterator[Path]:
+    with mounted_xfs(tmp_path) as mounted:
+        yield mounted
+
+
+def reserve_only(path: Path, start: int = 0) -> None:
+    """Leave of a file what it is from `start` on before its bytes are on the device."""
+    kept = path.read_bytes()[:start]
+    path.unlink()
+    with path.open("wb") as file:
+        file.write(kept)
+        os.posix_fallocate(file.fileno(), 0, SIZE)
+        os.fsync(file.fileno())
+
+
+@DURABLE
+@pytest.mark.parametrize("start", [0, 200 * KIB])
+async def test_writing_again_heals_an_object_of_which_only_space_is_left(
+    xfs: Path, durable: bool, start: int
+) -> None:
+    storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
+    data = os.urandom(SIZE)
+    pointer = await put(storage, data)
+    reserve_only(path_of(storage, pointer), start)
+    # The zeros that are read are in the page cache from now on, where they look like any others.
+    with pytest.raises(CorruptDataError):
+        await storage.read_data(pointer)
+    assert await put(storage, data) == pointer
+    assert await storage.read_data(pointer) == data
+
+
+@DURABLE
+async def test_an_object_of_which_bytes_are_missing_is_healed(xfs: Path, durable: bool) -> None:
+    storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
+    data = os.urandom(SIZE)
+    pointer = await put(storage, data)
+    path = path_of(storage, pointer)
+    path.chmod(0o644)
+    os.truncate(path, 0)
+    os.truncate(path, SIZE)
+    await put(storage, data)
+    assert await storage.read_data(pointer) == data
+
+
+@DURABLE
+async def test_an_object_with_holes_is_not_written_again(xfs: Path, durable: bool) -> None:
+    storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
+    source = xfs / "source"
+    with source.open("wb") as file:
+        for index in range(100):  # more than are asked for at once
+            os.pwrite(file.fileno(), b"some", index * 128 * KIB)
+    pointer = await storage.import_file(source)
+    path = path_of(storage, pointer)
+    assert path.stat().st_blocks * 512 < pointer["size"] // 2
+    before = path.stat().st_ino
+    assert await storage.import_file(source) == pointer
+    assert path.stat().st_ino == before
+
+
+@DURABLE
+async def test_an_object_that_is_still_in_memory_is_not_written_again(
+    xfs: Path, durable: bool
+) -> None:
+    storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
+    data = os.urandom(SIZE)
+    pointer = await put(FileStorage(xfs / "root"), data)
+    before = path_of(storage, pointer).stat().st_ino
+    await put(storage, data)
+    assert path_of(storage, pointer).stat().st_ino == before

@@ -1,0 +1,1 @@
+"""FileStorage: layout, objects, transfer, listing, clean-up and pointers."""

@@ -1,0 +1,183 @@
+"""A root that is missing, no directory or out of reach is named, and not made again."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import (
+    FileStorage,
+)
+
+from tests.support.failing import DATA, WRITES, assert_unharmed, describe
+from tests.support.scripts import assert_clean, run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+def test_a_missing_root_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        FileStorage(tmp_path / "missing")
+    assert caught.value.filename == str(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("mkdir", [False, True])
+def test_a_root_that_is_a_file_is_named(tmp_path: Path, mkdir: bool) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(NotADirectoryError) as caught:
+        FileStorage(tmp_path / "file", mkdir=mkdir)
+    assert caught.value.filename == str(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("mkdir", [False, True])
+def test_a_root_below_a_file_is_named(tmp_path: Path, mkdir: bool) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(NotADirectoryError) as caught:
+        FileStorage(tmp_path / "file/root", mkdir=mkdir)
+    assert str(caught.value.filename).startswith(str(tmp_path / "file"))
+
+
+def test_a_root_that_is_a_dangling_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError) as caught:
+        FileStorage(tmp_path / "link")
+    assert caught.value.filename == str(tmp_path / "link")
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_root_that_went_away_is_named_and_not_made_again(
+    storage: FileStorage, write: str
+) -> None:
+    storage.path.rmdir()
+    with pytest.raises(FileNotFoundError) as caught:
+        await WRITES[write](storage, DATA, describe(DATA))
+    assert caught.value.filename == str(storage.path)
+    assert not storage.path.exists()
+    storage.path.mkdir()
+    await assert_unharmed(storage)
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that every user may enter, unlike those of pytest."""
+    path = Path(tempfile.mkdtemp(prefix="laboxide-test-"))
+    path.chmod(0o777)
+    yield path
+    for found in (path, *path.rglob("*")):
+        if found.is_dir():
+            found.chmod(0o777)
+    shutil.rmtree(path)
+
+
+# What is imported later than this may be out of the user's reach, as are the threads' libraries.
+UNPRIVILEGED = """
+    import shutil
+    (root / "warm").touch()
+    asyncio.run(hash_file(root / "warm"))
+    (root / "store").mkdir()
+    if os.geteuid() == 0:
+        os.chown(root / "store", 65534, 65534)
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+"""
+
+
+@pytest.mark.parametrize("mkdir", [False, True])
+@pytest.mark.parametrize("mode", ["0o000", "0o444", "0o111", "0o311"])
+def test_a_root_without_permission_is_named(open_directory: Path, mode: str, mkdir: bool) -> None:
+    script = f"""{UNPRIVILEGED}
+    os.chmod(root / "store", {mode})
+    try:
+        FileStorage(root / "store", mkdir={mkdir})
+    except PermissionError as error:
+        print(error.errno, error.filename)
+    os.chmod(root / "store", 0o700)
+    FileStorage(root / "store", mkdir={mkdir})
+    """
+    expected = f"{errno.EACCES} {open_directory / 'store'}"
+    assert_clean(run_script(script, open_directory), expected)
+
+
+def test_a_root_that_cannot_be_made_is_named(open_directory: Path) -> None:
+    script = f"""{UNPRIVILEGED}
+    os.chmod(root / "store", 0o555)
+    try:
+        FileStorage(root / "store/a/b", mkdir=True)
+    except PermissionError as error:
+        print(error.errno, error.filename)
+    """
+    expected = f"{errno.EACCES} {open_directory / 'store/a'}"
+    assert_clean(run_script(script, open_directory), expected)
+
+
+SCRIPTED_WRITES = {
+    "write_data": "storage.write_data(data, digest_data(data, content_type='a/b'), {})",
+    "write_data_stream": "store(storage, max(1, len(data) >> 16))",
+    "import_file": "storage.import_file(root / 'source')",
+}
+
+
+@pytest.mark.parametrize("write", SCRIPTED_WRITES)
+def test_a_root_without_permission_to_write_is_named_and_read(
+    open_directory: Path, write: str
+) -> None:
+    script = f"""{UNPRIVILEGED}
+    data = b"some content"
+    (root / "source").write_bytes(data)
+
+    async def work():
+        storage = FileStorage(root / "store")
+        kept = await storage.write_data(b"x", digest_data(b"x", content_type="a/b"), {{}})
+        shutil.rmtree(root / "store/.laboxide-staging", ignore_errors=True)
+        os.chmod(root / "store", 0o555)
+        try:
+            await {SCRIPTED_WRITES[write]}
+        except PermissionError as error:
+            print(error.errno, error.filename.startswith(str(root / "store")))
+        print(await storage.read_data(kept))
+        os.chmod(root / "store", 0o755)
+        print([path.name for path in root.glob("store/**/*") if path.is_file()] ==
+              [kept["hash"]])
+        pointer = await {SCRIPTED_WRITES[write]}
+        await storage.verify(pointer)
+
+    asyncio.run(work())
+    """
+    process = run_script(script, open_directory)
+    assert_clean(process, f"{errno.EACCES} True\nb'x'\nTrue")
+
+
+def test_an_object_without_permission_to_read_is_named(open_directory: Path) -> None:
+    script = f"""{UNPRIVILEGED}
+    async def work():
+        storage = FileStorage(root / "store")
+        pointer = await storage.write_data(b"x", digest_data(b"x", content_type="a/b"), {{}})
+        path = storage.path / pointer["key"]
+        path.chmod(0)
+        for operation in (storage.read_data, lambda p: load(storage, p), storage.verify):
+            try:
+                await operation(pointer)
+            except PermissionError as error:
+                print(error.errno, error.filename == str(path))
+        path.chmod(0o444)
+        await storage.verify(pointer)
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, open_directory), "\n".join([f"{errno.EACCES} True"] * 3))

@@ -1,0 +1,203 @@
+"""Files that change while they are read, and those whose size says nothing of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import CorruptDataError, FileStorage, content_router, digest_data, hash_file
+from laboxide.testing._sources import content_of
+
+from tests.support.storing import WRITES, files
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable
+
+    from laboxide import Digest, FileKey, FilePointer, TagMap
+
+pytestmark = pytest.mark.anyio
+
+MIB = 1 << 20
+SIZE = 40 * MIB
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+async def put(storage: FileStorage, data: bytes) -> tuple[FilePointer, Path]:
+    digest = digest_data(data, content_type="a/b")
+    pointer = await storage.write_data(data, digest, {})
+    path = storage.path / pointer["key"]
+    path.chmod(0o644)
+    return pointer, path
+
+
+async def collect(stream: AsyncIterable[bytes], received: list[bytes]) -> None:
+    async for chunk in stream:
+        received.append(chunk)  # noqa: PERF401 - what came before an error is wanted
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+# Objects, further than a stream reads ahead
+
+
+@pytest.mark.parametrize("verify_reads", ["hash", "size"])
+async def test_an_object_that_shrinks_while_it_is_read_is_corrupt(
+    storage: FileStorage, verify_reads: str
+) -> None:
+    pointer, path = await put(storage, content_of(SIZE))
+    reader = FileStorage(storage.path, verify_reads=verify_reads)
+    stream = reader.read_data_stream(pointer)
+    await anext(stream)
+    os.truncate(path, SIZE // 2)
+    with pytest.raises(CorruptDataError) as caught:
+        [chunk async for chunk in stream]
+    assert caught.value.path == str(path)
+
+
+async def test_an_object_that_changes_while_it_is_read_is_corrupt(storage: FileStorage) -> None:
+    data = content_of(SIZE)
+    pointer, path = await put(storage, data)
+    stream = storage.read_data_stream(pointer)
+    received = [await anext(stream)]
+    overwrite(path, SIZE - 10 * MIB, b"changed")
+    with pytest.raises(CorruptDataError):
+        await collect(stream, received)
+    assert len(b"".join(received)) < SIZE
+
+
+@pytest.mark.parametrize("verify_reads", ["hash", "size"])
+async def test_an_object_that_is_deleted_while_it_is_read_is_read_to_its_end(
+    storage: FileStorage, verify_reads: str
+) -> None:
+    data = content_of(SIZE)
+    pointer, _ = await put(storage, data)
+    stream = FileStorage(storage.path, verify_reads=verify_reads).read_data_stream(pointer)
+    received = [await anext(stream)]
+    await storage.delete(pointer)
+    received += [chunk async for chunk in stream]
+    assert b"".join(received) == data
+
+
+# Files that are imported
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, MIB)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+async def import_while(
+    storage: FileStorage, change: Callable[[Path], None], source: Path
+) -> FilePointer | Exception:
+    """Import `source` while `change` is made to it, at a time that nobody knows."""
+    outcome: list[FilePointer | Exception] = []
+
+    async def work() -> None:
+        try:
+            outcome.append(await storage.import_file(source, link="copy"))
+        except Exception as error:  # noqa: BLE001 - it is what is looked at
+            outcome.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        await anyio.sleep(0.003)
+        change(source)
+    return outcome[0]
+
+
+@pytest.mark.parametrize("change", [shrink, grow])
+async def test_a_file_that_changes_while_it_is_imported_is_stored_as_it_was_or_refused(
+    storage: FileStorage, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    data = content_of(SIZE)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    outcome = await import_while(storage, change, source)
+    if isinstance(outcome, Exception):
+        assert isinstance(outcome, ValueError)
+        assert str(source) in str(outcome)
+        assert files(storage.path) == []
+    else:
+        assert await storage.read_data(outcome) in {data, source.read_bytes()}
+
+
+# What is written, after its last byte and before it has its name
+
+
+def written_file(root: Path) -> int:
+    """Return the descriptor of the one file below `root` that is open."""
+    found = []
+    for link in list(Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):  # that of the listing itself
+            if root in link.readlink().parents and link.is_file():
+                found.append(int(link.name))
+    [descriptor] = found
+    return descriptor
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
+@pytest.mark.parametrize("way", ["write_data_stream", "import_file"])
+async def test_a_file_that_is_cut_before_it_has_its_name_is_not_published(
+    tmp_path: Path, way: str
+) -> None:
+    root = tmp_path / "root"
+
+    def cutting_router(digest: Digest, tags: TagMap, /, *, temp: bool = False) -> FileKey:
+        os.ftruncate(written_file(root), MIB)
+        return content_router(digest, tags, temp=temp)
+
+    storage = FileStorage(root, router=cutting_router, mkdir=True)
+    with pytest.raises(CorruptDataError):
+        await WRITES[way](storage, content_of(3 * MIB), {})
+    assert files(root) == []
+
+
+# Files of /proc have a size of nothing, and those of /sys one of a page
+
+ODD_FILES = [
+    path
+    for path in map(Path, ("/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"))
+    if path.exists()
+]
+
+
+@pytest.mark.parametrize("path", ODD_FILES, ids=str)
+async def test_a_file_of_another_size_than_it_says_is_hashed_or_refused(path: Path) -> None:
+    try:
+        digest = await hash_file(path, algorithm="sha256")
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017 - either is right
+        return
+    assert digest["content_hash"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("path", ODD_FILES, ids=str)
+@pytest.mark.parametrize("link", ["auto", "copy"])
+async def test_a_file_of_another_size_than_it_says_is_imported_or_refused(
+    storage: FileStorage, path: Path, link: str
+) -> None:
+    try:
+        pointer = await storage.import_file(path, link=link)
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017 - either is right
+        assert files(storage.path) == []
+        return
+    assert await storage.read_data(pointer) == path.read_bytes()

@@ -1,0 +1,354 @@
+"""Pointers to all objects of a store, listed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import FileStorage, _bridge
+from laboxide._native import Listing
+from laboxide.testing._sources import content_of
+
+from tests.support.scripts import assert_clean, run_script
+from tests.support.storing import DATA, MIB, path_of, put
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from laboxide import Digest, FileKey, FilePointer
+    from laboxide._native import Store
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
+    return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
+
+
+async def test_list_pointers_of_an_empty_store_is_empty(storage: FileStorage) -> None:
+    assert [pointer async for pointer in storage.list_pointers()] == []
+
+
+async def test_list_pointers_finds_what_was_written(storage: FileStorage) -> None:
+    written = [
+        await put(storage, content_of(size), algorithm=algorithm)
+        for size in (0, 1, 5000)
+        for algorithm in ("blake3", "sha256")
+    ]
+    found = [pointer async for pointer in storage.list_pointers()]
+    assert sorted(found, key=str) == sorted(written, key=str)
+
+
+async def test_list_pointers_hashes_what_another_router_named(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path, router=tag_router)
+    contents = {b"one", b"two", content_of(3 * MIB)}
+    written = [await put(storage, data, {"kind": str(len(data))}) for data in contents]
+    found = [pointer async for pointer in storage.list_pointers()]
+    assert sorted(found, key=str) == sorted(written, key=str)
+    assert {await storage.read_data(pointer) for pointer in found} == contents
+
+
+async def test_list_pointers_finds_more_than_one_batch(storage: FileStorage) -> None:
+    keys = {f"blake3/{index % 3:02x}/{index % 3:02x}{index:062x}" for index in range(1300)}
+    for shard in range(3):
+        (storage.path / f"blake3/{shard:02x}").mkdir(parents=True)
+    for key in keys:
+        (storage.path / key).touch()
+    found = [pointer["key"] async for pointer in storage.list_pointers()]
+    assert len(found) == len(keys)
+    assert set(found) == keys
+
+
+async def test_list_pointers_passes_over_what_is_no_object(storage: FileStorage) -> None:
+    pointer = await put(storage, DATA)
+    directory = path_of(storage, pointer).parent
+    (directory / "link").symlink_to(path_of(storage, pointer))
+    (storage.path / "loop").symlink_to(storage.path)
+    (directory / "directory").mkdir()
+    os.mkfifo(directory / "fifo")
+    (storage.path / ".laboxide-staging").mkdir(exist_ok=True)
+    (storage.path / ".laboxide-staging/left").touch()
+    (storage.path / os.fsdecode(b"\xff")).touch()
+    with anyio.fail_after(10):
+        assert [found async for found in storage.list_pointers()] == [pointer]
+
+
+async def test_list_pointers_can_be_left(storage: FileStorage) -> None:
+    for index in range(5):
+        await put(storage, bytes([index]))
+    async for _pointer in storage.list_pointers():
+        break
+    assert len([pointer async for pointer in storage.list_pointers()]) == 5
+
+
+async def fill_by_tags(root: Path) -> tuple[FileStorage, list[FilePointer]]:
+    """Objects that have to be hashed to know what they are."""
+    storage = FileStorage(root, router=tag_router)
+    written = [await put(storage, bytes([index]), {"kind": f"{index:02}"}) for index in range(20)]
+    return storage, written
+
+
+async def test_a_cancelled_listing_goes_on_where_it_was(tmp_path: Path) -> None:
+    storage, written = await fill_by_tags(tmp_path)
+    listing = storage.list_pointers()
+    found: list[FilePointer] = []
+    for turn in count():
+        with anyio.CancelScope() as scope:
+            if turn % 2:
+                scope.cancel()
+            if (pointer := await anext(listing, None)) is None:
+                break
+            found.append(pointer)
+    assert found == written
+
+
+async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, written = await fill_by_tags(tmp_path)
+    run = _bridge.run
+
+    async def hash_most(start: Callable[..., object], *args: object) -> object:
+        if start.__name__ == "hash" and args[0] == written[3]["key"]:
+            raise OSError(errno.EIO, "on purpose", args[0])
+        return await run(start, *args)
+
+    monkeypatch.setattr("laboxide._bridge.run", hash_most)
+    listing = storage.list_pointers()
+    before = [await anext(listing) for _ in range(3)]
+    with pytest.raises(OSError, match="on purpose"):
+        await anext(listing)
+    assert before + [pointer async for pointer in listing] == written[:3] + written[4:]
+
+
+@pytest.mark.parametrize("level", ["object", "directory"])
+async def test_a_listing_hashes_nothing_that_a_link_leads_to(tmp_path: Path, level: str) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    for name in ("a/x", "b/x", "c/x"):
+        (storage.path / name).parent.mkdir()
+        (storage.path / name).write_bytes(name.encode())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/x").write_bytes(b"somebody's")
+    listing = storage.list_pointers()
+    found = [(await anext(listing))["key"]]
+    # What was a file when it was listed is none any more.
+    swapped = storage.path / ("b/x" if level == "object" else "b")
+    swapped.rename(tmp_path / "moved")
+    target = "elsewhere/x" if level == "object" else "elsewhere"
+    swapped.symlink_to(tmp_path / target)
+    pointer: FilePointer | None
+    while True:
+        with suppress(OSError):  # of a link on the way
+            if (pointer := await anext(listing, None)) is None:
+                break
+            found.append(pointer["key"])
+    assert found == ["a/x", "c/x"]
+
+
+async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, _ = await fill_by_tags(tmp_path)
+    walks: list[Listing] = []
+
+    run = _bridge.run
+
+    async def refuse_to_hash(start: Callable[..., object], *args: object) -> object:
+        if start.__name__ == "hash":
+            raise OSError(errno.EIO, "on purpose", args[0])
+        return await run(start, *args)
+
+    def begin(store: Store, after: str | None = None) -> Listing:
+        walks.append(Listing(store, after))
+        return walks[-1]
+
+    monkeypatch.setattr("laboxide._bridge.run", refuse_to_hash)
+    monkeypatch.setattr("laboxide._listing.Listing", begin)
+    listing = storage.list_pointers()
+    for _ in range(20):
+        with pytest.raises(OSError, match="on purpose"):
+            await anext(listing)
+    assert await anext(listing, None) is None
+    assert len(walks) == 1
+
+
+async def test_a_listing_has_one_reader(tmp_path: Path) -> None:
+    storage, written = await fill_by_tags(tmp_path)
+    listing = storage.list_pointers()
+    found: list[FilePointer] = []
+    refused: list[RuntimeError] = []
+
+    async def read(listing: AsyncIterator[FilePointer]) -> None:
+        try:
+            async for pointer in listing:
+                found.append(pointer)  # noqa: PERF401 - kept when it is refused
+        except RuntimeError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(read, listing)
+    assert found == written
+    assert [str(error)[:12] for error in refused] == ["another task"] * 2
+
+
+async def test_a_path_that_is_too_long_for_a_key_is_none(storage: FileStorage) -> None:
+    pointer = await put(storage, DATA)
+    directory = storage.path
+    for _ in range(5):
+        directory /= "d" * 250
+        directory.mkdir()
+    (directory / "file").touch()
+    assert [found async for found in storage.list_pointers()] == [pointer]
+    audit = storage.verify_all()
+    [finding] = [finding async for finding in audit]
+    assert (finding.path, finding.problem) == (directory, "foreign name")
+    assert audit.cursor is None
+
+
+def test_list_pointers_raises_what_it_may_not_look_at_and_goes_on(tmp_path: Path) -> None:
+    script = """
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers = []
+        for data in (b"one", b"two", b"three"):
+            digest = digest_data(data, content_type="a/b")
+            pointers.append(await storage.write_data(data, digest, {}))
+        pointers.sort(key=lambda pointer: pointer["key"])
+        shut = (storage.path / pointers[1]["key"]).parent
+        shut.chmod(0)
+        listing, found = storage.list_pointers(), []
+        while True:
+            try:
+                found.append((await anext(listing))["key"])
+            except PermissionError as error:
+                print(error.filename == str(shut))
+            except StopAsyncIteration:
+                break
+        shut.chmod(0o755)
+        print(found == [pointers[0]["key"], pointers[2]["key"]])
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False), "True\nTrue")
+
+
+FIVE = """
+    async def put_five(storage):
+        pointers = []
+        for index in range(5):
+            data = b"%d" % index
+            digest = digest_data(data, content_type="a/b")
+            pointers.append(await storage.write_data(data, digest, {}))
+        return sorted(pointers, key=lambda pointer: pointer["key"])
+
+    async def all_of(listing, refused):
+        found = []
+        for _ in range(20):
+            try:
+                found.append(await anext(listing))
+            except StopAsyncIteration:
+                return found
+            except Exception as error:
+                refused(error)
+"""
+"""Five objects, and all of a listing that goes on after each error."""
+
+
+def test_a_listing_that_goes_on_raises_what_it_may_not_look_at_any_more(tmp_path: Path) -> None:
+    script = f"""
+    {FIVE}
+    async def work():
+        from laboxide import _listing
+        _listing.BATCH = 4  # two directories, an object, and a directory
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers, refused = await put_five(storage), []
+        listing = storage.list_pointers()
+        found = [await anext(listing)]
+        interrupted = asyncio.ensure_future(anext(listing))
+        await asyncio.sleep(0)
+        interrupted.cancel()
+        await asyncio.wait([interrupted])
+        (storage.path / "blake3").chmod(0)
+        found += await all_of(listing, refused.append)
+        (storage.path / "blake3").chmod(0o755)
+        print(found == pointers[:1], [Path(error.filename).name for error in refused])
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False), "True ['blake3']")
+
+
+def test_what_can_be_no_key_is_passed_over_also_if_it_may_not_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Linux's own path does not list a directory either in which it may not look at anything.
+    monkeypatch.setenv("LABOXIDE_PORTABLE", "1")
+    script = f"""
+    {FIVE}
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers, refused = await put_five(storage), []
+        deep = storage.path.joinpath("a", *["d" * 250] * 4)
+        for directory, name in [(storage.path / "b", b"\\xff"), (deep, b"e" * 250)]:
+            directory.mkdir(parents=True)
+            (directory / os.fsdecode(name)).touch()
+            directory.chmod(0o444)
+        print(await all_of(storage.list_pointers(), refused.append) == pointers, refused)
+        audit = storage.verify_all()
+        findings = await all_of(audit, refused.append)
+        print([finding.problem for finding in findings], refused, audit.cursor)
+        for directory in (storage.path / "b", deep):
+            directory.chmod(0o755)
+
+    asyncio.run(work())
+    """
+    expected = "True []\n['foreign name', 'foreign name'] [] None"
+    assert_clean(run_script(script, tmp_path, may_read_all=False), expected)
+
+
+def test_a_listing_that_lacks_descriptors_goes_on_where_it_was(tmp_path: Path) -> None:
+    script = f"""
+    {FIVE}
+    import errno, resource
+    taken, errors = [], []
+
+    def take_all_but(count):
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/", os.O_RDONLY))
+        give_back(count)
+
+    def give_back(count):
+        for _ in range(count):
+            os.close(taken.pop())
+
+    def refused(error):
+        errors.append(getattr(error, "errno", error))
+        if len(errors) % 2 == 0:  # it has been tried again, in vain
+            give_back(len(taken))
+
+    async def work():
+        storage = FileStorage(root / "store", mkdir=True)
+        pointers = await put_five(storage)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        for count in range(8):
+            take_all_but(count)
+            print(await all_of(storage.list_pointers(), refused) == pointers)
+            give_back(len(taken))
+        print(set(errors) == {{errno.EMFILE}})
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path), "\n".join(["True"] * 9))

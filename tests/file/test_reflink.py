@@ -1,0 +1,73 @@
+"""Files whose blocks are shared with the object, on an XFS image that the test makes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from laboxide import FileStorage, digest_data
+
+from tests.support.images import NEEDS_XFS, mounted_xfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SETTLED = 1.1
+"""Seconds after which a file is hashed in place of its clone."""
+
+pytestmark = [pytest.mark.anyio, NEEDS_XFS]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def xfs(tmp_path: Path) -> Iterator[Path]:
+    with mounted_xfs(tmp_path) as mounted:
+        yield mounted
+
+
+@pytest.mark.parametrize("wait", [0.0, SETTLED], ids=["just written", "settled"])
+async def test_a_file_is_imported_by_reference_to_its_blocks(xfs: Path, wait: float) -> None:
+    data = os.urandom(5 << 20)
+    (xfs / "source").write_bytes(data)
+    storage = FileStorage(xfs / "root", mkdir=True)
+    time.sleep(wait)
+    pointer = await storage.import_file(xfs / "source", link="reflink")
+    assert pointer["hash"] == digest_data(data, content_type="a/b")["content_hash"]
+    assert await storage.read_data(pointer) == data
+
+
+async def test_changing_the_file_afterwards_does_not_change_the_object(xfs: Path) -> None:
+    data = os.urandom(5 << 20)
+    (xfs / "source").write_bytes(data)
+    storage = FileStorage(xfs / "root", mkdir=True)
+    time.sleep(SETTLED)
+    pointer = await storage.import_file(xfs / "source", link="reflink")
+    with (xfs / "source").open("r+b") as file:
+        file.write(b"changed")
+    assert await storage.read_data(pointer) == data
+
+
+async def test_a_file_that_changes_while_it_is_imported_is_named_by_what_was_cloned(
+    xfs: Path,
+) -> None:
+    data = os.urandom(40 << 20)
+    storage = FileStorage(xfs / "root", mkdir=True)
+    for attempt in range(3):
+        (xfs / "source").write_bytes(data)
+        time.sleep(SETTLED)
+        writer = subprocess.Popen(
+            ["dd", "if=/dev/zero", f"of={xfs / 'source'}", "bs=1M", "count=30", "conv=notrunc"],
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.001 * attempt)
+        pointer = await storage.import_file(xfs / "source", link="reflink")
+        assert writer.wait() == 0
+        await storage.verify(pointer)

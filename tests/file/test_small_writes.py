@@ -1,0 +1,78 @@
+"""One small object written after the other: nobody else is kept waiting for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import DigestMismatchError, FileStorage, digest_data
+
+from tests.support.storing import files, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+async def test_other_tasks_have_their_turns(storage: FileStorage) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.sleep(0)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(count)
+        await anyio.sleep(0)
+        before = turns
+        for index in range(2000):
+            await put(storage, b"%d" % index)
+        # Each takes some 20 us or more, and a turn comes after 500 us at the latest.
+        assert turns - before > 10
+        tasks.cancel_scope.cancel()
+
+
+async def test_they_end_when_they_are_cancelled(storage: FileStorage) -> None:
+    await put(storage, b"0")
+    written = 1
+    with anyio.move_on_after(0.2) as scope:
+        while True:
+            await put(storage, b"%d" % written)
+            written += 1
+    assert scope.cancelled_caught
+    # The last one may still get its name. Until then it may have a temporary one, elsewhere.
+    assert written <= len(files(storage.path / "blake3")) <= written + 1
+
+
+async def test_each_raises_its_own_error(storage: FileStorage) -> None:
+    checking = FileStorage(storage.path, verify_writes=True)
+    for index in range(20):
+        data = b"%d" % index
+        digest = digest_data(b"other", content_type="a/b")
+        with pytest.raises(DigestMismatchError):
+            await checking.write_data(data, {**digest, "content_size": len(data)}, {})
+        pointer = await put(storage, data)
+        assert await storage.read_data(pointer) == data
+
+
+async def test_many_tasks_that_do_it_get_each_its_own(storage: FileStorage) -> None:
+    async def write(number: int) -> None:
+        for index in range(20):
+            data = b"%d %d" % (number, index)
+            pointer = await put(storage, data)
+            assert pointer["size"] == len(data)
+            assert await storage.read_data(pointer) == data
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(write, number)
+    assert len(files(storage.path)) == 400

@@ -1,0 +1,270 @@
+"""What is left over is told, and only what a dead writer left is removed, and only if asked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import FileStorage, Leftover
+
+from tests.support.scripts import assert_clean, run_script
+from tests.support.storing import files, names, path_of, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from laboxide import Digest, FileKey, TagMap
+
+pytestmark = pytest.mark.anyio
+
+DATA = b"some content"
+STAGING = ".laboxide-staging"
+TEMPORARY = "1-2-3.laboxide-tmp"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+@pytest.fixture
+def staging(storage: FileStorage) -> Path:
+    directory = storage.path / STAGING
+    directory.mkdir()
+    return directory
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a writer that is at work."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def told(leftovers: list[Leftover]) -> list[tuple[str, str, int, bool]]:
+    return [(left.path.name, left.kind, left.size, left.removed) for left in leftovers]
+
+
+async def test_a_clean_store_has_no_leftovers(storage: FileStorage) -> None:
+    assert await storage.sweep() == []
+    for data in (DATA, b"", bytes(3 << 20)):
+        await put(storage, data)
+    assert await storage.sweep(delete=True) == []
+
+
+async def test_what_a_dead_writer_left_is_told_and_stays(
+    storage: FileStorage, staging: Path
+) -> None:
+    (staging / TEMPORARY).write_bytes(DATA)
+    os.utime(staging / TEMPORARY, (0, 1_000_000_000))
+    [leftover] = await storage.sweep()
+    assert leftover.path == staging / TEMPORARY
+    assert leftover[1:3] == ("temporary", len(DATA))
+    assert leftover.age is not None
+    assert leftover.age > 1e8
+    assert not leftover.removed
+    assert leftover.path.read_bytes() == DATA
+
+
+async def test_what_a_dead_writer_left_is_removed_if_asked(
+    storage: FileStorage, staging: Path
+) -> None:
+    (staging / TEMPORARY).write_bytes(DATA)
+    assert told(await storage.sweep(delete=True)) == [(TEMPORARY, "temporary", len(DATA), True)]
+    assert files(storage.path) == []
+    assert await storage.sweep() == []
+
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_what_a_writer_is_at_is_no_leftover(
+    storage: FileStorage, staging: Path, delete: bool
+) -> None:
+    (staging / TEMPORARY).write_bytes(DATA)
+    with locked(staging / TEMPORARY):
+        assert await storage.sweep(delete=delete) == []
+    assert (staging / TEMPORARY).read_bytes() == DATA
+
+
+async def test_unknown_files_among_temporary_ones_stay(
+    storage: FileStorage, staging: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").write_bytes(DATA)
+    (staging / "notes").touch()
+    (staging / f"directory{TEMPORARY}").mkdir()
+    (staging / f"link{TEMPORARY}").symlink_to(tmp_path / "outside")
+    os.mkfifo(staging / f"fifo{TEMPORARY}")
+    (staging / os.fsdecode(b"\xff.laboxide-tmp")).touch()
+    before = names(staging)
+    with anyio.fail_after(30):
+        leftovers = await storage.sweep(delete=True)
+    assert sorted(left.path.name for left in leftovers) == before
+    assert {(left.kind, left.removed) for left in leftovers} == {("unknown", False)}
+    assert names(staging) == before
+    assert (tmp_path / "outside").read_bytes() == DATA
+
+
+async def test_a_linked_staging_directory_is_not_swept(
+    storage: FileStorage, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / TEMPORARY).write_bytes(DATA)
+    (storage.path / STAGING).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=STAGING):
+        await storage.sweep(delete=True)
+    assert (tmp_path / "elsewhere" / TEMPORARY).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_what_was_moved_aside_is_told_and_stays(storage: FileStorage, delete: bool) -> None:
+    displaced, corrupt = await put(storage, b"one"), await put(storage, b"two")
+    path_of(storage, displaced).unlink()
+    path_of(storage, displaced).mkdir()
+    (path_of(storage, displaced) / "kept").write_bytes(b"kept")
+    (path_of(storage, displaced) / TEMPORARY).write_bytes(b"kept, too")
+    await put(storage, b"one")
+    path_of(storage, corrupt).chmod(0o644)
+    path_of(storage, corrupt).write_bytes(b"bad")
+    [finding] = [finding async for finding in storage.verify_all(repair=True)]
+    before = sorted(files(storage.path))
+    leftovers = {left.kind: left for left in await storage.sweep(delete=delete)}
+    assert set(leftovers) == {"displaced", "quarantined"}
+    assert leftovers["quarantined"].path == finding.moved_to
+    assert leftovers["quarantined"].size == 3
+    assert (leftovers["displaced"].path / "kept").read_bytes() == b"kept"
+    assert not any(left.removed for left in leftovers.values())
+    assert sorted(files(storage.path)) == before
+
+
+async def test_names_that_look_like_temporary_ones_elsewhere_are_objects(
+    storage: FileStorage,
+) -> None:
+    (storage.path / TEMPORARY).write_bytes(DATA)
+    (storage.path / "a.corrupt-notes").write_bytes(DATA)
+    assert await storage.sweep(delete=True) == []
+    assert len(files(storage.path)) == 2
+
+
+async def test_no_key_is_a_name_of_what_was_moved_aside(tmp_path: Path) -> None:
+    """It would be listed as a leftover, and removed as one."""
+
+    def router(digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey:
+        return {"key": f"{digest['content_hash']}-{tags['name']}"}
+
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=router)
+    await put(storage, DATA, {"name": "report.corrupt-notes"})
+    with pytest.raises(ValueError, match=r"corrupt-7e08-18ec5611f24030c2.* moved aside"):
+        await put(storage, DATA, {"name": "report.corrupt-7e08-18ec5611f24030c2"})
+    assert len(files(storage.path)) == 1
+
+
+async def test_empty_directories_stay(storage: FileStorage) -> None:
+    """A writer that has made one is about to use it."""
+    pointer = await put(storage, DATA)
+    await storage.delete(pointer)
+    assert await storage.sweep(delete=True) == []
+    assert path_of(storage, pointer).parent.is_dir()
+
+
+async def test_a_read_only_storage_removes_nothing(storage: FileStorage, staging: Path) -> None:
+    (staging / TEMPORARY).touch()
+    reader = FileStorage(storage.path, router=None)
+    assert len(await reader.sweep()) == 1
+    with pytest.raises(NotImplementedError, match="read-only"):
+        await reader.sweep(delete=True)
+    assert (staging / TEMPORARY).exists()
+
+
+@pytest.mark.parametrize("delete", [None, 1, "yes"])
+async def test_a_bad_argument_of_a_sweep_is_refused_by_name(
+    storage: FileStorage, delete: bool
+) -> None:
+    with pytest.raises(TypeError, match=f"delete .* {delete!r}"):
+        await storage.sweep(delete=delete)
+
+
+async def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(
+    storage: FileStorage, staging: Path
+) -> None:
+    script = """
+    os.chmod(root, 0o555)
+
+    async def work():
+        try:
+            await FileStorage(root.parent).sweep(delete=True)
+        except PermissionError as error:
+            print(Path(error.filename).name)
+
+    asyncio.run(work())
+    os.chmod(root, 0o755)
+    """
+    (staging / TEMPORARY).touch()
+    expected = TEMPORARY
+    assert_clean(run_script(script, staging, may_read_all=False), expected)
+    assert (staging / TEMPORARY).exists()
+
+
+def test_a_directory_that_a_sweep_may_not_list_is_named(tmp_path: Path) -> None:
+    script = """
+    async def work():
+        shut = root / "shut"
+        shut.mkdir()
+        (shut / "a.corrupt-1-2").touch()
+        shut.chmod(0)
+        try:
+            print(await FileStorage(root).sweep())
+        except PermissionError as error:
+            print(error.filename == str(shut))
+        shut.chmod(0o755)
+
+    asyncio.run(work())
+    """
+    assert_clean(run_script(script, tmp_path, may_read_all=False), "True")
+
+
+async def test_writers_beside_a_sweep_store_what_they_write(storage: FileStorage) -> None:
+    is_over = False
+
+    async def sweep() -> None:
+        while not is_over:
+            await storage.sweep(delete=True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sweep)
+        for index in range(200):
+            data = b"%d" % index
+            pointer = await put(storage, data)
+            # Torn, it is replaced from a file with a temporary name.
+            path_of(storage, pointer).chmod(0o644)
+            path_of(storage, pointer).write_bytes(b"")
+            assert await storage.read_data(await put(storage, data)) == data
+        is_over = True
+    assert await storage.sweep() == []
+
+
+def test_what_a_killed_writer_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABOXIDE_PORTABLE", "1")
+    script = """
+    import signal
+
+    storage = FileStorage(root / "store", mkdir=True)
+    if (child := os.fork()) == 0:
+        asyncio.run(store(storage, 1 << 20, pause=0.001))
+    # What is written to is locked, too.
+    while not any(path.stat().st_size for path in storage.path.glob(".laboxide-staging/*")):
+        time.sleep(0.01)
+    print(asyncio.run(storage.sweep(delete=True)))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print([left.kind for left in asyncio.run(storage.sweep())])
+    print([left.removed for left in asyncio.run(storage.sweep(delete=True))])
+    print(asyncio.run(storage.sweep()))
+    """
+    assert_clean(run_script(script, tmp_path), "[]\n['temporary']\n[True]\n[]")

@@ -1,0 +1,1 @@
+"""Hostile input and hostile users: forged pointers, odd files, links and permissions."""

@@ -1,0 +1,1 @@
+"""The drop-ins for Labox: storages, records, acceleration and adoption."""

@@ -1,0 +1,1 @@
+"""The package as built: version, names, types and special builds."""

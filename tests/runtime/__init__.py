@@ -1,0 +1,1 @@
+"""The bridge to the event loops: cancellation, signals, forks, processes and resource limits."""

@@ -1,0 +1,69 @@
+"""Chunks are let go of once nobody needs them any more, whoever keeps the stream they were of."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from laboxide import FileStorage, digest_stream
+from laboxide.testing._sources import content_of, stream_of
+
+from tests.support.storing import KIB, MIB, put
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from laboxide import FilePointer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
+@pytest.mark.parametrize("count", [1, 40])
+async def test_a_digested_stream_that_has_ended_keeps_no_chunk(algorithm: str, count: int) -> None:
+    chunk = content_of(256 * KIB)
+    before = sys.getrefcount(chunk)
+    stream, get_digest = digest_stream(
+        stream_of([chunk] * count), content_type="a/b", algorithm=algorithm
+    )
+    sizes = [len(part) async for part in stream]
+    assert get_digest()["content_size"] == sum(sizes)
+    assert sys.getrefcount(chunk) == before
+
+
+async def cancelled_while_it_waited(
+    storage: FileStorage, pointer: FilePointer
+) -> AsyncGenerator[bytes]:
+    """A stream that was. One whose chunk was there before the loop had turned did not wait.
+
+    That is seen with uvloop on a loaded machine: milliseconds of hashing can pass within a turn.
+    """
+    for _attempt in range(100):
+        stream = storage.read_data_stream(pointer)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await anext(stream)
+        if scope.cancelled_caught:
+            return stream
+        await stream.aclose()
+    raise AssertionError("it never waits")
+
+
+async def test_a_stream_that_was_cancelled_while_it_waited_keeps_no_chunk(tmp_path: Path) -> None:
+    # Of a size that takes milliseconds to hash, so that it is waited for.
+    storage = FileStorage(tmp_path, chunk_size=8 * MIB)
+    pointer = await put(storage, content_of(24 * MIB), algorithm="sha256")
+    tracemalloc.start()
+    try:
+        stream = await cancelled_while_it_waited(storage, pointer)
+        with anyio.fail_after(10):
+            while tracemalloc.get_traced_memory()[0] > MIB:
+                await storage.exists(pointer)  # what workers let go of is freed when loops wake
+                await anyio.sleep(0.01)
+        assert await anext(stream, None) is None
+    finally:
+        tracemalloc.stop()

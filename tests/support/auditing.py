@@ -1,0 +1,20 @@
+"""Stores that are looked after, and what is found there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.storing import put
+
+if TYPE_CHECKING:
+    from laboxide import FilePointer, FileStorage, Finding, StoreAudit
+
+
+async def fill(storage: FileStorage, count: int, size: int = 0) -> list[FilePointer]:
+    """Store `count` objects and return pointers to them in the order of their keys."""
+    pointers = [await put(storage, b"%d" % index + bytes(size)) for index in range(count)]
+    return sorted(pointers, key=lambda pointer: pointer["key"])
+
+
+async def findings(audit: StoreAudit) -> list[Finding]:
+    return [finding async for finding in audit]

@@ -1,0 +1,87 @@
+"""Writes that are to fail, and how a storage must be afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+from laboxide import (
+    Digest,
+    FileStorage,
+    digest_data,
+    digest_stream,
+)
+from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+
+from tests.support.storing import files
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable
+
+    from laboxide import FileKey, FilePointer, GetStreamDigest, TagMap
+
+    Pair = tuple[AsyncIterable[bytes], GetStreamDigest]
+
+KIB, MIB = 1 << 10, 1 << 20
+DATA = b"some content"
+
+
+async def assert_unharmed(storage: FileStorage) -> None:
+    """Assert that nothing is left of a write that failed, and that the next ones succeed."""
+    with anyio.fail_after(30):
+        while files(storage.path):
+            await anyio.sleep(0.01)
+    for data in (b"next", content_of(100 * KIB)):
+        pointer = await storage.write_data(data, describe(data), {})
+        assert await storage.read_data(pointer) == data
+        await storage.delete(pointer)
+        pair = digest_stream(stream_of(cut(data, [5000])), content_type="a/b")
+        pointer = await storage.write_data_stream(*pair, {})
+        assert b"".join([chunk async for chunk in storage.read_data_stream(pointer)]) == data
+        await storage.delete(pointer)
+
+
+def describe(data: bytes, **changes: object) -> Digest:
+    """Return the digest of `data`, changed to be wrong."""
+    digest = {**digest_data(data, content_type="a/b"), **changes}
+    return cast("Digest", digest)
+
+
+def getter(digest: object) -> GetStreamDigest:
+    """Return a function that tells `digest`, as if a stream had had it."""
+
+    def get_digest(*, allow_incomplete: bool = False) -> Any:
+        return digest
+
+    return get_digest
+
+
+async def write_value(storage: FileStorage, data: bytes, digest: Any) -> FilePointer:
+    return await storage.write_data(data, digest, {})
+
+
+async def write_stream(storage: FileStorage, data: bytes, digest: Any) -> FilePointer:
+    return await storage.write_data_stream(
+        stream_of(cut(data, [64 * KIB])), getter({**digest, "is_complete": True}), {}
+    )
+
+
+WRITES: dict[str, Callable[[FileStorage, bytes, Any], Awaitable[FilePointer]]] = {
+    "write_data": write_value,
+    "write_data_stream": write_stream,
+}
+
+PAIRS: dict[str, Callable[[AsyncIterable[bytes]], Pair]] = {
+    "digest_stream": lambda source: digest_stream(source, content_type="a/b"),
+    "hashlib": plain_pair,
+    "not hashed": lambda source: (source, getter(describe(DATA))),
+}
+SOURCES = {"nothing": [], "little": [b"little"], "much": [bytes(64 * KIB)] * 100}
+
+
+def fixed_router(_digest: Digest, _tags: TagMap, /, *, temp: bool) -> FileKey:
+    return {"key": "fixed"}
+
+
+class OwnError(Exception):
+    """An error of the caller's own."""
