@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from laboxide import FileStorage
 from laboxide.testing._sources import backend_name, backends
 
 if TYPE_CHECKING:
@@ -30,6 +31,18 @@ settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Run each asynchronous test on every event loop."""
     return request.param
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    """An empty store; a file whose tests need another kind overrides this."""
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> FileStorage:
+    """A second store beside `storage`."""
+    return FileStorage(tmp_path / "other", mkdir=True)
 
 
 @pytest.fixture

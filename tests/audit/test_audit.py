@@ -21,11 +21,6 @@ pytestmark = pytest.mark.anyio
 DESCRIPTORS = Path("/proc/self/fd")
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 async def test_a_sample_is_a_part_and_the_same_for_the_same_seed(storage: FileStorage) -> None:
     pointers = await fill(storage, 400)
     for pointer in pointers:

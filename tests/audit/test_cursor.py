@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 @pytest.mark.parametrize("workers", [1, 4])
 async def test_findings_come_in_the_order_of_keys(storage: FileStorage, workers: int) -> None:
     pointers = await fill(storage, 600)

@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 def snapshot(root: Path) -> dict[Path, tuple[int, int, int]]:
     """Return what everything below `root` is, to see whether it changes."""
     stats = {path: path.lstat() for path in root.rglob("*")}

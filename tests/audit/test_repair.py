@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 def moved_aside(storage: FileStorage) -> list[Path]:
     return [path for path in files(storage.path) if ".corrupt-" in path.name]
 

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 BAD_ARGUMENTS: list[tuple[str, Any, tuple[type[Exception], ...]]] = [
     *(("path", value, (TypeError,)) for value in (None, 3, b"bytes", True, ["a"])),
     *(("path", value, (ValueError,)) for value in ("", "before\0after", "/\ud800")),

@@ -17,15 +17,9 @@ from tests.support.failing import DATA, PAIRS, SOURCES, OwnError, assert_unharme
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
 
 
 # Data and chunks

@@ -34,11 +34,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 # Digests
 
 BAD_SIZES: dict[str, tuple[object, type[Exception]]] = {

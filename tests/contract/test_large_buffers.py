@@ -13,7 +13,6 @@ from tests.support.storing import MIB, put
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -33,11 +32,6 @@ BUFFERS: dict[str, Any] = {
     "array": lambda data: array("I", data),
     "a kind of bytes": Text,
 }
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
 
 
 @pytest.fixture

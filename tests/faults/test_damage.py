@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -27,9 +26,6 @@ from tests.support.damage import (
 )
 from tests.support.storing import KIB, MIB, files, path_of, until
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
 
 SIZES = pytest.mark.parametrize("size", [10, 100 * KIB, 3 * MIB])
@@ -39,11 +35,6 @@ SIZES = pytest.mark.parametrize("size", [10, 100 * KIB, 3 * MIB])
 def anyio_backend() -> str:
     """Run on one event loop: damage is found by the engine, which knows of none."""
     return "asyncio"
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
 
 
 # Reading

@@ -41,11 +41,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 @SIZES
 @pytest.mark.parametrize("fault", [*SIZE_FAULTS, *LINKS, "fifo"])
 @pytest.mark.parametrize("write", WRITES)

@@ -27,11 +27,6 @@ MIB = 1 << 20
 SIZE = 40 * MIB
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 async def put(storage: FileStorage, data: bytes) -> tuple[FilePointer, Path]:
     digest = digest_data(data, content_type="a/b")
     pointer = await storage.write_data(data, digest, {})

@@ -39,16 +39,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "other", mkdir=True)
-
-
 def fixed_router(_digest: Digest, _tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
     return {"key": "fixed/name"}
 

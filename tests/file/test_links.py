@@ -25,11 +25,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 def link_away(path: Path, tmp_path: Path) -> Path:
     """Move the directory `path` out of the store and leave a link; return its new place."""
     path.rename(tmp_path / "elsewhere")

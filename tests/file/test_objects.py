@@ -43,16 +43,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "other", mkdir=True)
-
-
 def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
     return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
 

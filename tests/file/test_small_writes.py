@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import anyio
 import pytest
 from laboxide import DigestMismatchError, FileStorage, digest_data
 
 from tests.support.storing import files, put
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
 
 
 async def test_other_tasks_have_their_turns(storage: FileStorage) -> None:

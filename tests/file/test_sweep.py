@@ -28,11 +28,6 @@ TEMPORARY = "1-2-3.laboxide-tmp"
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
-@pytest.fixture
 def staging(storage: FileStorage) -> Path:
     directory = storage.path / STAGING
     directory.mkdir()

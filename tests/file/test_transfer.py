@@ -21,16 +21,6 @@ from tests.support.storing import DATA, KIB, MIB, files, names, path_of, put, un
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "other", mkdir=True)
-
-
 # Files in
 
 

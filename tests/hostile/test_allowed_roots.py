@@ -37,12 +37,6 @@ OPERATIONS: dict[str, Operation] = {
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> FileStorage:
-    """Return a storage that is not the one under test."""
-    return FileStorage(tmp_path / "other", mkdir=True)
-
-
 def allowing(tmp_path: Path, *roots: object) -> FileStorage:
     roots_: Any = roots
     return FileStorage(tmp_path / "root", mkdir=True, allowed_roots=roots_)

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 ASKED: dict[str, Callable[[FileStorage, FilePointer], Awaitable[object]]] = {
     "read_data": lambda s, pointer: s.read_data(pointer),
     "read_data_stream": lambda s, pointer: anext(s.read_data_stream(pointer)),

@@ -35,11 +35,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
 # What is no file in the place of an object
 
 

@@ -47,11 +47,6 @@ class TestConformance(StorageConformance):
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> FileStorage:
-    return FileStorage(tmp_path / "root", mkdir=True)
-
-
-@pytest.fixture
 def theirs(tmp_path: Path) -> LaboxFileStorage:
     return LaboxFileStorage(tmp_path / "root", mkdir=True)
 
