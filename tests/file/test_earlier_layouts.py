@@ -21,7 +21,7 @@ from laboxide.labox import FileStorage as LaboxFileStorage
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
-FIXTURE = Path(__file__).parent / "fixtures" / "store-0.1"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "store-0.1"
 MANIFEST: dict[str, Any] = json.loads((FIXTURE / "manifest.json").read_text(encoding="utf-8"))
 CONTENTS = {name: base64.b64decode(text) for name, text in MANIFEST["contents"].items()}
 POINTERS: list[dict[str, Any]] = MANIFEST["file_pointers"]
