@@ -5,13 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::error::{Context as _, Error, Result};
 use crate::fs::reflink;
 use crate::pass::{Pass, Passed, Sink, Source};
-use crate::pool::{Engine, guarded};
 use crate::read::{Original, check_read};
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::pool::{Engine, guarded};
 use crate::store::{Key, Object, Store};
 use crate::write::{Content, Existing, Publication, Staged, StagedFile, is_generated, publish, stage_for};
 

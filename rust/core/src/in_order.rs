@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::digest::{Intake, take_in_both};
-use crate::locks::lock;
-use crate::pool::{Engine, TURN};
+use crate::runtime::pool::{Engine, TURN};
+use crate::runtime::sync::lock;
 
 /// A stream whose blocks are hashed one after the other. Nothing of it panics.
 pub(crate) trait InOrder: Send + Sync {
@@ -99,7 +99,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::lane::Lane;
+    use crate::runtime::sequencer::Lane;
 
     static PAIRS: Pairs = Pairs { ready: AtomicUsize::new(0), single: Mutex::new(None) };
     const BLOCKS: u64 = 500;

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::sync::Mutex;
 
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// The unit of work: what is hashed, written or read at once. A power of two, so that each block
 /// is a whole subtree of BLAKE3; 256 KiB to 1 MiB are equally fast for the file system.

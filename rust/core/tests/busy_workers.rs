@@ -12,8 +12,8 @@ use std::{fs, io};
 use common::{
     Chunk, PATIENCE, expected, finish, hash, keep_workers_busy, painted, publication, put, stores, wait,
 };
+use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, Hasher, hash_shared};
-use laboxide_core::pool::Engine;
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, StreamWriter};
 use laboxide_core::{BLOCK, CancelToken, Error, read};

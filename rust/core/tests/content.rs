@@ -10,8 +10,8 @@ use common::{
     stores, stream,
 };
 use laboxide_core::BLOCK;
+use laboxide_core::Engine;
 use laboxide_core::digest::Algorithm;
-use laboxide_core::pool::Engine;
 use laboxide_core::write::{Existing, Published, StreamWriter};
 use proptest::prelude::*;
 

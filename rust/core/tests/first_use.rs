@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use laboxide_core::pool::Engine;
+use laboxide_core::Engine;
 
 /// That of those who come second is given up; `LeakSanitizer` tells if it is not freed.
 #[test]

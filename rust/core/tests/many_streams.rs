@@ -9,9 +9,9 @@ use common::{
     Chunk, Memory, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish, put,
     stores,
 };
+use laboxide_core::Engine;
 use laboxide_core::Error;
 use laboxide_core::digest::Algorithm;
-use laboxide_core::pool::Engine;
 use laboxide_core::read::StreamReader;
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, Flow, StreamWriter};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use laboxide_core::Completions;
+use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
-use laboxide_core::pool::Engine;
 use laboxide_core::store::{Key, Store};
 use laboxide_core::write::{Existing, Publication, write_blob};
 

@@ -3,8 +3,8 @@
 
 use std::sync::mpsc;
 
+use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, Hasher};
-use laboxide_core::pool::Engine;
 use laboxide_core::write::{Flow, StreamWriter};
 use laboxide_fuzz::{Script, algorithms, answer, digest, painted};
 use libfuzzer_sys::fuzz_target;

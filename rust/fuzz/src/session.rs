@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, mpsc};
 
+use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, ContentDigest};
-use laboxide_core::pool::Engine;
 use laboxide_core::store::Store;
 use laboxide_core::write::{Flow, Staged, StreamWriter};
 use laboxide_core::{Error, Result};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use laboxide_core::Engine;
 use laboxide_core::digest::Algorithm;
-use laboxide_core::pool::Engine;
 use laboxide_core::read::{StreamReader, Taken, read_blob};
 use laboxide_core::store::{Key, Store};
 use laboxide_core::write::{Existing, Publication, Published};

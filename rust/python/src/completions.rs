@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use laboxide_core::pool::Engine;
+use laboxide_core::Engine;
 use laboxide_core::{CancelToken, Result};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;

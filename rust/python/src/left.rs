@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use laboxide_core::pool;
+use laboxide_core::is_worker;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -44,7 +44,7 @@ impl Drop for Reference {
     fn drop(&mut self) {
         // SAFETY: this is the only place that takes it, and runs once.
         let object = unsafe { ManuallyDrop::take(&mut self.0) };
-        if pool::is_worker() || IS_DETACHED.get() {
+        if is_worker() || IS_DETACHED.get() {
             leave(object);
         }
     }

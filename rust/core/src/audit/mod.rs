@@ -20,11 +20,11 @@ pub use moved::Moved;
 pub use pacer::Pacer;
 pub use progress::Progress;
 
-use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
-use crate::locks::lock;
-use crate::pool::guarded;
-use crate::priority::yield_to_loops;
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::pool::guarded;
+use crate::runtime::priority::yield_to_loops;
+use crate::runtime::sync::lock;
 use crate::store::{Key, Store};
 
 /// How long a round goes on to the next object. What it has found is known when it is over.

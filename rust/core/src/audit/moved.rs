@@ -5,7 +5,7 @@ use std::sync::{Mutex, TryLockError};
 
 use super::Finding;
 use crate::error::Result;
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// Findings that were moved aside. What comes of a round is lost with who waited for it, and what was
 /// moved aside is not found again.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// How long a thread sleeps before it looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
@@ -53,7 +53,7 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::CancelToken;
+    use crate::runtime::cancel::CancelToken;
 
     #[test]
     fn reads_are_spread_over_time() {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::Round;
 use super::look::Verdict;
 use crate::error::{Error, Result};
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// What has come of the objects of one round. Who cannot wait for its end takes from here what there is.
 #[derive(Default)]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use super::{Algorithm, Tree, subtree};
-use crate::locks::lock;
-use crate::pool::{Engine, TURN};
+use crate::runtime::pool::{Engine, TURN};
+use crate::runtime::sync::lock;
 
 /// What is hashed at a time. In the end the one that asks may hash a unit that somebody else is at.
 const UNIT: usize = 256 << 10;

@@ -9,10 +9,10 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{Error, Result};
-use crate::pool::Engine;
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::pool::Engine;
 use crate::write::StagedFile;
 pub(crate) use region::Region;
 use strand::Running;

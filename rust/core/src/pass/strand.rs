@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::window::Window;
 use super::{Done, Pass, Passed, Sink, Source};
-use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
 use crate::error::{Error, Result};
 use crate::in_order::InOrder;
 use crate::io;
-use crate::lane::Lane;
-use crate::locks::{self, lock};
-use crate::pool::{Engine, TURN, guarded};
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::pool::{Engine, TURN, guarded};
+use crate::runtime::sequencer::Lane;
+use crate::runtime::sync::{self, lock};
 use crate::slab::{BLOCK, Slab};
 
 /// A pass that has begun. Each strand claims blocks until there are none left.
@@ -144,7 +144,7 @@ impl Running {
     }
 
     fn fetch_and_settle(&self, index: u64) -> Result<Option<Held>> {
-        let ends = locks::read(&self.ends);
+        let ends = sync::read(&self.ends);
         let Some(ends) = &*ends else { return Ok(None) };
         let held = self.fetch(index, ends)?;
         if let Err(error) = self.settle(index, self.data(index, &held, ends), &ends.1) {
@@ -233,7 +233,7 @@ impl Running {
     }
 
     fn finish(&self) {
-        let ends = locks::write(&self.ends).take();
+        let ends = sync::write(&self.ends).take();
         let (Some(done), Some((source, sink))) = (lock(&self.done).take(), ends) else { return };
         // Closed, and lent memory let go of, before anyone is told that the pass is over.
         drop(source);
@@ -254,7 +254,7 @@ impl Running {
 
 impl InOrder for Running {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
-        let ends = locks::read(&self.ends);
+        let ends = sync::read(&self.ends);
         let (Some((index, held)), Some(ends)) = (self.lane.take(), &*ends) else { return hash(None) };
         let hashers = &mut lock(&self.serial).hashers;
         hash(Some(Intake { hashers, parts: &mut std::iter::once(self.data(index, &held, ends)) }));

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// Blocks that may be held for the hash, and the distance from which a strand goes on.
 const AHEAD: u64 = 8;

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::opened::Opened;
 use super::{Buffer, check_read};
-use crate::descriptors::{Holder, Permit};
 use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
-use crate::entrance::{Entrance, Entry};
 use crate::error::{Error, Result};
 use crate::in_order::InOrder;
 use crate::io;
-use crate::lane::Lane;
-use crate::locks::lock;
-use crate::pool::{Engine, guarded};
+use crate::runtime::admission::{Entrance, Entry};
+use crate::runtime::open_files::{Holder, Permit};
+use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::sequencer::Lane;
+use crate::runtime::sync::lock;
 use crate::slab::BLOCK;
 
 type Notify = Box<dyn FnOnce(Result<()>) + Send>;

@@ -4,12 +4,12 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use super::check_read;
-use crate::cancel::CancelToken;
-use crate::descriptors::Permit;
 use crate::digest::Expected;
 use crate::error::{Error, Result};
 use crate::pass::{Pass, Region, Sink, Source};
-use crate::pool::{Engine, guarded};
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::open_files::Permit;
+use crate::runtime::pool::{Engine, guarded};
 use crate::slab::BLOCK;
 use crate::store::{Key, Object, Store};
 

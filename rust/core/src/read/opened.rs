@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use crate::digest::Expected;
 use crate::error::{Error, Result};
-use crate::locks::lock;
-use crate::pool::guarded;
+use crate::runtime::pool::guarded;
+use crate::runtime::sync::lock;
 use crate::store::{Object, Seen};
 
 pub(super) type Open = Box<dyn Fn() -> Result<Object> + Send + Sync>;

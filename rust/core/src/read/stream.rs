@@ -8,14 +8,14 @@ use super::ahead::ReadAhead;
 use super::opened::Opened;
 use crate::budget::Seat;
 use crate::digest::Expected;
-use crate::entrance::Entrance;
 use crate::error::{Error, Result};
-use crate::locks::lock;
 use crate::mutant;
-use crate::pool::Engine;
+use crate::runtime::admission::Entrance;
+use crate::runtime::pool::Engine;
+use crate::runtime::sync::lock;
+use crate::runtime::time_slice::Turn;
 use crate::slab::BLOCK;
 use crate::store::Object;
-use crate::turn::Turn;
 
 /// Chunks that are read ahead even if that is more than three quarters of what the stream may hold,
 /// but not if it is more than all. One chunk always is.

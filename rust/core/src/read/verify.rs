@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cancel::CancelToken;
 use crate::digest::{Algorithm, ContentDigest, Expected, StreamHash};
 use crate::error::{Error, Result};
 use crate::fs::forget_cached;
 use crate::io;
 use crate::pass::{Pass, Sink, Source};
-use crate::pool::{Engine, guarded};
 use crate::read::{Original, Verified};
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::pool::{Engine, guarded};
 use crate::slab::{BLOCK, Slab};
 use crate::store::{Key, Object, Store};
 

@@ -9,7 +9,7 @@ use super::key::STAGING;
 use super::seen::FileKind;
 use super::{Directory, Key, Store};
 use crate::error::{Error, Result};
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,8 +33,8 @@ pub use sweep::Leftover;
 
 use crate::error::{Context as _, Error, Result};
 use crate::fs::FileSystem;
-use crate::locks::lock;
 use crate::mutant;
+use crate::runtime::sync::lock;
 use crate::write::StagedFile;
 
 /// How many shard directories are remembered as durable.

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use super::seen::Seen;
 use super::{Key, Store};
-use crate::descriptors::Permit;
 use crate::digest::{Expected, size_text};
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
+use crate::runtime::open_files::Permit;
 
 /// An object, opened: whatever happens to its name, its content is served from here.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use super::key::STAGING;
 use super::sweep::sweep_exports;
 use super::{Contents, Directory, Store};
 use crate::error::Result;
-use crate::locks::lock;
-use crate::pool::Engine;
+use crate::runtime::pool::Engine;
+use crate::runtime::sync::lock;
 
 /// The directory for temporary names, as whoever has a name there holds it: one descriptor for all of
 /// them, for as long as there are any.

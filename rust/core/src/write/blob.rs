@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::small::{Small, write_small};
 use super::{Publication, Published, StagedFile, publish};
-use crate::cancel::CancelToken;
-use crate::descriptors::Permit;
 use crate::digest::ContentDigest;
 use crate::error::Result;
 use crate::fs::reserve;
 use crate::pass::{Pass, Sink, Source};
-use crate::pool::{Engine, guarded};
+use crate::runtime::cancel::CancelToken;
+use crate::runtime::open_files::Permit;
+use crate::runtime::pool::{Engine, guarded};
 use crate::slab::BLOCK;
 use crate::store::Store;
 

@@ -7,8 +7,8 @@ use super::small::{Small, write_small};
 use super::{Publication, Published, StagedFile, publish};
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::error::{Error, Result};
-use crate::pool::{Engine, guarded};
 use crate::read::hash_open_file;
+use crate::runtime::pool::{Engine, guarded};
 use crate::store::Store;
 
 /// Where complete content is.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::error::{Error, Result};
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 pub(crate) type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::StagedFile;
-use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::reserve;
-use crate::locks::{self, lock};
+use crate::runtime::open_files::Permit;
+use crate::runtime::sync::{self, lock};
 use crate::store::Store;
 
 /// Space is reserved ahead in steps that double, from so many blocks to so many bytes.
@@ -44,7 +44,7 @@ impl FileSink {
 
     /// Lets it open its file; returns the permit if it will not.
     pub(crate) fn permit(&self, permit: Permit) -> Option<Permit> {
-        let mut state = locks::write(&self.file);
+        let mut state = sync::write(&self.file);
         match &mut *state {
             State::Unopened(slot) => slot.replace(permit),
             State::Open(_) | State::Taken => Some(permit),
@@ -59,17 +59,17 @@ impl FileSink {
         parts: impl Iterator<Item = &'a [u8]>,
     ) -> Result<()> {
         self.open()?;
-        let state = locks::read(&self.file);
+        let state = sync::read(&self.file);
         let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         self.reserve(staged, offset, len as u64);
         staged.write(offset, parts)
     }
 
     fn open(&self) -> Result<()> {
-        if !matches!(*locks::read(&self.file), State::Unopened(_)) {
+        if !matches!(*sync::read(&self.file), State::Unopened(_)) {
             return Ok(());
         }
-        let mut state = locks::write(&self.file);
+        let mut state = sync::write(&self.file);
         if let State::Unopened(permit) = &mut *state {
             let staged = self.store.stage()?;
             *state = State::Open(match permit.take() {
@@ -93,7 +93,7 @@ impl FileSink {
 
     /// Gives back what was reserved beyond the end.
     pub(crate) fn end(&self, size: u64) -> Result<()> {
-        let state = locks::read(&self.file);
+        let state = sync::read(&self.file);
         let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         if *lock(&self.reserved) != Some(0) {
             // Reserving has not changed the size, and cutting would make up for bytes that are missing.
@@ -112,13 +112,13 @@ impl FileSink {
     /// called it, the space is free.
     pub(crate) fn discard(&self) {
         self.taken.store(true, Ordering::Relaxed);
-        *locks::write(&self.file) = State::Taken;
+        *sync::write(&self.file) = State::Taken;
     }
 
     /// The file, which is nobody else's from now on.
     pub(crate) fn take(&self) -> Option<StagedFile> {
         self.taken.store(true, Ordering::Relaxed);
-        let mut state = locks::write(&self.file);
+        let mut state = sync::write(&self.file);
         match std::mem::replace(&mut *state, State::Taken) {
             State::Open(staged) => Some(staged),
             State::Unopened(_) | State::Taken => None,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Publication, Published, StagedFile, publish_in};
-use crate::descriptors::Permit;
 use crate::error::Result;
-use crate::pool::{Engine, guarded};
+use crate::runtime::open_files::Permit;
+use crate::runtime::pool::{Engine, guarded};
 use crate::store::{Directory, Store};
 
 /// Writing this much takes no longer than making the file does.

@@ -9,11 +9,11 @@ use std::process;
 use std::sync::Arc;
 
 use super::temporary::{Temporary, try_lock};
-use crate::descriptors::Permit;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::{free_in_steps, start_write_out};
 use crate::io;
 use crate::mutant;
+use crate::runtime::open_files::Permit;
 use crate::store::Directory;
 
 /// A sweep would have to come between a file and its lock this many times; a file system that answers

@@ -8,11 +8,11 @@ use super::sink::FileSink;
 use super::{Content, Staged};
 use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{Error, Result};
-use crate::locks::lock;
 use crate::mutant;
-use crate::pool::{Engine, is_worker};
+use crate::runtime::pool::{Engine, is_worker};
+use crate::runtime::sync::lock;
+use crate::runtime::time_slice::Turn;
 use crate::store::Store;
-use crate::turn::Turn;
 
 /// Content up to this size is hashed at once when it ends: 40 us at the most, less than handing it over.
 const INLINE_HASH: usize = 64 << 10;

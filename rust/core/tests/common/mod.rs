@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, ContentDigest, Expected, Hasher, hex};
-use laboxide_core::pool::Engine;
 use laboxide_core::read::{self, Buffer, StreamReader, Taken};
 use laboxide_core::store::{Key, Store};
 use laboxide_core::write::{Existing, Flow, Publication, Published, Staged, StreamWriter, write_blob};

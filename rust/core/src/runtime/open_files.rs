@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::locks::lock;
-use crate::pool::Engine;
+use crate::runtime::pool::Engine;
+use crate::runtime::sync::lock;
 
 /// What the rest of the process, and what opens a file for a moment only, is left with.
 const OTHERS: u64 = 32;

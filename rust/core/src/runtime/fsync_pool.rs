@@ -12,9 +12,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::descriptors::open_files_limit;
-use crate::locks::lock;
-use crate::pool::become_worker;
+use crate::runtime::open_files::open_files_limit;
+use crate::runtime::pool::become_worker;
+use crate::runtime::sync::lock;
 
 /// Each opens a directory or two for a moment: a process that may have few files open gets fewer.
 const MOST: u64 = 128;

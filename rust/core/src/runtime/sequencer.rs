@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 /// Items arrive in any order and are handled by number.
 pub(crate) struct Lane<T> {

@@ -73,8 +73,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::completion::Completions;
-    use crate::pool::Engine;
+    use crate::runtime::completion::Completions;
+    use crate::runtime::pool::Engine;
 
     #[test]
     fn a_loop_is_woken_though_the_worker_that_owes_it_hangs() {

@@ -7,8 +7,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::locks::lock;
-use crate::wake;
+use crate::runtime::sync::lock;
+use crate::runtime::wake;
 
 /// For so long a worker that was at a small job watches for the next one before it sleeps. Who
 /// writes small objects one after the other then waits a third less for each, most of which it takes a

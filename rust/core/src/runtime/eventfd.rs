@@ -11,9 +11,9 @@ use rustix::{
 };
 
 use crate::error::Result;
-use crate::wake;
+use crate::runtime::wake;
 #[cfg(target_os = "linux")]
-use crate::{error::Context as _, locks::lock};
+use crate::{error::Context as _, runtime::sync::lock};
 
 /// For so long a loop waits at the most if the worker that owes it a wake-up cannot pay: it has begun
 /// another job meanwhile, and that waits for a disk that does not answer.
@@ -120,7 +120,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::wake::Signal as _;
+    use crate::runtime::wake::Signal as _;
 
     fn is_readable(descriptor: &Descriptor) -> bool {
         use rustix::event::{PollFd, PollFlags, poll};

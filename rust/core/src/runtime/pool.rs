@@ -9,16 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 use crate::budget::Budget;
-use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
-use crate::flusher::Flushers;
 use crate::in_order::Pairs;
 use crate::mutant;
-use crate::priority::yield_to_loops;
-use crate::queue::{Job, Queue, can_watch};
+use crate::runtime::fsync_pool::Flushers;
+use crate::runtime::open_files::Descriptors;
+use crate::runtime::priority::yield_to_loops;
+use crate::runtime::queue::{Job, Queue, can_watch};
+use crate::runtime::wake;
 use crate::slab::Slabs;
 use crate::store::Visited;
-use crate::wake;
 
 /// The worker threads of this process and the memory that they share.
 ///

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::locks::lock;
+use crate::runtime::sync::lock;
 
 pub(crate) struct Entrance<T>(Mutex<State<T>>);
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::locks::lock;
-use crate::pool::Engine;
-use crate::signal::Descriptor;
-use crate::wake;
+use crate::runtime::eventfd::Descriptor;
+use crate::runtime::pool::Engine;
+use crate::runtime::sync::lock;
+use crate::runtime::wake;
 
 /// For so long a loop watches for what takes no longer: asleep, it would wait for its core, too. Who
 /// writes 4 KiB one after the other then waits 41 us for each instead of 77 (ext4, 2 cores).
