@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::digest::size_text;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
-use crate::slab::Slab;
+use crate::memory::slab::Slab;
 
 /// Slices in one call, of which Linux takes no more.
 const SLICES_MAX: usize = 1024;

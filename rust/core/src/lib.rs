@@ -8,20 +8,18 @@ pub mod read;
 pub mod store;
 pub mod write;
 
-mod budget;
 mod error;
 mod extents;
 mod fs;
-mod in_order;
 mod io;
+mod memory;
 mod mutant;
 mod pass;
 mod runtime;
-mod slab;
 
 pub use error::{Error, Result};
+pub use memory::slab::BLOCK;
 pub use runtime::cancel::CancelToken;
 pub use runtime::completion::Completions;
 pub use runtime::pool::{Engine, is_worker};
 pub use runtime::time_slice::pause_due;
-pub use slab::BLOCK;

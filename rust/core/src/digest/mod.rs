@@ -1,14 +1,19 @@
 //! Content hashes: which algorithms there are, and how bytes become a digest.
+//!
+//! An [`Algorithm`] names content, a [`Hasher`] takes bytes in order, and a [`ContentDigest`] is the result.
+//! BLAKE3 is a tree, so workers hash its subtrees apart and `blake3_tree` joins them. SHA-256 needs the bytes
+//! in order, one worker at a time: `ordered` runs that, with the blocks of two streams side by side.
 
 mod algorithm;
 mod aligned;
+mod blake3_tree;
 mod content;
 mod hasher;
 mod intake;
 mod lanes;
+pub(crate) mod ordered;
 mod sha256;
 mod shared;
-mod tree;
 
 pub use algorithm::Algorithm;
 pub use content::{ContentDigest, Expected, hex};
@@ -16,4 +21,4 @@ pub(crate) use content::{StreamHash, size_text};
 pub use hasher::Hasher;
 pub(crate) use intake::{Intake, take_in_both};
 pub use shared::hash_shared;
-pub(crate) use tree::{Tree, subtree};
+pub(crate) use blake3_tree::{Tree, subtree};

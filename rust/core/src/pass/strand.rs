@@ -8,13 +8,13 @@ use super::window::Window;
 use super::{Done, Pass, Passed, Sink, Source};
 use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
 use crate::error::{Error, Result};
-use crate::in_order::InOrder;
+use crate::digest::ordered::InOrder;
 use crate::io;
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::{Engine, TURN, guarded};
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::{self, lock};
-use crate::slab::{BLOCK, Slab};
+use crate::memory::slab::{BLOCK, Slab};
 
 /// A pass that has begun. Each strand claims blocks until there are none left.
 ///

@@ -9,14 +9,14 @@ use super::opened::Opened;
 use super::{Buffer, check_read};
 use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
 use crate::error::{Error, Result};
-use crate::in_order::InOrder;
+use crate::digest::ordered::InOrder;
 use crate::io;
 use crate::runtime::admission::{Entrance, Entry};
 use crate::runtime::open_files::{Holder, Permit};
 use crate::runtime::pool::{Engine, guarded};
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::lock;
-use crate::slab::BLOCK;
+use crate::memory::slab::BLOCK;
 
 type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 

@@ -10,7 +10,7 @@ use crate::pass::{Pass, Region, Sink, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::{Engine, guarded};
-use crate::slab::BLOCK;
+use crate::memory::slab::BLOCK;
 use crate::store::{Key, Object, Store};
 
 /// Memory that the caller gives and that nobody else touches before it is handed back.

@@ -12,7 +12,7 @@ use crate::pass::{Pass, Sink, Source};
 use crate::read::{Original, Verified};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::{Engine, guarded};
-use crate::slab::{BLOCK, Slab};
+use crate::memory::slab::{BLOCK, Slab};
 use crate::store::{Key, Object, Store};
 
 /// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page

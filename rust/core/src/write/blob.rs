@@ -11,7 +11,7 @@ use crate::pass::{Pass, Sink, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::{Engine, guarded};
-use crate::slab::BLOCK;
+use crate::memory::slab::BLOCK;
 use crate::store::Store;
 
 /// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::budget::{Budget, Seat, UNSEATED};
-use crate::slab::{BLOCK, Slab, Slabs};
+use crate::memory::budget::{Budget, Seat, UNSEATED};
+use crate::memory::slab::{BLOCK, Slab, Slabs};
 
 /// Chunks from this size on are kept by reference; copying smaller ones costs less than keeping them.
 pub(crate) const LENT_MIN: usize = 16 << 10;

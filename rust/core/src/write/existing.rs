@@ -10,7 +10,7 @@ use crate::extents::unwritten;
 use crate::io::read_into_slab;
 use crate::mutant;
 use crate::read::hash_open_file;
-use crate::slab::Slab;
+use crate::memory::slab::Slab;
 use crate::store::{Directory, Store};
 
 /// Bytes looked at at once.

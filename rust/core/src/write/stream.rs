@@ -97,7 +97,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         &self,
         front: &mut Front<P>,
         len: usize,
-        mut put: impl FnMut(&mut Block<P>, std::ops::Range<usize>, &crate::slab::Slabs),
+        mut put: impl FnMut(&mut Block<P>, std::ops::Range<usize>, &crate::memory::slab::Slabs),
     ) -> Flow {
         let mut taken = 0;
         let mut full = false;

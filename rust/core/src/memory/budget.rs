@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::slab::BLOCK;
+use crate::memory::slab::BLOCK;
 
 /// For all streams together, and for one. What a stream needs to go on at all it may hold beyond that.
 const TOTAL: usize = 64 * BLOCK;
