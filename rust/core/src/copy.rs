@@ -7,13 +7,15 @@ use std::time::SystemTime;
 
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::error::{Context as _, Error, Result};
-use crate::fs::reflink;
+use crate::fs::kind::reflink;
+use crate::fs::staged::StagedFile;
+use crate::fs::temp_name::is_generated;
 use crate::pass::{Pass, Passed, Sink, Source};
 use crate::read::{Original, check_read};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::{Engine, guarded};
 use crate::store::{Key, Object, Store};
-use crate::write::{Content, Existing, Publication, Staged, StagedFile, is_generated, publish, stage_for};
+use crate::write::{Content, Existing, Publication, Staged, publish, stage_for};
 
 /// How the bytes of a file become those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

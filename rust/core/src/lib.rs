@@ -9,9 +9,7 @@ pub mod store;
 pub mod write;
 
 mod error;
-mod extents;
 mod fs;
-mod io;
 mod memory;
 mod mutant;
 mod pass;

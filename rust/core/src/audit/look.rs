@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Finding, Moved, Pacer, Problem, Progress};
 use crate::digest::{Algorithm, Expected};
 use crate::error::{Context as _, Error, Result};
-use crate::fs::forget_cached;
+use crate::fs::kind::forget_cached;
 use crate::read::{check_read, hash_open_file_by};
 use crate::runtime::cancel::CancelToken;
 use crate::store::{Key, Object, Store};

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{Error, Result};
+use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::Engine;
-use crate::write::StagedFile;
 pub(crate) use region::Region;
 use strand::Running;
 

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use super::window::Window;
 use super::{Done, Pass, Passed, Sink, Source};
+use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
 use crate::error::{Error, Result};
-use crate::digest::ordered::InOrder;
-use crate::io;
+use crate::fs::io;
+use crate::memory::slab::{BLOCK, Slab};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::{Engine, TURN, guarded};
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::{self, lock};
-use crate::memory::slab::{BLOCK, Slab};
 
 /// A pass that has begun. Each strand claims blocks until there are none left.
 ///

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::opened::Opened;
 use super::{Buffer, check_read};
+use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
 use crate::error::{Error, Result};
-use crate::digest::ordered::InOrder;
-use crate::io;
+use crate::fs::io;
+use crate::memory::slab::BLOCK;
 use crate::runtime::admission::{Entrance, Entry};
 use crate::runtime::open_files::{Holder, Permit};
 use crate::runtime::pool::{Engine, guarded};
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::lock;
-use crate::memory::slab::BLOCK;
 
 type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 

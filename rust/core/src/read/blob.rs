@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::check_read;
 use crate::digest::Expected;
 use crate::error::{Error, Result};
+use crate::memory::slab::BLOCK;
 use crate::pass::{Pass, Region, Sink, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::{Engine, guarded};
-use crate::memory::slab::BLOCK;
 use crate::store::{Key, Object, Store};
 
 /// Memory that the caller gives and that nobody else touches before it is handed back.

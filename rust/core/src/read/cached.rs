@@ -23,7 +23,7 @@ pub fn open_cached(store: &Store, key: &Key, expected: Expected) -> Option<Cache
     if expected.size > SIZE_MAX || !store.file_system().is_local {
         return None;
     }
-    let file = crate::store::open_cached(store.root(), key.as_str()).ok()?;
+    let file = crate::fs::linux::open_cached(store.root(), key.as_str()).ok()?;
     let status = rustix::fs::fstat(&file).ok()?;
     let is_file = rustix::fs::FileType::from_raw_mode(status.st_mode).is_file();
     let is_expected = is_file && u64::try_from(status.st_size) == Ok(expected.size);

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 
 use crate::digest::Expected;
 use crate::error::{Error, Result};
+use crate::fs::stat::Seen;
 use crate::runtime::pool::guarded;
 use crate::runtime::sync::lock;
-use crate::store::{Object, Seen};
+use crate::store::Object;
 
 pub(super) type Open = Box<dyn Fn() -> Result<Object> + Send + Sync>;
 

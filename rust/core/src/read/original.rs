@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Context as _, Error, Result};
-use crate::io;
+use crate::fs::io;
 use crate::store::Object;
 
 /// Many times what the clock of a file system takes to tell two changes apart.
@@ -59,7 +59,7 @@ impl Original {
         let nanoseconds = u32::try_from(status.st_ctime_nsec).ok()?;
         let changed = UNIX_EPOCH + Duration::new(u64::try_from(status.st_ctime).ok()?, nanoseconds);
         let settled = SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED);
-        (settled && crate::fs::FileSystem::of(&self.file).is_local).then_some(changed)
+        (settled && crate::fs::kind::FileSystem::of(&self.file).is_local).then_some(changed)
     }
 
     /// Nothing is known about times elsewhere.

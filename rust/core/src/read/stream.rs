@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use super::Buffer;
 use super::ahead::ReadAhead;
 use super::opened::Opened;
-use crate::memory::budget::Seat;
 use crate::digest::Expected;
 use crate::error::{Error, Result};
+use crate::memory::budget::Seat;
+use crate::memory::slab::BLOCK;
 use crate::mutant;
 use crate::runtime::admission::Entrance;
 use crate::runtime::pool::Engine;
 use crate::runtime::sync::lock;
 use crate::runtime::time_slice::Turn;
-use crate::memory::slab::BLOCK;
 use crate::store::Object;
 
 /// Chunks that are read ahead even if that is more than three quarters of what the stream may hold,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::digest::{Algorithm, ContentDigest, Expected, StreamHash};
 use crate::error::{Error, Result};
-use crate::fs::forget_cached;
-use crate::io;
+use crate::fs::io;
+use crate::fs::kind::forget_cached;
+use crate::memory::slab::{BLOCK, Slab};
 use crate::pass::{Pass, Sink, Source};
 use crate::read::{Original, Verified};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::{Engine, guarded};
-use crate::memory::slab::{BLOCK, Slab};
 use crate::store::{Key, Object, Store};
 
 /// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page

@@ -8,16 +8,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::memory::budget::Budget;
-use crate::error::{Error, Result};
 use crate::digest::ordered::Pairs;
+use crate::error::{Error, Result};
+use crate::memory::budget::Budget;
+use crate::memory::slab::Slabs;
 use crate::mutant;
 use crate::runtime::fsync_pool::Flushers;
 use crate::runtime::open_files::Descriptors;
 use crate::runtime::priority::yield_to_loops;
 use crate::runtime::queue::{Job, Queue, can_watch};
 use crate::runtime::wake;
-use crate::memory::slab::Slabs;
 use crate::store::Visited;
 
 /// The worker threads of this process and the memory that they share.

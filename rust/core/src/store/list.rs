@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use super::aside::Aside;
 use super::key::STAGING;
-use super::seen::FileKind;
-use super::{Directory, Key, Store};
+use super::{Key, Store};
 use crate::error::{Error, Result};
+use crate::fs::directories::Directory;
+use crate::fs::stat::FileKind;
 use crate::runtime::sync::lock;
 
 /// What was found.

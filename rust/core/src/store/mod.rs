@@ -1,15 +1,10 @@
 //! A directory of objects: its root, what its file system can do, and where files are staged.
 
 mod aside;
-mod directory;
 mod key;
-#[cfg(target_os = "linux")]
-mod linux;
 mod list;
 mod objects;
-mod portable;
 mod quarantine;
-mod seen;
 mod staging;
 mod sweep;
 
@@ -19,23 +14,22 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+pub use crate::fs::stat::FileKind;
 pub use aside::Aside;
-pub(crate) use directory::{Directory, make_parent};
 pub use key::Key;
-#[cfg(target_os = "linux")]
-pub(crate) use linux::open_cached;
 pub use list::{Kind, Listed, Listing};
 pub use objects::{Object, Status};
-pub use seen::FileKind;
-pub(crate) use seen::Seen;
 pub(crate) use staging::Visited;
 pub use sweep::Leftover;
 
 use crate::error::{Context as _, Error, Result};
-use crate::fs::FileSystem;
+use crate::fs::directories::{self, Directory};
+use crate::fs::kind::FileSystem;
+#[cfg(target_os = "linux")]
+use crate::fs::linux;
+use crate::fs::staged::StagedFile;
 use crate::mutant;
 use crate::runtime::sync::lock;
-use crate::write::StagedFile;
 
 /// How many shard directories are remembered as durable.
 const REMEMBERED: usize = 4096;
@@ -123,7 +117,7 @@ impl Store {
     }
 
     pub(crate) fn open_root(&self) -> Result<Box<dyn Directory>> {
-        directory::open(&self.root, self.portable)
+        directories::open(&self.root, self.portable)
     }
 
     /// What the file system can do, once a staged file has shown which it is.
@@ -213,9 +207,9 @@ impl Store {
         if !made && lock(&self.durable_ways).contains(way) {
             return Ok(());
         }
-        directory::sync_way(&*self.open_root()?, key)?;
+        directories::sync_way(&*self.open_root()?, key)?;
         if !self.root_is_durable.load(Ordering::Relaxed) {
-            directory::sync_parent(&self.root)?;
+            directories::sync_parent(&self.root)?;
             self.root_is_durable.store(true, Ordering::Relaxed);
         }
         let mut ways = lock(&self.durable_ways);

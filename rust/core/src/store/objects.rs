@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::seen::Seen;
 use super::{Key, Store};
 use crate::digest::{Expected, size_text};
 use crate::error::{Context as _, Error, Result};
+use crate::fs::stat::Seen;
 use crate::mutant;
 use crate::runtime::open_files::Permit;
 

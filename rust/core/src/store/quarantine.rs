@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::aside::Aside;
-use super::seen::{FileKind, Seen};
-use super::{Directory, Key, Store};
+use super::{Key, Store};
 use crate::error::{Error, Result};
+use crate::fs::directories::Directory;
+use crate::fs::stat::{FileKind, Seen};
 
 impl Store {
     /// What is under `key`, links not followed.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::key::STAGING;
 use super::sweep::sweep_exports;
-use super::{Contents, Directory, Store};
+use super::{Contents, Store};
 use crate::error::Result;
+use crate::fs::directories::Directory;
 use crate::runtime::pool::Engine;
 use crate::runtime::sync::lock;
 
@@ -76,7 +77,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::write::StagedFile;
+    use crate::fs::staged::StagedFile;
 
     /// A file with a temporary name, and another of that name where a link leads that somebody has
     /// put in the place of the directory.

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::time::SystemTime;
 
+use super::Store;
 use super::key::STAGING;
-use super::seen::FileKind;
-use super::{Directory, Store};
 use crate::error::{Error, Result};
-use crate::write::{is_generated, is_temporary, lock_if_abandoned};
+use crate::fs::directories::Directory;
+use crate::fs::stat::FileKind;
+use crate::fs::temp_name::{is_generated, is_temporary, lock_if_abandoned};
 
 /// Something in the directory for temporary files that no writer is at.
 #[derive(Clone, Debug)]

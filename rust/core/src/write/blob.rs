@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::small::{Small, write_small};
-use super::{Publication, Published, StagedFile, publish};
+use super::{Publication, Published, publish};
 use crate::digest::ContentDigest;
 use crate::error::Result;
-use crate::fs::reserve;
+use crate::fs::kind::reserve;
+use crate::fs::staged::StagedFile;
+use crate::memory::slab::BLOCK;
 use crate::pass::{Pass, Sink, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::{Engine, guarded};
-use crate::memory::slab::BLOCK;
 use crate::store::Store;
 
 /// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is

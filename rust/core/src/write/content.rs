@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::small::{Small, write_small};
-use super::{Publication, Published, StagedFile, publish};
+use super::{Publication, Published, publish};
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::error::{Error, Result};
+use crate::fs::staged::StagedFile;
 use crate::read::hash_open_file;
 use crate::runtime::pool::{Engine, guarded};
 use crate::store::Store;

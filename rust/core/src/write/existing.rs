@@ -3,15 +3,17 @@
 use std::fs::File;
 use std::ops::Range;
 
-use super::{Publication, StagedFile};
+use super::Publication;
 use crate::digest::ContentDigest;
 use crate::error::{Context as _, Error, Result};
-use crate::extents::unwritten;
-use crate::io::read_into_slab;
+use crate::fs::directories::Directory;
+use crate::fs::extents::unwritten;
+use crate::fs::io::read_into_slab;
+use crate::fs::staged::StagedFile;
+use crate::memory::slab::Slab;
 use crate::mutant;
 use crate::read::hash_open_file;
-use crate::memory::slab::Slab;
-use crate::store::{Directory, Store};
+use crate::store::Store;
 
 /// Bytes looked at at once.
 const PIECE: usize = 64 << 10;

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::block::Block;
 use super::gate::Gate;
 use super::sink::FileSink;
+use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree};
 use crate::error::{Error, Result};
-use crate::digest::ordered::InOrder;
+use crate::memory::slab::BLOCK;
 use crate::runtime::admission::{Entrance, Entry};
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::{Engine, guarded};
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::lock;
-use crate::memory::slab::BLOCK;
 use crate::store::Store;
 
 pub(crate) struct Pipeline<P> {

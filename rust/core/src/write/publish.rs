@@ -2,12 +2,13 @@
 
 use std::io;
 
-use super::StagedFile;
 use super::existing::check_existing;
 use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
+use crate::fs::directories::{Directory, make_parent};
+use crate::fs::staged::StagedFile;
 use crate::mutant;
-use crate::store::{Directory, Key, Store, make_parent};
+use crate::store::{Key, Store};
 
 /// What a publication found under the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::StagedFile;
 use crate::error::{Context as _, Error, Result};
-use crate::fs::reserve;
+use crate::fs::kind::reserve;
+use crate::fs::staged::StagedFile;
 use crate::runtime::open_files::Permit;
 use crate::runtime::sync::{self, lock};
 use crate::store::Store;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Publication, Published, StagedFile, publish_in};
+use super::{Publication, Published, publish_in};
 use crate::error::Result;
+use crate::fs::directories::Directory;
+use crate::fs::staged::StagedFile;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::{Engine, guarded};
-use crate::store::{Directory, Store};
+use crate::store::Store;
 
 /// Writing this much takes no longer than making the file does.
 const BRIEF: u64 = 64 << 10;

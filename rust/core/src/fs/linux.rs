@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::aside::Aside;
-use super::directory::{Directory, not_a_file};
-use super::seen::Seen;
+use super::directories::{Directory, not_a_file};
+use super::staged::StagedFile;
+use super::stat::Seen;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
-use crate::write::StagedFile;
+use crate::store::Aside;
 
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(NO_LINKS);

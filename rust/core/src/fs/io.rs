@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crate::digest::size_text;
 use crate::error::{Context as _, Error, Result};
-use crate::mutant;
 use crate::memory::slab::Slab;
+use crate::mutant;
 
 /// Slices in one call, of which Linux takes no more.
 const SLICES_MAX: usize = 1024;

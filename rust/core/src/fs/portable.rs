@@ -10,13 +10,13 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use super::aside::Aside;
-use super::directory::{Directory, not_a_file};
-use super::seen::Seen;
+use super::directories::{Directory, not_a_file};
+use super::io::open_at_once;
+use super::staged::StagedFile;
+use super::stat::Seen;
 use crate::error::{Context as _, Error, Result};
-use crate::io::open_at_once;
 use crate::mutant;
-use crate::write::StagedFile;
+use crate::store::Aside;
 
 pub(crate) struct PathDirectory {
     path: PathBuf,

@@ -6,12 +6,12 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use super::key::Key;
-use super::seen::Seen;
+use super::staged::StagedFile;
+use super::stat::Seen;
 #[cfg(unix)]
 use crate::error::Context as _;
 use crate::error::{Error, Result};
-use crate::write::StagedFile;
+use crate::store::Key;
 
 /// One directory, opened. Paths below it never follow a symbolic link.
 pub(crate) trait Directory: Send + Sync {

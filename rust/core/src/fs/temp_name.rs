@@ -11,9 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fs4::{FileExt, TryLockError};
 
+use super::directories::Directory;
 use crate::error::{Error, Result};
 use crate::mutant;
-use crate::store::Directory;
 
 const SUFFIX: &str = ".laboxide-tmp";
 

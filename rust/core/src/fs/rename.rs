@@ -2,9 +2,9 @@
 
 use std::io::ErrorKind;
 
-use super::StagedFile;
+use super::directories::Directory;
+use super::staged::StagedFile;
 use crate::error::{Context as _, Result};
-use crate::store::Directory;
 
 impl StagedFile {
     /// Gives it `name` if nothing has that.

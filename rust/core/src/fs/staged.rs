@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 
-use super::temporary::{Temporary, try_lock};
+use super::directories::Directory;
+use super::io;
+use super::kind::{free_in_steps, start_write_out};
+use super::temp_name::{Temporary, try_lock};
 use crate::error::{Context as _, Error, Result};
-use crate::fs::{free_in_steps, start_write_out};
-use crate::io;
 use crate::mutant;
 use crate::runtime::open_files::Permit;
-use crate::store::Directory;
 
 /// A sweep would have to come between a file and its lock this many times; a file system that answers
 /// every attempt in this way is broken.
