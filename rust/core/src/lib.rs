@@ -2,10 +2,10 @@
 //! and verified when it is read. It knows nothing of Python, event loops, tags or content types.
 
 pub mod audit;
-pub mod copy;
 pub mod digest;
 pub mod read;
 pub mod store;
+pub mod transfer;
 pub mod write;
 
 mod error;

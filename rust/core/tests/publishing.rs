@@ -8,9 +8,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use common::{Chunk, expected, feed, files, finish, get, painted, publication, publish, put, stores};
 use laboxide_core::Engine;
-use laboxide_core::copy::{Import, Link, import_file};
 use laboxide_core::digest::{Algorithm, Expected};
 use laboxide_core::store::Store;
+use laboxide_core::transfer::{Import, Link, import_file};
 use laboxide_core::write::{Existing, Published, Staged, StreamWriter};
 use laboxide_core::{BLOCK, CancelToken, Error};
 

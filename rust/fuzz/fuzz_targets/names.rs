@@ -6,9 +6,9 @@ use std::str::FromStr as _;
 use std::sync::LazyLock;
 
 use laboxide_core::Error;
-use laboxide_core::copy::Link;
 use laboxide_core::digest::{Algorithm, hex};
 use laboxide_core::store::{Key, Store};
+use laboxide_core::transfer::Link;
 use libfuzzer_sys::fuzz_target;
 
 /// Two stores in a directory in which nothing else can be opened but what should not be.

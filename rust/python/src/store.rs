@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use laboxide_core::copy::{self, Link};
 use laboxide_core::read::{self, Verified};
 use laboxide_core::store::{Status, Store};
+use laboxide_core::transfer::{self, Link};
 use laboxide_core::write::{self, Published};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
@@ -145,10 +145,10 @@ impl PyStore {
         limit: Option<u64>,
     ) -> PyResult<()> {
         let link = Link::from_str(link).map_err(to_py)?;
-        let import = copy::Import { path, link, algorithms: names.parse()?, limit };
+        let import = transfer::Import { path, link, algorithms: names.parse()?, limit };
         let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
         let store = Arc::clone(&self.inner);
-        copy::import_file(Ticket::engine()?, store, import, ticket.token(), reply);
+        transfer::import_file(Ticket::engine()?, store, import, ticket.token(), reply);
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl PyStore {
         link: &str,
         overwrite: bool,
     ) -> PyResult<()> {
-        let export = copy::Export {
+        let export = transfer::Export {
             path,
             link: Link::from_str(link).map_err(to_py)?,
             overwrite,
@@ -172,7 +172,7 @@ impl PyStore {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
         let reply = ticket.reply(|py, ()| Ok(py.None()));
         let expected = expected.parse()?;
-        copy::export_file(
+        transfer::export_file(
             Ticket::engine()?,
             move || store.open(&key),
             export,

@@ -1,12 +1,12 @@
 //! A directory of objects: its root, what its file system can do, and where files are staged.
 
 mod aside;
+mod cleanup;
 mod key;
 mod list;
-mod objects;
+mod object;
 mod quarantine;
-mod staging;
-mod sweep;
+mod staging_dir;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -16,11 +16,11 @@ use std::sync::{Mutex, OnceLock};
 
 pub use crate::fs::stat::FileKind;
 pub use aside::Aside;
+pub use cleanup::Leftover;
 pub use key::Key;
 pub use list::{Kind, Listed, Listing};
-pub use objects::{Object, Status};
-pub(crate) use staging::Visited;
-pub use sweep::Leftover;
+pub use object::{Object, Status};
+pub(crate) use staging_dir::Visited;
 
 use crate::error::{Context as _, Error, Result};
 use crate::fs::directories::{self, Directory};
@@ -66,7 +66,7 @@ pub struct Store {
     /// Set when the file system turns out to have no unnamed files.
     names_needed: AtomicBool,
     swept: AtomicBool,
-    staging: staging::Shared,
+    staging: staging_dir::Shared,
     durable_ways: Mutex<HashSet<String>>,
     root_is_durable: AtomicBool,
 }
@@ -94,7 +94,7 @@ impl Store {
             file_system: OnceLock::new(),
             names_needed: AtomicBool::new(portable),
             swept: AtomicBool::new(false),
-            staging: staging::Shared::default(),
+            staging: staging_dir::Shared::default(),
             durable_ways: Mutex::default(),
             root_is_durable: AtomicBool::new(false),
         }

@@ -3,7 +3,7 @@
 mod blob;
 mod block;
 mod content;
-mod existing;
+mod dedup;
 mod gate;
 mod pipeline;
 mod publish;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::existing::check_existing;
+use super::dedup::check_existing;
 use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::directories::{Directory, make_parent};

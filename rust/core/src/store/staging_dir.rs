@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
+use super::cleanup::sweep_exports;
 use super::key::STAGING;
-use super::sweep::sweep_exports;
 use super::{Contents, Store};
 use crate::error::Result;
 use crate::fs::directories::Directory;
