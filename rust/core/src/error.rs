@@ -86,6 +86,11 @@ pub(crate) fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(200).collect::<String>())
 }
 
+/// Writes a size as an error names it.
+pub(crate) fn size_text(size: u64) -> String {
+    format!("{size} bytes")
+}
+
 /// Adds to a system error what was being done and to which path.
 pub trait Context<T> {
     /// Names the operation (a verb) and its path.

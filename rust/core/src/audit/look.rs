@@ -6,7 +6,8 @@ use super::{Finding, Moved, Pacer, Problem, Progress};
 use crate::digest::{Algorithm, Expected};
 use crate::error::{Context as _, Error, Result};
 use crate::fs::kind::forget_cached;
-use crate::read::{check_read, hash_open_file_by};
+use crate::pass::hash_open_file_by;
+use crate::read::check_read;
 use crate::runtime::cancel::CancelToken;
 use crate::store::{Key, Object, Store};
 

@@ -1,7 +1,7 @@
 //! What describes content: its size and its hashes, and the state from which they come.
 
 use super::{Algorithm, Hasher, Tree, subtree};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, size_text};
 
 /// The size of some content and its hashes, in the order in which they were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,10 +69,6 @@ impl Expected {
             Some((expected, actual)) => Err(Error::Mismatch { expected, actual }),
         }
     }
-}
-
-pub(crate) fn size_text(size: u64) -> String {
-    format!("{size} bytes")
 }
 
 /// Lower-case hexadecimal digits.

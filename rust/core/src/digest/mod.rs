@@ -17,8 +17,8 @@ mod shared;
 
 pub use algorithm::Algorithm;
 pub(crate) use blake3_tree::{Tree, subtree};
+pub(crate) use content::StreamHash;
 pub use content::{ContentDigest, Expected, hex};
-pub(crate) use content::{StreamHash, size_text};
 pub use hasher::Hasher;
 pub(crate) use intake::{Intake, take_in_both};
 pub use shared::hash_shared;

@@ -11,7 +11,6 @@ use super::stat::Seen;
 #[cfg(unix)]
 use crate::error::Context as _;
 use crate::error::{Error, Result};
-use crate::store::Key;
 
 /// One directory, opened. Paths below it never follow a symbolic link.
 pub(crate) trait Directory: Send + Sync {
@@ -49,7 +48,7 @@ pub(crate) trait Directory: Send + Sync {
 
     /// Gives a directory right below another name, so that its own is free. What is no directory
     /// (any more) stays.
-    fn move_aside(&self, name: &str) -> Result<()>;
+    fn move_aside(&self, name: &str, to: &str) -> Result<()>;
 
     /// The names in it, in no order.
     fn names(&self) -> Result<Vec<OsString>>;
@@ -78,24 +77,6 @@ pub(crate) fn open(path: &Path, portable: bool) -> Result<Box<dyn Directory>> {
     }
     let _ = portable;
     Ok(Box::new(super::portable::PathDirectory::open(path)?))
-}
-
-/// Makes the directories that lead from `root` to `key`, and opens the last.
-pub(crate) fn make_parent(root: Box<dyn Directory>, key: &Key) -> Result<Box<dyn Directory>> {
-    key.parent().into_iter().flat_map(|parent| parent.split('/')).try_fold(root, |directory, name| {
-        directory.make_directory(name)?;
-        directory.open_directory(name)
-    })
-}
-
-/// Makes durable every name on the way from `root` to the directory that holds `key`, last first.
-pub(crate) fn sync_way(root: &dyn Directory, key: &Key) -> Result<()> {
-    let mut way = key.parent();
-    while let Some(relative) = way {
-        root.open_directory(relative)?.sync()?;
-        way = relative.rsplit_once('/').map(|(parent, _)| parent);
-    }
-    root.sync()
 }
 
 /// Makes the name of the directory at `path` durable. The directory that it is in is not ours: one that

@@ -5,8 +5,7 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::path::Path;
 
-use crate::digest::size_text;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Result, size_text};
 use crate::memory::slab::Slab;
 use crate::mutant;
 

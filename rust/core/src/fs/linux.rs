@@ -16,7 +16,6 @@ use super::staged::StagedFile;
 use super::stat::Seen;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
-use crate::store::Aside;
 
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(NO_LINKS);
@@ -180,14 +179,9 @@ impl Directory for OpenDirectory {
         Ok(())
     }
 
-    fn move_aside(&self, name: &str) -> Result<()> {
+    fn move_aside(&self, name: &str, to: &str) -> Result<()> {
         // The slash demands a directory: a file that another writer has put there is not moved.
-        match fs::renameat(
-            &self.descriptor,
-            format!("{name}/"),
-            &self.descriptor,
-            Aside::Displaced.name(name),
-        ) {
+        match fs::renameat(&self.descriptor, format!("{name}/"), &self.descriptor, to) {
             Err(Errno::NOTDIR | Errno::NOENT) => Ok(()),
             result => result.context("move aside", &self.path.join(name)),
         }

@@ -16,7 +16,6 @@ use super::staged::StagedFile;
 use super::stat::Seen;
 use crate::error::{Context as _, Error, Result};
 use crate::mutant;
-use crate::store::Aside;
 
 pub(crate) struct PathDirectory {
     path: PathBuf,
@@ -128,10 +127,10 @@ impl Directory for PathDirectory {
         Ok(())
     }
 
-    fn move_aside(&self, name: &str) -> Result<()> {
+    fn move_aside(&self, name: &str, to: &str) -> Result<()> {
         // The slash demands a directory: a file that another writer has put there is not moved.
         let path = self.path.join(format!("{name}/"));
-        match fs::rename(&path, self.path.join(Aside::Displaced.name(name))) {
+        match fs::rename(&path, self.path.join(to)) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => {
                 Ok(())
             }

@@ -1,6 +1,7 @@
 //! One pass over bytes of known size: from a file or memory, to a file, memory or nowhere, hashed
 //! on the way. Workers share it block by block.
 
+mod open_file;
 mod region;
 mod strand;
 mod window;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::Engine;
+pub(crate) use open_file::{hash_open_file, hash_open_file_by};
 pub(crate) use region::Region;
 use strand::Running;
 

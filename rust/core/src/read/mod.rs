@@ -16,5 +16,5 @@ pub use cached::{Cached, open_cached};
 pub(crate) use original::Original;
 pub use stream::{StreamReader, Taken};
 pub use verified::Verified;
-pub(crate) use verify::{check_read, hash_open_file, hash_open_file_by};
+pub(crate) use verify::check_read;
 pub use verify::{hash_file, hash_object, open_verified, verify};

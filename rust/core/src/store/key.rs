@@ -1,6 +1,6 @@
 //! Where an object lies below the root.
 
-use super::aside::Aside;
+use super::quarantine::Aside;
 use crate::error::{Error, Result, shown};
 
 /// The directory below a root in which temporary files are named, where they need names.

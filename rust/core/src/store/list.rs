@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::aside::Aside;
 use super::key::STAGING;
+use super::quarantine::Aside;
 use super::{Key, Store};
 use crate::error::{Error, Result};
 use crate::fs::directories::Directory;

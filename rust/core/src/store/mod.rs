@@ -1,10 +1,15 @@
-//! A directory of objects: its root, what its file system can do, and where files are staged.
+//! A root directory of objects, and their keys.
+//!
+//! A [`Store`] opens its root anew for each operation. A [`Key`] is a checked path below it: `parents` opens and
+//! makes the directories on that path, `object` opens, describes and removes the object, and `list` walks
+//! through all of them. `staging_dir` has the temporary names, `cleanup` removes those without a writer, and
+//! `quarantine` renames a corrupt object out of the way.
 
-mod aside;
 mod cleanup;
 mod key;
 mod list;
 mod object;
+mod parents;
 mod quarantine;
 mod staging_dir;
 
@@ -15,24 +20,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 pub use crate::fs::stat::FileKind;
-pub use aside::Aside;
 pub use cleanup::Leftover;
 pub use key::Key;
 pub use list::{Kind, Listed, Listing};
 pub use object::{Object, Status};
+pub use quarantine::Aside;
 pub(crate) use staging_dir::Visited;
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Result};
 use crate::fs::directories::{self, Directory};
 use crate::fs::kind::FileSystem;
-#[cfg(target_os = "linux")]
-use crate::fs::linux;
 use crate::fs::staged::StagedFile;
 use crate::mutant;
-use crate::runtime::sync::lock;
-
-/// How many shard directories are remembered as durable.
-const REMEMBERED: usize = 4096;
 
 /// What the files below a root are.
 #[derive(Clone, Copy)]
@@ -133,21 +132,6 @@ impl Store {
         let _ = file;
     }
 
-    /// The directory that holds `key`, or None if it is still to be made.
-    pub(crate) fn open_parent(&self, key: &Key) -> Result<Option<Box<dyn Directory>>> {
-        let Some(parent) = key.parent() else { return self.open_root().map(Some) };
-        #[cfg(target_os = "linux")]
-        if !self.portable
-            && let Some(found) = linux::OpenDirectory::open_below(&self.root, parent)
-        {
-            return Ok(Some(Box::new(found)));
-        }
-        match self.open_root()?.open_directory(parent).map_err(Error::or_missing) {
-            Err(Error::Missing { .. }) => Ok(None),
-            result => result.map(Some),
-        }
-    }
-
     /// A new file that nobody sees.
     pub(crate) fn stage(&self) -> Result<StagedFile> {
         self.stage_in(None)
@@ -198,25 +182,5 @@ impl Store {
         if !self.swept.load(Ordering::Relaxed) && !self.swept.swap(true, Ordering::Relaxed) {
             let _ = self.sweep(true);
         }
-    }
-
-    /// Directories on the way to an object may be new, made by this process or another: each way is
-    /// made durable once, and again after this process had to make a part of it. So may the root be.
-    pub(crate) fn sync_way(&self, key: &Key, made: bool) -> Result<()> {
-        let way = key.parent().unwrap_or_default();
-        if !made && lock(&self.durable_ways).contains(way) {
-            return Ok(());
-        }
-        directories::sync_way(&*self.open_root()?, key)?;
-        if !self.root_is_durable.load(Ordering::Relaxed) {
-            directories::sync_parent(&self.root)?;
-            self.root_is_durable.store(true, Ordering::Relaxed);
-        }
-        let mut ways = lock(&self.durable_ways);
-        if ways.len() >= REMEMBERED {
-            ways.clear();
-        }
-        ways.insert(way.to_owned());
-        Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Key, Store};
-use crate::digest::{Expected, size_text};
-use crate::error::{Context as _, Error, Result};
+use crate::digest::Expected;
+use crate::error::{Context as _, Error, Result, size_text};
 use crate::fs::stat::Seen;
 use crate::mutant;
 use crate::runtime::open_files::Permit;

@@ -8,7 +8,7 @@ use super::{Publication, Published, publish};
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
-use crate::read::hash_open_file;
+use crate::pass::hash_open_file;
 use crate::runtime::pool::{Engine, guarded};
 use crate::store::Store;
 

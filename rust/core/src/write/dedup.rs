@@ -12,7 +12,7 @@ use crate::fs::io::read_into_slab;
 use crate::fs::staged::StagedFile;
 use crate::memory::slab::Slab;
 use crate::mutant;
-use crate::read::hash_open_file;
+use crate::pass::hash_open_file;
 use crate::store::Store;
 
 /// Bytes looked at at once.

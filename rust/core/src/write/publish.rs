@@ -5,10 +5,10 @@ use std::io;
 use super::dedup::check_existing;
 use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
-use crate::fs::directories::{Directory, make_parent};
+use crate::fs::directories::Directory;
 use crate::fs::staged::StagedFile;
 use crate::mutant;
-use crate::store::{Key, Store};
+use crate::store::{Aside, Key, Store};
 
 /// What a publication found under the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(crate) fn publish_in(
     }
     let found = parent.map_or_else(|| store.open_parent(key), |parent| Ok(Some(parent)))?;
     let made = found.is_none();
-    let parent = found.map_or_else(|| make_parent(store.open_root()?, key), Ok)?;
+    let parent = found.map_or_else(|| store.make_parent(key), Ok)?;
     mutant::panic_at("panic-while-publishing");
     let published = take_name(store, staged, &*parent, publication)?;
     if store.durable() {
@@ -131,7 +131,7 @@ fn settle_names(
     if !known && !mutant::is_on("no-directory-fsync") {
         parent.sync()?;
     }
-    if mutant::is_on("no-parent-fsync") { Ok(()) } else { store.sync_way(key, made) }
+    if mutant::is_on("no-parent-fsync") { Ok(()) } else { store.sync_parents(key, made) }
 }
 
 /// Decides about a name that is taken; None if it is free again.
@@ -158,7 +158,7 @@ fn settle(
     match parent.replace(staged, key.name()) {
         Err(error) if error.io_kind() == Some(io::ErrorKind::IsADirectory) && *existing == Existing::Heal => {
             // Whatever it holds is somebody's, but it cannot keep the name.
-            parent.move_aside(key.name())?;
+            parent.move_aside(key.name(), &Aside::Displaced.name(key.name()))?;
             parent.replace(staged, key.name())?;
         }
         result => result?,
