@@ -8,6 +8,7 @@ pub mod store;
 pub mod transfer;
 pub mod write;
 
+mod engine;
 mod error;
 mod fs;
 mod memory;
@@ -15,9 +16,11 @@ mod mutant;
 mod pass;
 mod runtime;
 
+pub use engine::Engine;
 pub use error::{Error, Result};
 pub use memory::slab::BLOCK;
 pub use runtime::cancel::CancelToken;
 pub use runtime::completion::Completions;
-pub use runtime::pool::{Engine, is_worker};
+pub use runtime::fork::forks;
+pub use runtime::pool::{Pool, is_worker};
 pub use runtime::time_slice::pause_due;

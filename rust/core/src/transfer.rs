@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::digest::{Algorithm, ContentDigest, Expected};
+use crate::engine::Engine;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::kind::reflink;
 use crate::fs::staged::StagedFile;
@@ -13,7 +14,7 @@ use crate::fs::temp_name::is_generated;
 use crate::pass::{Pass, Passed, Sink, Source};
 use crate::read::{Original, check_read};
 use crate::runtime::cancel::CancelToken;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::store::{Key, Object, Store};
 use crate::write::{Content, Existing, Publication, Staged, publish, stage_for};
 

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, Hasher, hex};
+use laboxide_core::{Engine, forks};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -34,14 +34,14 @@ pub(crate) struct PyHasher {
 
 impl PyHasher {
     fn of(algorithm: Algorithm, state: Hasher) -> Self {
-        Self { algorithm, state: Mutex::new(state), forks: AtomicU64::new(Engine::forks()) }
+        Self { algorithm, state: Mutex::new(state), forks: AtomicU64::new(forks()) }
     }
 
     /// Refuses a hasher that was in the middle of an update when the process was forked: the thread
     /// that holds its lock is not there. Nobody else has the lock now, for who wants it was here
     /// first, and this thread has the interpreter.
     fn check_fork(&self, _: Python<'_>) -> PyResult<()> {
-        let forks = Engine::forks();
+        let forks = forks();
         if self.forks.load(Ordering::Relaxed) != forks {
             if matches!(self.state.try_lock(), Err(TryLockError::WouldBlock)) {
                 let message = "another thread was updating this hasher at the moment of the fork";

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::digest::{Intake, take_in_both};
-use crate::runtime::pool::{Engine, TURN};
+use crate::runtime::pool::{Pool, TURN};
 use crate::runtime::sync::lock;
 
 /// A stream whose blocks are hashed one after the other. Nothing of it panics.
@@ -34,13 +34,13 @@ pub(crate) struct Pairs {
 
 impl Pairs {
     /// Hashes what is there of a stream, and what comes meanwhile: here, or where it finds company.
-    pub(crate) fn begin(&'static self, engine: &'static Engine, stream: Stream) {
+    pub(crate) fn begin(&'static self, pool: &'static Pool, stream: Stream) {
         let is_alone = self.ready.fetch_add(1, Ordering::Relaxed) == 0;
-        self.work(engine, if is_alone { vec![stream] } else { self.with_company(engine, stream) });
+        self.work(pool, if is_alone { vec![stream] } else { self.with_company(pool, stream) });
     }
 
     /// A stream and the one that waits for it. Nothing if there is none: then it is the one that waits.
-    fn with_company(&'static self, engine: &'static Engine, stream: Stream) -> Vec<Stream> {
+    fn with_company(&'static self, pool: &'static Pool, stream: Stream) -> Vec<Stream> {
         let mut single = lock(&self.single);
         if let Some(other) = single.take() {
             return vec![other, stream];
@@ -48,19 +48,19 @@ impl Pairs {
         *single = Some(stream);
         drop(single);
         // If nobody else comes for it. By then the others have had their turn to bring blocks.
-        engine.spawn(move || {
+        pool.spawn(move || {
             let single = lock(&self.single).take();
-            self.work(engine, Vec::from_iter(single));
+            self.work(pool, Vec::from_iter(single));
         });
         Vec::new()
     }
 
     /// Goes on with one or two streams until they have no blocks left, or one alone should not.
-    fn work(&'static self, engine: &'static Engine, mut streams: Vec<Stream>) {
+    fn work(&'static self, pool: &'static Pool, mut streams: Vec<Stream>) {
         let begun = Instant::now();
         while !streams.is_empty() {
             if begun.elapsed() > TURN {
-                return engine.spawn(move || self.work(engine, streams));
+                return pool.spawn(move || self.work(pool, streams));
             }
             if streams.len() == 1 {
                 streams.extend(lock(&self.single).take());
@@ -68,7 +68,7 @@ impl Pairs {
             step_all(&streams);
             streams.retain(|stream| self.goes_on(stream));
             if streams.len() == 1 && self.ready.load(Ordering::Relaxed) > 1 {
-                streams = streams.pop().map_or_else(Vec::new, |stream| self.with_company(engine, stream));
+                streams = streams.pop().map_or_else(Vec::new, |stream| self.with_company(pool, stream));
             }
         }
     }
@@ -124,14 +124,14 @@ mod tests {
 
     #[test]
     fn every_block_has_its_turn_whoever_it_is_hashed_beside() {
-        let engine = Engine::current().expect("threads");
+        let pool = Pool::leaked();
         let streams: Vec<_> = (0..5).map(|_| Arc::new(Numbers::default())).collect();
         thread::scope(|scope| {
             for stream in &streams {
                 scope.spawn(move || {
                     for number in 0..BLOCKS {
                         if stream.lane.add(number, number) {
-                            PAIRS.begin(engine, Arc::<Numbers>::clone(stream));
+                            PAIRS.begin(pool, Arc::<Numbers>::clone(stream));
                         }
                     }
                 });

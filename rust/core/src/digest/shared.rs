@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use super::{Algorithm, Tree, subtree};
-use crate::runtime::pool::{Engine, TURN};
+use crate::error;
+use crate::runtime::pool::{Pool, TURN};
 use crate::runtime::sync::lock;
 
 /// What is hashed at a time. In the end the one that asks may hash a unit that somebody else is at.
@@ -27,8 +28,11 @@ struct Shared<D> {
 /// No worker is waited for. One that has less time than others, as it has beside busy processes, may have
 /// `data` for a moment longer than this takes.
 ///
+/// `pool` is asked for the workers only if `data` is eligible.
+///
 /// `look` is called before each unit that the caller hashes, about every 0.1 ms; its error ends it all.
 pub fn hash_shared<D, E>(
+    pool: impl FnOnce() -> error::Result<&'static Pool>,
     algorithm: Algorithm,
     data: &Arc<D>,
     mut look: impl FnMut() -> Result<(), E>,
@@ -41,30 +45,30 @@ where
         return None;
     }
     // Without a single worker there is no help to be had.
-    let engine = Engine::current().ok().filter(|engine| !engine.is_behind())?;
+    let pool = pool().ok().filter(|pool| !pool.is_behind())?;
     let shared = Arc::new(Shared::new(Arc::clone(data)));
-    for _ in 1..engine.width().min(units) {
+    for _ in 1..pool.width().min(units) {
         let shared = Arc::downgrade(&shared);
-        engine.spawn(move || help(shared, engine));
+        pool.spawn(move || help(shared, pool));
     }
     let mut outcome = Ok(());
     shared.work(|| {
         outcome = look();
-        outcome.is_ok() && engine.is_current()
+        outcome.is_ok() && pool.is_current()
     });
     if let Err(error) = outcome {
         shared.next.store(units, Ordering::Relaxed);
         return Some(Err(error));
     }
     // If not, a signal's handler, which `look` calls, has forked: a worker that is not here may have the lock.
-    engine.is_current().then(|| Ok(shared.root()))
+    pool.is_current().then(|| Ok(shared.root()))
 }
 
 /// A job that is late finds nothing, and has kept nothing.
-fn help<D: AsRef<[u8]> + Send + Sync + 'static>(shared: Weak<Shared<D>>, engine: &'static Engine) {
+fn help<D: AsRef<[u8]> + Send + Sync + 'static>(shared: Weak<Shared<D>>, pool: &'static Pool) {
     let begun = Instant::now();
     if shared.upgrade().is_some_and(|shared| shared.work(|| begun.elapsed() < TURN)) {
-        engine.spawn(move || help(shared, engine));
+        pool.spawn(move || help(shared, pool));
     }
 }
 
@@ -122,8 +126,8 @@ mod tests {
         Arc::new((0..=250).cycle().take(len).collect())
     }
 
-    fn hash(data: &Arc<Vec<u8>>) -> Option<Result<[u8; 32], &'static str>> {
-        hash_shared(BLAKE3, data, || Ok(()))
+    fn hash(pool: &'static Pool, data: &Arc<Vec<u8>>) -> Option<Result<[u8; 32], &'static str>> {
+        hash_shared(|| Ok(pool), BLAKE3, data, || Ok(()))
     }
 
     #[test]
@@ -143,9 +147,9 @@ mod tests {
 
     #[test]
     fn it_is_hashed_once_no_job_waits() {
-        let data = painted(40 * UNIT + 1);
+        let (pool, data) = (Pool::leaked(), painted(40 * UNIT + 1));
         let hash = (0..2000).find_map(|_| {
-            let hash = hash(&data);
+            let hash = hash(pool, &data);
             hash.is_none().then(|| thread::sleep(MOMENT));
             hash
         });
@@ -154,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_error_ends_it() {
-        let hash = hash_shared(BLAKE3, &painted(40 * UNIT), || Err("enough"));
+        let hash = hash_shared(|| Ok(Pool::leaked()), BLAKE3, &painted(40 * UNIT), || Err("enough"));
         assert!(matches!(hash, None | Some(Err("enough"))));
     }
 
@@ -176,10 +180,10 @@ mod tests {
 
     #[test]
     fn a_worker_hashes_what_there_is_and_keeps_nothing() {
-        let engine = Engine::current().expect("threads");
+        let pool = Pool::leaked();
         let shared = Arc::new(Shared::new(painted(100 * UNIT)));
         let helper = Arc::downgrade(&shared);
-        engine.spawn(move || help(helper, engine));
+        pool.spawn(move || help(helper, pool));
         for _ in 0..2000 {
             if lock(&shared.tree).has(99) && Arc::strong_count(&shared) == 1 {
                 assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
@@ -192,7 +196,10 @@ mod tests {
 
     #[test]
     fn neither_a_little_nor_what_has_to_be_hashed_in_order_is_shared() {
-        assert_eq!(hash(&painted(SHARED_FROM)), None);
-        assert_eq!(hash_shared(Algorithm::Sha256, &painted(2 * SHARED_FROM), || Ok::<_, ()>(())), None);
+        let pool = Pool::leaked();
+        assert_eq!(hash(pool, &painted(SHARED_FROM)), None);
+        let in_order =
+            hash_shared(|| Ok(pool), Algorithm::Sha256, &painted(2 * SHARED_FROM), || Ok::<_, ()>(()));
+        assert_eq!(in_order, None);
     }
 }

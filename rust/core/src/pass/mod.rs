@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::digest::{Algorithm, ContentDigest};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
-use crate::runtime::pool::Engine;
 pub(crate) use open_file::{hash_open_file, hash_open_file_by};
 pub(crate) use region::Region;
 use strand::Running;

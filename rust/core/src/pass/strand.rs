@@ -8,11 +8,12 @@ use super::window::Window;
 use super::{Done, Pass, Passed, Sink, Source};
 use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::io;
 use crate::memory::slab::{BLOCK, Slab};
 use crate::runtime::cancel::CancelToken;
-use crate::runtime::pool::{Engine, TURN, guarded};
+use crate::runtime::pool::{TURN, guarded};
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::{self, lock};
 
@@ -217,7 +218,7 @@ impl Running {
         if self.lane.add(index, held) {
             // Who hashes counts as a strand: the pass is not over before.
             self.strands.fetch_add(1, Ordering::Relaxed);
-            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+            self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
         }
     }
 

@@ -9,12 +9,13 @@ use super::opened::Opened;
 use super::{Buffer, check_read};
 use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::io;
 use crate::memory::slab::BLOCK;
 use crate::runtime::admission::{Entrance, Entry};
 use crate::runtime::open_files::{Holder, Permit};
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::lock;
 
@@ -87,7 +88,7 @@ impl<B: Buffer> ReadAhead<B> {
             Entry::Passed((index, buffer)) => self.spawn(index, buffer),
             Entry::First => {
                 let ahead = Arc::clone(self);
-                self.engine.reading.admit(self.engine, move |permit| ahead.admitted(permit));
+                self.engine.reading.admit(&self.engine.pool, move |permit| ahead.admitted(permit));
             }
             Entry::Kept => {}
         }
@@ -138,7 +139,7 @@ impl<B: Buffer> ReadAhead<B> {
             return self.deliver(index, filled);
         }
         if self.lane.add(index, filled) {
-            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+            self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
         }
     }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::check_read;
 use crate::digest::Expected;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::slab::BLOCK;
 use crate::pass::{Pass, Region, Sink, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::store::{Key, Object, Store};
 
 /// Memory that the caller gives and that nobody else touches before it is handed back.

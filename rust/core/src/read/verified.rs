@@ -1,6 +1,6 @@
 //! What was verified and is still open, in the hands of an event loop.
 
-use crate::runtime::pool::Engine;
+use crate::engine::Engine;
 use crate::store::Object;
 
 /// An object that is what it should be. To read it means to read what was verified.

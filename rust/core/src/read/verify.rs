@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::digest::{Algorithm, ContentDigest, Expected};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::kind::forget_cached;
 use crate::pass::{Pass, Sink, Source};
 use crate::read::{Original, Verified};
 use crate::runtime::cancel::CancelToken;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::store::{Key, Object, Store};
 
 /// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page

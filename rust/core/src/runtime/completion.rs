@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::fork::forks;
 use crate::error::Result;
 use crate::runtime::eventfd::Descriptor;
-use crate::runtime::pool::Engine;
 use crate::runtime::sync::lock;
 use crate::runtime::wake;
 
@@ -62,7 +62,7 @@ impl<T> Completions<T> {
         let signal = if portable { None } else { Descriptor::new()?.map(Arc::new) };
         let list = List { finished: Vec::new(), closed: false, watched: false, missed: 0, left_out: 0 };
         let (list, arrivals, arrived) = (Mutex::new(list), AtomicUsize::new(0), Condvar::new());
-        Ok(Self { list, arrivals, arrived, signal, forks: Engine::forks() })
+        Ok(Self { list, arrivals, arrived, signal, forks: forks() })
     }
 
     /// The descriptor that is readable while something is here, where the system has such.
@@ -148,7 +148,7 @@ impl<T> Completions<T> {
     /// what waits for the right to open one would wait for ever.
     pub fn close(&self) {
         // After a fork the lock may be held by a thread that this process does not have.
-        if self.forks != Engine::forks() {
+        if self.forks != forks() {
             return;
         }
         let mut list = lock(&self.list);

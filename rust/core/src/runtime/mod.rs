@@ -10,6 +10,7 @@ pub(crate) mod admission;
 pub(crate) mod cancel;
 pub(crate) mod completion;
 pub(crate) mod eventfd;
+pub(crate) mod fork;
 pub(crate) mod fsync_pool;
 pub(crate) mod open_files;
 pub(crate) mod pool;

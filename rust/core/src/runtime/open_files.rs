@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::runtime::pool::Engine;
+use super::pool::Pool;
 use crate::runtime::sync::lock;
 
 /// What the rest of the process, and what opens a file for a moment only, is left with.
@@ -44,20 +44,8 @@ type Start = Box<dyn FnOnce(Permit) + Send>;
 
 /// The right to hold a file open. The next in line gets it when this is dropped.
 pub(crate) struct Permit {
-    engine: &'static Engine,
+    pool: &'static Pool,
     of: &'static Descriptors,
-}
-
-impl Engine {
-    /// Runs `job`, which reads an object that stays open, on a worker.
-    pub(crate) fn spawn_reading(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
-        self.reading.admit(self, move |permit| self.spawn(move || job(permit)));
-    }
-
-    /// Runs `job`, which is done with a file in one go, on a worker.
-    pub(crate) fn spawn_passing(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
-        self.passing.admit(self, move |permit| self.spawn(move || job(permit)));
-    }
 }
 
 impl Default for Descriptors {
@@ -69,18 +57,18 @@ impl Default for Descriptors {
 impl Descriptors {
     /// Calls `start` with a permit: at once, or later on the thread that has given one up. It must
     /// not do more than to spawn a job.
-    pub(crate) fn admit(&'static self, engine: &'static Engine, start: impl FnOnce(Permit) + Send + 'static) {
+    pub(crate) fn admit(&'static self, pool: &'static Pool, start: impl FnOnce(Permit) + Send + 'static) {
         let mut state = lock(&self.state);
         if state.used < self.limit {
             state.used += 1;
             drop(state);
-            return start(Permit { engine, of: self });
+            return start(Permit { pool, of: self });
         }
         state.waiting.push_back(Box::new(start));
         let nobody_is_idle = state.idle.is_empty();
         drop(state);
         if !nobody_is_idle {
-            engine.spawn(|| self.ask_the_idle());
+            pool.spawn(|| self.ask_the_idle());
         }
     }
 
@@ -136,7 +124,7 @@ impl fmt::Debug for Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         // After a fork the lock may be held by a thread that this process does not have.
-        if !self.engine.is_current() {
+        if !self.pool.is_current() {
             return;
         }
         let mut state = lock(&self.of.state);
@@ -145,7 +133,7 @@ impl Drop for Permit {
             return;
         };
         drop(state);
-        next(Permit { engine: self.engine, of: self.of });
+        next(Permit { pool: self.pool, of: self.of });
     }
 }
 

@@ -2,42 +2,31 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::digest::ordered::Pairs;
+use super::fork::forks;
+use super::priority::yield_to_loops;
+use super::queue::{Job, Queue, can_watch};
+use super::wake;
 use crate::error::{Error, Result};
-use crate::memory::budget::Budget;
-use crate::memory::slab::Slabs;
-use crate::mutant;
-use crate::runtime::fsync_pool::Flushers;
-use crate::runtime::open_files::Descriptors;
-use crate::runtime::priority::yield_to_loops;
-use crate::runtime::queue::{Job, Queue, can_watch};
-use crate::runtime::wake;
-use crate::store::Visited;
 
-/// The worker threads of this process and the memory that they share.
+/// The worker threads of one process and the queue of their jobs.
 ///
 /// A job is short (about one block of work) and puts itself at the end of the queue when there is
 /// more to do, so that a large object never keeps a small one waiting.
-pub struct Engine {
+pub struct Pool {
     /// How many threads work at once. Asked for once: on Linux that reads files of the process's control
     /// group, which takes longer than reading a small object.
     width: usize,
     queue: Queue,
-    pub(crate) slabs: Slabs,
-    pub(crate) budget: Budget,
-    pub(crate) reading: Descriptors,
-    pub(crate) writing: Descriptors,
-    pub(crate) passing: Descriptors,
-    pub(crate) pairs: Pairs,
-    pub(crate) visited: Visited,
-    flushers: Flushers,
+    /// The number of forks when it was made.
+    forks: u64,
 }
+
+/// The first thread of a pool, spawned before the pool exists. [`Pool::start`] hands it its work.
+pub(crate) struct FirstWorker(mpsc::Sender<&'static Pool>);
 
 /// After this long a job goes to the end of the queue, so that small objects get their turn.
 pub(crate) const TURN: Duration = Duration::from_millis(5);
@@ -57,92 +46,51 @@ pub(crate) fn become_worker() {
     IS_WORKER.set(true);
 }
 
-/// Null until first used, and again in a forked child, which has none of its parent's threads.
-static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(ptr::null_mut());
-
-/// On the way to this process.
-static FORKS: AtomicU64 = AtomicU64::new(0);
-
-impl Engine {
-    /// The engine of this process, started on first use. It has one thread at least: without any, an
-    /// operation would never end.
-    pub fn current() -> Result<&'static Self> {
-        let existing = CURRENT.load(Ordering::Acquire);
-        if existing.is_null() {
-            return Self::start();
-        }
-        // SAFETY: what is stored there came from a box, and is never freed.
-        Ok(unsafe { &*existing })
+impl FirstWorker {
+    /// Starts the thread. A pool is worth making only when it has one.
+    pub(crate) fn spawn() -> Result<Self> {
+        let (hand_over, pool) = mpsc::channel::<&'static Pool>();
+        start_thread(0, move || pool.iter().for_each(Pool::work))?;
+        Ok(Self(hand_over))
     }
+}
 
-    /// The first thread is there before anybody can find the engine, and waits until it is found.
-    fn start() -> Result<&'static Self> {
-        let (hand_over, engine) = mpsc::channel::<&'static Self>();
-        start_thread(0, move || engine.iter().for_each(Self::work))?;
-        let fresh = Box::into_raw(Box::new(Self::new()));
-        match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                // SAFETY: as above.
-                let engine = unsafe { &*fresh };
-                let _ = hand_over.send(engine);
-                engine.start_others();
-                Ok(engine)
-            }
-            Err(winner) => {
-                // SAFETY: another thread was first, and nobody has seen ours.
-                drop(unsafe { Box::from_raw(fresh) });
-                // SAFETY: as above.
-                Ok(unsafe { &*winner })
-            }
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            width: thread::available_parallelism().map_or(2, usize::from).clamp(2, 16),
+            queue: Queue::default(),
+            forks: forks(),
         }
     }
+}
 
-    /// To be called in a forked child: the old engine's locks may be held by threads that the child
-    /// does not have, so it is left as it is and the next use starts a new one.
-    pub fn forget_after_fork() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-        if mutant::is_on("engine-kept-after-fork") {
-            return;
-        }
-        CURRENT.store(ptr::null_mut(), Ordering::Release);
+impl Pool {
+    /// Starts the work: with the first thread, and with others as far as they can be spawned.
+    pub(crate) fn start(&'static self, FirstWorker(hand_over): FirstWorker) {
+        let _ = hand_over.send(self);
+        let _: Result<()> = (1..self.width).try_for_each(|index| start_thread(index, || self.work()));
     }
 
-    /// How many forks there were on the way to this process. Tells a lock that was made before one.
-    #[must_use]
-    pub fn forks() -> u64 {
-        FORKS.load(Ordering::Relaxed)
+    /// Returns a pool that is never freed, for tests.
+    #[cfg(test)]
+    pub(crate) fn leaked() -> &'static Self {
+        let first = FirstWorker::spawn().expect("threads");
+        let pool: &Self = Box::leak(Box::default());
+        pool.start(first);
+        pool
     }
 
-    /// Whether this is still the engine of the running process, which it is not after a fork.
+    /// Whether it belongs to the running process, which it does not after a fork.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        ptr::eq(CURRENT.load(Ordering::Acquire), self)
+        self.forks == forks()
     }
 
     /// How many threads work at once.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
-    }
-
-    fn new() -> Self {
-        Self {
-            width: thread::available_parallelism().map_or(2, usize::from).clamp(2, 16),
-            queue: Queue::default(),
-            slabs: Slabs::default(),
-            budget: Budget::default(),
-            reading: Descriptors::default(),
-            writing: Descriptors::default(),
-            passing: Descriptors::default(),
-            pairs: Pairs::default(),
-            visited: Visited::default(),
-            flushers: Flushers::default(),
-        }
-    }
-
-    /// Those that are not to be had are done without.
-    fn start_others(&'static self) {
-        let _: Result<()> = (1..self.width).try_for_each(|index| start_thread(index, || self.work()));
     }
 
     /// Whether jobs wait for a worker.
@@ -158,11 +106,6 @@ impl Engine {
     /// Runs a job of some 10 us on a worker thread. Of several, the loop may be told at once.
     pub(crate) fn spawn_brief(&self, job: impl FnOnce() + Send + 'static) {
         self.queue.push(Job { run: Box::new(job), brief: true });
-    }
-
-    /// Runs the job that publishes: here, or where it waits for the device if it does.
-    pub(crate) fn publish(&'static self, durable: bool, job: impl FnOnce() + Send + 'static) {
-        if durable { self.flushers.spawn(job) } else { job() }
     }
 
     /// Runs `work` on a worker thread and hands its result, or its panic as an error, to `done`.
@@ -209,10 +152,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_and_the_threads_go_on() {
-        let engine = Engine::current().expect("threads");
-        for _ in 0..2 * engine.width() {
+        let pool = Pool::leaked();
+        for _ in 0..2 * pool.width() {
             let (sender, receiver) = mpsc::channel();
-            engine.run::<()>(|| panic!("on purpose"), move |r| sender.send(r).expect("open"));
+            pool.run::<()>(|| panic!("on purpose"), move |r| sender.send(r).expect("open"));
             assert!(matches!(receiver.recv(), Ok(Err(Error::Panicked(text))) if text == "on purpose"));
         }
     }

@@ -74,20 +74,20 @@ mod tests {
 
     use super::*;
     use crate::runtime::completion::Completions;
-    use crate::runtime::pool::Engine;
+    use crate::runtime::pool::Pool;
 
     #[test]
     fn a_loop_is_woken_though_the_worker_that_owes_it_hangs() {
-        let engine = Engine::current().expect("threads");
+        let pool = Pool::leaked();
         let list = Arc::new(Completions::new(false).expect("a descriptor"));
         let (queued, all_queued) = mpsc::channel::<()>();
-        let others: Vec<_> = (1..engine.width()).map(|_| hang(engine)).collect();
+        let others: Vec<_> = (1..pool.width()).map(|_| hang(pool)).collect();
         let pushed = Arc::clone(&list);
-        engine.spawn_brief(move || {
+        pool.spawn_brief(move || {
             let _ = all_queued.recv();
             pushed.push(());
         });
-        let hanging = hang(engine);
+        let hanging = hang(pool);
         drop(queued);
         let begun = Instant::now();
         while !is_readable(&list) && begun.elapsed() < Duration::from_secs(20) {
@@ -98,9 +98,9 @@ mod tests {
     }
 
     /// A small job that goes on until what is returned is dropped.
-    fn hang(engine: &'static Engine) -> mpsc::Sender<()> {
+    fn hang(pool: &'static Pool) -> mpsc::Sender<()> {
         let (sender, dropped) = mpsc::channel();
-        engine.spawn_brief(move || _ = dropped.recv());
+        pool.spawn_brief(move || _ = dropped.recv());
         sender
     }
 

@@ -25,7 +25,6 @@ pub use key::Key;
 pub use list::{Kind, Listed, Listing};
 pub use object::{Object, Status};
 pub use quarantine::Aside;
-pub(crate) use staging_dir::Visited;
 
 use crate::error::{Context as _, Result};
 use crate::fs::directories::{self, Directory};

@@ -1,15 +1,13 @@
 //! Where temporary names are.
 
-use std::collections::HashSet;
-use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::cleanup::sweep_exports;
 use super::key::STAGING;
 use super::{Contents, Store};
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::fs::directories::Directory;
-use crate::runtime::pool::Engine;
 use crate::runtime::sync::lock;
 
 /// The directory for temporary names, as whoever has a name there holds it: one descriptor for all of
@@ -29,25 +27,6 @@ impl Shared {
                 fresh
             }
         }
-    }
-}
-
-/// How many directories of exports are remembered.
-const REMEMBERED: usize = 4096;
-
-/// The directories in which exports of this process have had temporary names.
-#[derive(Default)]
-pub(crate) struct Visited(Mutex<HashSet<PathBuf>>);
-
-impl Visited {
-    /// Whether this is the first time that one is needed in `directory`.
-    fn is_first(&self, directory: &Path) -> bool {
-        let directory = path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let mut visited = lock(&self.0);
-        if visited.len() >= REMEMBERED {
-            visited.clear();
-        }
-        visited.insert(directory)
     }
 }
 
@@ -74,6 +53,7 @@ impl Store {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
+    use std::path::{Path, PathBuf};
     use std::sync::atomic::Ordering;
 
     use super::*;

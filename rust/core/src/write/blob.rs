@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::small::{Small, write_small};
 use super::{Publication, Published, publish};
 use crate::digest::ContentDigest;
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::fs::kind::reserve;
 use crate::fs::staged::StagedFile;
@@ -12,7 +13,7 @@ use crate::memory::slab::BLOCK;
 use crate::pass::{Pass, Sink, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::store::Store;
 
 /// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is

@@ -6,10 +6,11 @@ use super::block::Block;
 use super::small::{Small, write_small};
 use super::{Publication, Published, publish};
 use crate::digest::{Algorithm, ContentDigest, Expected};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
 use crate::pass::hash_open_file;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::store::Store;
 
 /// Where complete content is.

@@ -8,11 +8,12 @@ use super::gate::Gate;
 use super::sink::FileSink;
 use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::slab::BLOCK;
 use crate::runtime::admission::{Entrance, Entry};
 use crate::runtime::open_files::Permit;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::runtime::sequencer::Lane;
 use crate::runtime::sync::lock;
 use crate::store::Store;
@@ -79,7 +80,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             Entry::Passed((index, block)) => self.spawn(index, block),
             Entry::First => {
                 let pipeline = Arc::clone(self);
-                self.engine.writing.admit(self.engine, move |permit| pipeline.open(permit));
+                self.engine.writing.admit(&self.engine.pool, move |permit| pipeline.open(permit));
             }
             Entry::Kept => {}
         }
@@ -111,7 +112,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             return self.retire(index, block);
         }
         if self.lane.add(index, block) {
-            self.engine.pairs.begin(self.engine, Arc::<Self>::clone(self));
+            self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
         }
     }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{Publication, Published, publish_in};
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::fs::directories::Directory;
 use crate::fs::staged::StagedFile;
 use crate::runtime::open_files::Permit;
-use crate::runtime::pool::{Engine, guarded};
+use crate::runtime::pool::guarded;
 use crate::store::Store;
 
 /// Writing this much takes no longer than making the file does.
@@ -61,7 +62,7 @@ pub(crate) fn write_small<C: Send + 'static>(
     match (durable, brief) {
         // It stays open until the device has it, and any number of others meanwhile.
         (true, _) => engine.spawn_passing(|permit| write(Some(permit))),
-        (false, true) => engine.spawn_brief(|| write(None)),
+        (false, true) => engine.pool.spawn_brief(|| write(None)),
         (false, false) => engine.spawn(|| write(None)),
     }
     brief && !durable
