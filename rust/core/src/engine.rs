@@ -15,8 +15,8 @@ use crate::memory::budget::Budget;
 use crate::memory::slab::Slabs;
 use crate::mutant;
 use crate::runtime::fork::count_fork;
-use crate::runtime::fsync_pool::Flushers;
-use crate::runtime::open_files::{Descriptors, Permit};
+use crate::runtime::fsync_pool::FsyncPool;
+use crate::runtime::open_files::{OpenFiles, Permit};
 use crate::runtime::pool::{FirstWorker, Pool};
 use crate::runtime::sync::lock;
 
@@ -26,12 +26,12 @@ pub struct Engine {
     pub(crate) pool: Pool,
     pub(crate) slabs: Slabs,
     pub(crate) budget: Budget,
-    pub(crate) reading: Descriptors,
-    pub(crate) writing: Descriptors,
-    pub(crate) passing: Descriptors,
+    pub(crate) reading: OpenFiles,
+    pub(crate) writing: OpenFiles,
+    pub(crate) passing: OpenFiles,
     pub(crate) pairs: Pairs,
     pub(crate) visited: Visited,
-    flushers: Flushers,
+    fsync_pool: FsyncPool,
 }
 
 /// Null until first used, and again in a forked child, which has none of its parent's threads.
@@ -122,7 +122,7 @@ impl Engine {
 
     /// Runs the job that publishes: here, or where it waits for the device if it does.
     pub(crate) fn publish(&'static self, durable: bool, job: impl FnOnce() + Send + 'static) {
-        if durable { self.flushers.spawn(job) } else { job() }
+        if durable { self.fsync_pool.spawn(job) } else { job() }
     }
 }
 

@@ -145,8 +145,8 @@ impl Error {
         matches!(self, Error::Corrupt { .. }) || self.io_kind() == Some(io::ErrorKind::PermissionDenied)
     }
 
-    /// Whether it is this process, or the machine, that has too little of something.
-    pub(crate) fn is_want(&self) -> bool {
+    /// Whether the process or the machine ran out of a resource: true for EMFILE, ENFILE and ENOMEM.
+    pub(crate) fn is_resource_exhausted(&self) -> bool {
         #[cfg(unix)]
         if let Some(number) = self.errno() {
             use rustix::io::Errno;

@@ -11,7 +11,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::fs::kind::reflink;
 use crate::fs::staged::StagedFile;
 use crate::fs::temp_name::is_generated;
-use crate::pass::{Pass, Passed, Sink, Source};
+use crate::pass::{Destination, Pass, Passed, Source};
 use crate::read::{Original, check_read};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::guarded;
@@ -204,15 +204,18 @@ fn transfer(
         return Ok(Transfer { pass, linked: Some(Linked { staged, since }) });
     }
     let source = Source::File(Arc::clone(&original.file), original.path.clone());
-    let (sink, linked) =
-        if linked { (Sink::Nowhere, Some(Linked { staged, since })) } else { (Sink::Staged(staged), None) };
-    Ok(Transfer { pass: Pass { source, sink, size, algorithms, cancel }, linked })
+    let (destination, linked) = if linked {
+        (Destination::Nowhere, Some(Linked { staged, since }))
+    } else {
+        (Destination::Staged(staged), None)
+    };
+    Ok(Transfer { pass: Pass { source, destination, size, algorithms, cancel }, linked })
 }
 
 fn hashing(staged: &StagedFile, size: u64, algorithms: Vec<Algorithm>, cancel: CancelToken) -> Result<Pass> {
     let file = staged.file().try_clone().context("open", staged.path())?;
     let source = Source::File(Arc::new(file), staged.path().to_owned());
-    Ok(Pass { source, sink: Sink::Nowhere, size, algorithms, cancel })
+    Ok(Pass { source, destination: Destination::Nowhere, size, algorithms, cancel })
 }
 
 impl Transfer {

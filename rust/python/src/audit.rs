@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Progress, Round};
 use laboxide_core::digest::Algorithm;
-use laboxide_core::store::{Aside, FileKind, Key, Kind, Leftover, Listed, Listing};
+use laboxide_core::store::{Aside, FileKind, Key, Kind, Listed, Listing, StrayFile};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
@@ -177,11 +177,12 @@ fn listed(listed: Listed) -> (OsString, &'static str, u64, Option<f64>, Option<i
 #[pyo3(signature = (ticket, store, delete, /))]
 pub(crate) fn sweep(ticket: &Ticket, store: &PyStore, delete: bool) -> PyResult<()> {
     let store = Arc::clone(&store.inner);
-    let reply = ticket.reply(|py, leftovers: Vec<Leftover>| {
-        let tuple = |l: Leftover| (l.name, l.temporary, l.size, seconds(l.modified), l.removed);
-        leftovers.into_iter().map(tuple).collect::<Vec<_>>().into_py_any(py)
+    let reply = ticket.reply(|py, stray_files: Vec<StrayFile>| {
+        let tuple =
+            |file: StrayFile| (file.name, file.temporary, file.size, seconds(file.modified), file.removed);
+        stray_files.into_iter().map(tuple).collect::<Vec<_>>().into_py_any(py)
     });
-    Ticket::engine()?.run(move || store.sweep(delete), reply);
+    Ticket::engine()?.run(move || store.clean(delete), reply);
     Ok(())
 }
 

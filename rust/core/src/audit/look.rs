@@ -123,7 +123,7 @@ fn verdict_of(key: &Key, error: Error, corrupt: Problem) -> Result<Verdict> {
     let (problem, expected, actual) = match error {
         Error::Missing { .. } => return Ok(Verdict::Gone),
         Error::Corrupt { expected, actual, .. } => (corrupt, expected, actual),
-        error if error.is_want() => return Err(error),
+        error if error.is_resource_exhausted() => return Err(error),
         Error::Io { operation, source, .. } => {
             let actual = format!("cannot {operation} it: {source}");
             (Problem::Unreadable, "a file that can be read".into(), actual)

@@ -112,7 +112,7 @@ fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) ->
     }
     let (pacer, progress, until) = (plan.pacer.as_deref(), &*plan.progress, Instant::now() + ROUND);
     let looker = Looker { store, pacer, moved, progress, until, cancel, over: &over };
-    let running = Running { looker, objects, next: AtomicUsize::new(0) };
+    let running = RunningRound { looker, objects, next: AtomicUsize::new(0) };
     thread::scope(|scope| {
         for _ in 1..plan.workers.min(objects.len()) {
             // Without it the others do its part.
@@ -124,13 +124,13 @@ fn round(store: &Store, objects: &[Named], plan: &Plan, cancel: &CancelToken) ->
     progress.end()
 }
 
-struct Running<'a> {
+struct RunningRound<'a> {
     looker: Looker<'a>,
     objects: &'a [Named],
     next: AtomicUsize,
 }
 
-impl Running<'_> {
+impl RunningRound<'_> {
     fn work(&self) {
         yield_to_loops();
         while let Some((index, named)) = self.take() {

@@ -9,11 +9,11 @@ use super::sha256::Sha256;
 /// Cloning it is a snapshot: both go on from the same bytes.
 #[derive(Clone)]
 pub struct Hasher {
-    state: State,
+    state: HashState,
 }
 
 #[derive(Clone)]
-enum State {
+enum HashState {
     Blake3(Box<blake3::Hasher>),
     Sha256(Sha256),
 }
@@ -23,8 +23,8 @@ impl Hasher {
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
         let state = match algorithm {
-            Algorithm::Blake3 => State::Blake3(Box::default()),
-            Algorithm::Sha256 => State::Sha256(Sha256::new()),
+            Algorithm::Blake3 => HashState::Blake3(Box::default()),
+            Algorithm::Sha256 => HashState::Sha256(Sha256::new()),
         };
         Self { state }
     }
@@ -33,34 +33,34 @@ impl Hasher {
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         match self.state {
-            State::Blake3(_) => Algorithm::Blake3,
-            State::Sha256(_) => Algorithm::Sha256,
+            HashState::Blake3(_) => Algorithm::Blake3,
+            HashState::Sha256(_) => Algorithm::Sha256,
         }
     }
 
     /// Takes the next bytes in.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.state {
-            State::Blake3(hasher) => {
+            HashState::Blake3(hasher) => {
                 hasher.update(data);
             }
-            State::Sha256(hasher) => hasher.update(data),
+            HashState::Sha256(hasher) => hasher.update(data),
         }
     }
 
     /// Takes in parts that follow each other, of a hasher that has seen nothing yet.
     pub(crate) fn update_parts<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) {
         match &mut self.state {
-            State::Blake3(hasher) => update_aligned(hasher, parts),
-            State::Sha256(hasher) => parts.for_each(|part| hasher.update(part)),
+            HashState::Blake3(hasher) => update_aligned(hasher, parts),
+            HashState::Sha256(hasher) => parts.for_each(|part| hasher.update(part)),
         }
     }
 
     /// Its state, if that is one of SHA-256.
     pub(super) fn as_sha256(&mut self) -> Option<&mut Sha256> {
         match &mut self.state {
-            State::Sha256(hasher) => Some(hasher),
-            State::Blake3(_) => None,
+            HashState::Sha256(hasher) => Some(hasher),
+            HashState::Blake3(_) => None,
         }
     }
 
@@ -68,8 +68,8 @@ impl Hasher {
     #[must_use]
     pub fn finalize(&self) -> [u8; 32] {
         match &self.state {
-            State::Blake3(hasher) => hasher.finalize().into(),
-            State::Sha256(hasher) => hasher.finalize(),
+            HashState::Blake3(hasher) => hasher.finalize().into(),
+            HashState::Sha256(hasher) => hasher.finalize(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::digest::{Intake, take_in_both};
-use crate::runtime::pool::{Pool, TURN};
+use crate::runtime::pool::{JOB_SLICE, Pool};
 use crate::runtime::sync::lock;
 
 /// A stream whose blocks are hashed one after the other. Nothing of it panics.
@@ -59,7 +59,7 @@ impl Pairs {
     fn work(&'static self, pool: &'static Pool, mut streams: Vec<Stream>) {
         let begun = Instant::now();
         while !streams.is_empty() {
-            if begun.elapsed() > TURN {
+            if begun.elapsed() > JOB_SLICE {
                 return pool.spawn(move || self.work(pool, streams));
             }
             if streams.len() == 1 {
@@ -99,26 +99,26 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::runtime::sequencer::Lane;
+    use crate::runtime::sequencer::Sequencer;
 
     static PAIRS: Pairs = Pairs { ready: AtomicUsize::new(0), single: Mutex::new(None) };
     const BLOCKS: u64 = 500;
 
     #[derive(Default)]
     struct Numbers {
-        lane: Lane<u64>,
+        sequencer: Sequencer<u64>,
         hashed: Mutex<Vec<u64>>,
     }
 
     impl InOrder for Numbers {
         fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
-            let (_, number) = self.lane.take().expect("a block");
+            let (_, number) = self.sequencer.take().expect("a block");
             hash((number % 3 > 0).then_some(Intake { hashers: &mut [], parts: &mut std::iter::empty() }));
             lock(&self.hashed).push(number);
         }
 
         fn goes_on(self: Arc<Self>) -> bool {
-            self.lane.goes_on()
+            self.sequencer.goes_on()
         }
     }
 
@@ -130,7 +130,7 @@ mod tests {
             for stream in &streams {
                 scope.spawn(move || {
                     for number in 0..BLOCKS {
-                        if stream.lane.add(number, number) {
+                        if stream.sequencer.add(number, number) {
                             PAIRS.begin(pool, Arc::<Numbers>::clone(stream));
                         }
                     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{Algorithm, Tree, subtree};
 use crate::error;
-use crate::runtime::pool::{Pool, TURN};
+use crate::runtime::pool::{JOB_SLICE, Pool};
 use crate::runtime::sync::lock;
 
 /// What is hashed at a time. In the end the one that asks may hash a unit that somebody else is at.
@@ -16,7 +16,7 @@ const UNIT: usize = 256 << 10;
 const SHARED_FROM: usize = 1 << 20;
 
 /// Data that is being hashed.
-struct Shared<D> {
+struct SharedInput<D> {
     data: Arc<D>,
     next: AtomicUsize,
     tree: Mutex<Tree>,
@@ -46,7 +46,7 @@ where
     }
     // Without a single worker there is no help to be had.
     let pool = pool().ok().filter(|pool| !pool.is_behind())?;
-    let shared = Arc::new(Shared::new(Arc::clone(data)));
+    let shared = Arc::new(SharedInput::new(Arc::clone(data)));
     for _ in 1..pool.width().min(units) {
         let shared = Arc::downgrade(&shared);
         pool.spawn(move || help(shared, pool));
@@ -65,14 +65,14 @@ where
 }
 
 /// A job that is late finds nothing, and has kept nothing.
-fn help<D: AsRef<[u8]> + Send + Sync + 'static>(shared: Weak<Shared<D>>, pool: &'static Pool) {
+fn help<D: AsRef<[u8]> + Send + Sync + 'static>(shared: Weak<SharedInput<D>>, pool: &'static Pool) {
     let begun = Instant::now();
-    if shared.upgrade().is_some_and(|shared| shared.work(|| begun.elapsed() < TURN)) {
+    if shared.upgrade().is_some_and(|shared| shared.work(|| begun.elapsed() < JOB_SLICE)) {
         pool.spawn(move || help(shared, pool));
     }
 }
 
-impl<D: AsRef<[u8]>> Shared<D> {
+impl<D: AsRef<[u8]>> SharedInput<D> {
     fn new(data: Arc<D>) -> Self {
         Self { data, next: AtomicUsize::new(0), tree: Mutex::default() }
     }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_shared_hashes_as_the_whole() {
         for extra in [1, UNIT - 1, UNIT, UNIT + 1, 3 * UNIT + 1023] {
-            let shared = Arc::new(Shared::new(painted(SHARED_FROM + extra)));
+            let shared = Arc::new(SharedInput::new(painted(SHARED_FROM + extra)));
             let threads = [(); 3].map(|()| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || shared.work(|| true))
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_unit_that_nobody_has_finished_is_hashed_in_the_end() {
-        let shared = Shared::new(painted(6 * UNIT + 1));
+        let shared = SharedInput::new(painted(6 * UNIT + 1));
         shared.next.store(3, Ordering::Relaxed);
         assert!(!shared.work(|| true));
         assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_unit_that_is_hashed_twice_counts_once() {
-        let shared = Shared::new(painted(5 * UNIT));
+        let shared = SharedInput::new(painted(5 * UNIT));
         shared.work(|| true);
         assert!(shared.hash(0));
         assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_worker_hashes_what_there_is_and_keeps_nothing() {
         let pool = Pool::leaked();
-        let shared = Arc::new(Shared::new(painted(100 * UNIT)));
+        let shared = Arc::new(SharedInput::new(painted(100 * UNIT)));
         let helper = Arc::downgrade(&shared);
         pool.spawn(move || help(helper, pool));
         for _ in 0..2000 {

@@ -17,7 +17,7 @@ use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
 pub(crate) use open_file::{hash_open_file, hash_open_file_by};
 pub(crate) use region::Region;
-use strand::Running;
+use strand::RunningPass;
 
 /// Where the bytes come from.
 pub(crate) enum Source {
@@ -26,7 +26,7 @@ pub(crate) enum Source {
 }
 
 /// Where the bytes go to, besides the hashers.
-pub(crate) enum Sink {
+pub(crate) enum Destination {
     Nowhere,
     Staged(StagedFile),
     Memory(Region),
@@ -35,15 +35,15 @@ pub(crate) enum Sink {
 /// What a pass gives back: the digest and where the bytes went.
 pub(crate) struct Passed {
     pub digest: ContentDigest,
-    pub sink: Sink,
+    pub destination: Destination,
 }
 
 impl Passed {
     /// The digest and the file of a pass that wrote one.
     pub(crate) fn into_staged(self) -> Result<(ContentDigest, StagedFile)> {
-        match self.sink {
-            Sink::Staged(staged) => Ok((self.digest, staged)),
-            Sink::Nowhere | Sink::Memory(_) => Err(Error::Closed("nothing was written")),
+        match self.destination {
+            Destination::Staged(staged) => Ok((self.digest, staged)),
+            Destination::Nowhere | Destination::Memory(_) => Err(Error::Closed("nothing was written")),
         }
     }
 }
@@ -53,7 +53,7 @@ type Done = Box<dyn FnOnce(Result<Passed>) + Send>;
 /// What to pass over.
 pub(crate) struct Pass {
     pub source: Source,
-    pub sink: Sink,
+    pub destination: Destination,
     pub size: u64,
     pub algorithms: Vec<Algorithm>,
     pub cancel: CancelToken,
@@ -62,8 +62,8 @@ pub(crate) struct Pass {
 impl Pass {
     /// Starts the pass; its result goes to `done`, on a worker thread.
     pub(crate) fn start(self, engine: &'static Engine, done: impl FnOnce(Result<Passed>) + Send + 'static) {
-        let strands = Running::strands(&self, engine);
-        let running = Arc::new(Running::new(self, engine, strands, Box::new(done)));
+        let strands = RunningPass::strands(&self, engine);
+        let running = Arc::new(RunningPass::new(self, engine, strands, Box::new(done)));
         for _ in 1..strands {
             let strand = Arc::clone(&running);
             engine.spawn(move || strand.run());

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
 
 use super::window::Window;
-use super::{Done, Pass, Passed, Sink, Source};
+use super::{Destination, Done, Pass, Passed, Source};
 use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
 use crate::engine::Engine;
@@ -13,15 +13,15 @@ use crate::error::{Error, Result};
 use crate::fs::io;
 use crate::memory::slab::{BLOCK, Slab};
 use crate::runtime::cancel::CancelToken;
-use crate::runtime::pool::{TURN, guarded};
-use crate::runtime::sequencer::Lane;
+use crate::runtime::pool::{JOB_SLICE, guarded};
+use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::{self, lock};
 
 /// A pass that has begun. Each strand claims blocks until there are none left.
 ///
-/// BLAKE3 is hashed by whoever has the block. What needs the bytes in order is hashed on `lane`, by
+/// BLAKE3 is hashed by whoever has the block. What needs the bytes in order is hashed on `sequencer`, by
 /// one worker at a time, while the others read and write ahead of it.
-pub(super) struct Running {
+pub(super) struct RunningPass {
     engine: &'static Engine,
     /// Taken by the last strand; read by all the others.
     ends: RwLock<Option<Ends>>,
@@ -32,7 +32,7 @@ pub(super) struct Running {
     tree: Option<Mutex<Tree>>,
     serial: Mutex<StreamHash>,
     in_order: bool,
-    lane: Lane<Held>,
+    sequencer: Sequencer<Held>,
     window: Window,
     next: AtomicU64,
     strands: AtomicUsize,
@@ -40,12 +40,12 @@ pub(super) struct Running {
     done: Mutex<Option<Done>>,
 }
 
-type Ends = (Source, Sink);
+type Ends = (Source, Destination);
 
 /// Where a block is until it is hashed.
 enum Held {
     Slab(Slab),
-    /// In the memory that is the source or the sink.
+    /// In the memory that is the source or the destination.
     AtAnEnd,
 }
 
@@ -58,7 +58,7 @@ fn hash_of(pass: &Pass) -> StreamHash {
     if by_units { StreamHash::by_units(&pass.algorithms) } else { StreamHash::new(&pass.algorithms) }
 }
 
-impl Running {
+impl RunningPass {
     /// How many strands a pass is worth: all workers, but for a hash in order one to hash and one to
     /// read and write.
     pub(super) fn strands(pass: &Pass, engine: &Engine) -> usize {
@@ -73,13 +73,13 @@ impl Running {
             engine,
             blocks: blocks_of(pass.size),
             size: pass.size,
-            ends: RwLock::new(Some((pass.source, pass.sink))),
+            ends: RwLock::new(Some((pass.source, pass.destination))),
             algorithms: pass.algorithms,
             cancel: pass.cancel,
             tree: hash.tree.take().map(Mutex::new),
             in_order: !hash.hashers.is_empty(),
             serial: Mutex::new(hash),
-            lane: Lane::default(),
+            sequencer: Sequencer::default(),
             window: Window::default(),
             next: AtomicU64::new(0),
             strands: AtomicUsize::new(strands),
@@ -101,7 +101,7 @@ impl Running {
             if let Err(error) = guarded(|| self.block(index)) {
                 lock(&self.error).get_or_insert(error);
             }
-            if begun.elapsed() > TURN {
+            if begun.elapsed() > JOB_SLICE {
                 let engine = self.engine;
                 return engine.spawn(move || self.run());
             }
@@ -160,7 +160,7 @@ impl Running {
         let (offset, len) = self.place(index);
         match ends {
             (Source::Memory(_), _) => Ok(Held::AtAnEnd),
-            (Source::File(file, path), Sink::Memory(region)) => {
+            (Source::File(file, path), Destination::Memory(region)) => {
                 // SAFETY: block `index` was claimed by this strand alone.
                 let memory = unsafe { region.slice(offset, len) };
                 let filled = io::read_at(file, path, memory, offset)?;
@@ -191,7 +191,7 @@ impl Running {
                 let start = usize::try_from(offset).expect("within memory");
                 &(**memory).as_ref()[start..start + len]
             }
-            (Held::AtAnEnd, (_, Sink::Memory(region))) => {
+            (Held::AtAnEnd, (_, Destination::Memory(region))) => {
                 // SAFETY: the strand that fetched the block has filled all of it, and nobody writes
                 // to it again.
                 unsafe { region.filled(offset, len) }
@@ -201,10 +201,10 @@ impl Running {
     }
 
     /// What can be done to a block whenever its turn is.
-    fn settle(&self, index: u64, data: &[u8], sink: &Sink) -> Result<()> {
+    fn settle(&self, index: u64, data: &[u8], destination: &Destination) -> Result<()> {
         let offset = index * BLOCK as u64;
         // Writing first leaves the data in the cache for the hash: 3-5 % more.
-        if let Sink::Staged(staged) = sink {
+        if let Destination::Staged(staged) = destination {
             staged.write(offset, std::iter::once(data))?;
         }
         if let Some(tree) = &self.tree {
@@ -215,7 +215,7 @@ impl Running {
     }
 
     fn hash_in_order(self: &Arc<Self>, index: u64, held: Held) {
-        if self.lane.add(index, held) {
+        if self.sequencer.add(index, held) {
             // Who hashes counts as a strand: the pass is not over before.
             self.strands.fetch_add(1, Ordering::Relaxed);
             self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
@@ -235,28 +235,28 @@ impl Running {
 
     fn finish(&self) {
         let ends = sync::write(&self.ends).take();
-        let (Some(done), Some((source, sink))) = (lock(&self.done).take(), ends) else { return };
+        let (Some(done), Some((source, destination))) = (lock(&self.done).take(), ends) else { return };
         // Closed, and lent memory let go of, before anyone is told that the pass is over.
         drop(source);
         done(match lock(&self.error).take() {
             Some(error) => {
                 // The space is free before anyone learns that it was not enough.
-                drop(sink);
+                drop(destination);
                 Err(error)
             }
             None => guarded(|| {
                 let mut hash = lock(&self.serial).clone();
                 hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
-                Ok(Passed { digest: hash.finish(self.size, &self.algorithms), sink })
+                Ok(Passed { digest: hash.finish(self.size, &self.algorithms), destination })
             }),
         });
     }
 }
 
-impl InOrder for Running {
+impl InOrder for RunningPass {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
         let ends = sync::read(&self.ends);
-        let (Some((index, held)), Some(ends)) = (self.lane.take(), &*ends) else { return hash(None) };
+        let (Some((index, held)), Some(ends)) = (self.sequencer.take(), &*ends) else { return hash(None) };
         let hashers = &mut lock(&self.serial).hashers;
         hash(Some(Intake { hashers, parts: &mut std::iter::once(self.data(index, &held, ends)) }));
         self.let_go(held);
@@ -264,7 +264,7 @@ impl InOrder for Running {
     }
 
     fn goes_on(self: Arc<Self>) -> bool {
-        let goes_on = self.lane.goes_on();
+        let goes_on = self.sequencer.goes_on();
         if !goes_on {
             self.leave();
         }

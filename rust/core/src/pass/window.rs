@@ -10,11 +10,11 @@ const RESUME: u64 = 4;
 
 #[derive(Default)]
 pub(super) struct Window {
-    state: Mutex<State>,
+    state: Mutex<WindowState>,
 }
 
 #[derive(Default)]
-struct State {
+struct WindowState {
     hashed: u64,
     parked: usize,
     closed: bool,

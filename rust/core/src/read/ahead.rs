@@ -13,10 +13,10 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::io;
 use crate::memory::slab::BLOCK;
-use crate::runtime::admission::{Entrance, Entry};
+use crate::runtime::admission::{Admission, Entry};
 use crate::runtime::open_files::{Holder, Permit};
 use crate::runtime::pool::guarded;
-use crate::runtime::sequencer::Lane;
+use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::lock;
 
 type Notify = Box<dyn FnOnce(Result<()>) + Send>;
@@ -29,11 +29,11 @@ pub(crate) struct ReadAhead<B> {
     /// The size of the aligned units that make up each chunk, if they can be hashed apart.
     unit: Option<usize>,
     hash: Mutex<StreamHash>,
-    /// Whether chunks have to be hashed one after the other, on `lane`.
+    /// Whether chunks have to be hashed one after the other, on `sequencer`.
     in_order: bool,
-    lane: Lane<Result<B>>,
+    sequencer: Sequencer<Result<B>>,
     /// Buffers wait here for the right to open the object.
-    pub(super) entrance: Entrance<(u64, B)>,
+    pub(super) admission: Admission<(u64, B)>,
     object: Opened,
     permit: Mutex<Option<Permit>>,
     pub(super) ready: Mutex<Ready<B>>,
@@ -48,7 +48,7 @@ pub(super) struct Ready<B> {
 
 impl<B: Buffer> ReadAhead<B> {
     pub(super) fn new(
-        entrance: Entrance<(u64, B)>,
+        admission: Admission<(u64, B)>,
         engine: &'static Engine,
         object: Opened,
         expected: Expected,
@@ -69,8 +69,8 @@ impl<B: Buffer> ReadAhead<B> {
             chunks,
             unit,
             hash: Mutex::new(hash),
-            lane: Lane::default(),
-            entrance,
+            sequencer: Sequencer::default(),
+            admission,
             permit: Mutex::default(),
             object,
             ready: Mutex::new(Ready { chunks: BTreeMap::new(), waiter: None }),
@@ -84,7 +84,7 @@ impl<B: Buffer> ReadAhead<B> {
     }
 
     pub(super) fn enter(self: &Arc<Self>, index: u64, buffer: B) {
-        match self.entrance.enter((index, buffer)) {
+        match self.admission.enter((index, buffer)) {
             Entry::Passed((index, buffer)) => self.spawn(index, buffer),
             Entry::First => {
                 let ahead = Arc::clone(self);
@@ -103,7 +103,7 @@ impl<B: Buffer> ReadAhead<B> {
             let permit = lock(&self.permit).take();
             return self.engine.spawn(move || drop(permit));
         }
-        for (index, buffer) in self.entrance.open() {
+        for (index, buffer) in self.admission.open() {
             self.spawn(index, buffer);
         }
     }
@@ -132,13 +132,13 @@ impl<B: Buffer> ReadAhead<B> {
             self.read(index, buffer.memory())?;
             Ok(buffer)
         });
-        if self.entrance.leave() {
+        if self.admission.leave() {
             self.offer();
         }
         if !self.in_order {
             return self.deliver(index, filled);
         }
-        if self.lane.add(index, filled) {
+        if self.sequencer.add(index, filled) {
             self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
         }
     }
@@ -184,9 +184,9 @@ impl<B: Buffer> ReadAhead<B> {
 }
 
 impl<B: Buffer> Holder for ReadAhead<B> {
-    /// Closes the file if nothing is being read. The next buffer waits at the entrance again.
+    /// Closes the file if nothing is being read. The next buffer waits for admission again.
     fn give_up(&self) -> bool {
-        let given_up = self.entrance.shut(|| (self.object.give_up(), lock(&self.permit).take()));
+        let given_up = self.admission.shut(|| (self.object.give_up(), lock(&self.permit).take()));
         given_up.is_some_and(|(object, permit)| {
             drop(object);
             permit.is_some()
@@ -196,7 +196,7 @@ impl<B: Buffer> Holder for ReadAhead<B> {
 
 impl<B: Buffer> InOrder for ReadAhead<B> {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
-        let Some((index, mut filled)) = self.lane.take() else { return hash(None) };
+        let Some((index, mut filled)) = self.sequencer.take() else { return hash(None) };
         if let Ok(buffer) = &mut filled {
             let hashers = &mut lock(&self.hash).hashers;
             hash(Some(Intake { hashers, parts: &mut std::iter::once(initialised(buffer.memory())) }));
@@ -207,7 +207,7 @@ impl<B: Buffer> InOrder for ReadAhead<B> {
     }
 
     fn goes_on(self: Arc<Self>) -> bool {
-        self.lane.goes_on()
+        self.sequencer.goes_on()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::digest::Expected;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::slab::BLOCK;
-use crate::pass::{Pass, Region, Sink, Source};
+use crate::pass::{Destination, Pass, Region, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
@@ -50,7 +50,7 @@ pub fn read_blob<B: Buffer>(
         let region = unsafe { Region::new(buffer.memory()) };
         let pass = Pass {
             source: Source::File(object.file, object.path.clone()),
-            sink: Sink::Memory(region),
+            destination: Destination::Memory(region),
             size: expected.size,
             algorithms: expected.algorithms(),
             cancel,

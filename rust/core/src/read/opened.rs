@@ -14,10 +14,10 @@ pub(super) type Open = Box<dyn Fn() -> Result<Object> + Send + Sync>;
 
 pub(super) struct Opened {
     open: Open,
-    state: Mutex<State>,
+    state: Mutex<ObjectState>,
 }
 
-enum State {
+enum ObjectState {
     NotYet,
     /// And what it was when it was opened by its name, if it was.
     Open(Result<(Object, Option<Seen>)>),
@@ -28,25 +28,28 @@ enum State {
 
 impl Opened {
     pub(super) fn new(open: Open) -> Self {
-        Self { open, state: Mutex::new(State::NotYet) }
+        Self { open, state: Mutex::new(ObjectState::NotYet) }
     }
 
     /// Of an object that is open. It is never opened again: what is under its name may be another.
     pub(super) fn of(object: Result<Object>) -> Self {
         let open = || Err(Error::Closed("the object was given up"));
-        Self { open: Box::new(open), state: Mutex::new(State::Open(object.map(|object| (object, None)))) }
+        Self {
+            open: Box::new(open),
+            state: Mutex::new(ObjectState::Open(object.map(|object| (object, None)))),
+        }
     }
 
     /// The object, opened by whichever worker is first.
     pub(super) fn get(&self, expected: &Expected) -> Result<Object> {
         let mut state = lock(&self.state);
         match &*state {
-            State::NotYet => *state = State::Open(guarded(|| self.open_first(expected))),
-            State::GivenUp(_, seen) => *state = State::Open(guarded(|| self.open_again(seen))),
-            State::Open(_) | State::Closed => {}
+            ObjectState::NotYet => *state = ObjectState::Open(guarded(|| self.open_first(expected))),
+            ObjectState::GivenUp(_, seen) => *state = ObjectState::Open(guarded(|| self.open_again(seen))),
+            ObjectState::Open(_) | ObjectState::Closed => {}
         }
         match &*state {
-            State::Open(result) => result.clone().map(|(object, _)| object),
+            ObjectState::Open(result) => result.clone().map(|(object, _)| object),
             _ => Err(Error::Closed("the stream is closed")),
         }
     }
@@ -69,21 +72,21 @@ impl Opened {
     /// be waiting for the locks that are held meanwhile.
     pub(super) fn give_up(&self) -> Option<Object> {
         let mut state = lock(&self.state);
-        let State::Open(Ok((object, Some(seen)))) = &*state else { return None };
-        let given_up = State::GivenUp(object.path.clone(), *seen);
-        let State::Open(opened) = std::mem::replace(&mut *state, given_up) else { return None };
+        let ObjectState::Open(Ok((object, Some(seen)))) = &*state else { return None };
+        let given_up = ObjectState::GivenUp(object.path.clone(), *seen);
+        let ObjectState::Open(opened) = std::mem::replace(&mut *state, given_up) else { return None };
         opened.ok().map(|(object, _)| object)
     }
 
     pub(super) fn close(&self) {
-        *lock(&self.state) = State::Closed;
+        *lock(&self.state) = ObjectState::Closed;
     }
 
     /// Where it is, if it was ever open.
     pub(super) fn path(&self) -> PathBuf {
         match &*lock(&self.state) {
-            State::Open(Ok((object, _))) => object.path.clone(),
-            State::GivenUp(path, _) => path.clone(),
+            ObjectState::Open(Ok((object, _))) => object.path.clone(),
+            ObjectState::GivenUp(path, _) => path.clone(),
             _ => PathBuf::new(),
         }
     }

@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::memory::budget::Seat;
 use crate::memory::slab::BLOCK;
 use crate::mutant;
-use crate::runtime::admission::Entrance;
+use crate::runtime::admission::Admission;
 use crate::runtime::sync::lock;
-use crate::runtime::time_slice::Turn;
+use crate::runtime::time_slice::TimeSlice;
 use crate::store::Object;
 
 /// Chunks that are read ahead even if that is more than three quarters of what the stream may hold,
@@ -45,7 +45,7 @@ pub struct StreamReader<B: Buffer> {
 struct Front {
     supplied: u64,
     taken: u64,
-    turn: Turn,
+    slice: TimeSlice,
     closed: bool,
     /// Taken with the first buffer, given up with the last.
     seat: Option<Seat>,
@@ -69,25 +69,25 @@ impl<B: Buffer> StreamReader<B> {
         chunk_size: usize,
     ) -> Self {
         let object = Opened::new(Box::new(open));
-        Self::through(Entrance::new(false), engine, object, expected, chunk_size)
+        Self::through(Admission::new(false), engine, object, expected, chunk_size)
     }
 
     /// A reader of an object that is open, and may be.
     #[must_use]
     pub fn of(engine: &'static Engine, object: Object, expected: Expected, chunk_size: usize) -> Self {
         let object = if mutant::is_on("verified-path-reopened") { object.reopened() } else { Ok(object) };
-        Self::through(Entrance::new(true), engine, Opened::of(object), expected, chunk_size)
+        Self::through(Admission::new(true), engine, Opened::of(object), expected, chunk_size)
     }
 
     fn through(
-        entrance: Entrance<(u64, B)>,
+        admission: Admission<(u64, B)>,
         engine: &'static Engine,
         object: Opened,
         expected: Expected,
         chunk_size: usize,
     ) -> Self {
-        let ahead = ReadAhead::new(entrance, engine, object, expected, chunk_size);
-        let front = Front { supplied: 0, taken: 0, turn: Turn::default(), closed: false, seat: None };
+        let ahead = ReadAhead::new(admission, engine, object, expected, chunk_size);
+        let front = Front { supplied: 0, taken: 0, slice: TimeSlice::default(), closed: false, seat: None };
         Self { ahead: Arc::new(ahead), front: Mutex::new(front) }
     }
 
@@ -132,7 +132,7 @@ impl<B: Buffer> StreamReader<B> {
             return Ok(Taken::End);
         }
         let Some(chunk) = lock(&ahead.ready).chunks.remove(&front.taken) else {
-            front.turn.end();
+            front.slice.end();
             return Ok(Taken::Pending);
         };
         front.seat.iter().for_each(|seat| seat.let_go(ahead.chunk_len(front.taken)));
@@ -147,7 +147,7 @@ impl<B: Buffer> StreamReader<B> {
 
     /// Whether the consumer should let the event loop have a turn.
     pub fn pause_due(&self) -> bool {
-        lock(&self.front).turn.is_over()
+        lock(&self.front).slice.is_over()
     }
 
     /// Calls `notify` once [`Self::take`] has something, at once if it has. Of small chunks it waits
@@ -179,7 +179,7 @@ impl<B: Buffer> StreamReader<B> {
             let mut ready = lock(&self.ahead.ready);
             (std::mem::take(&mut ready.chunks), ready.waiter.take())
         };
-        drop((unread, self.ahead.entrance.take_waiting()));
+        drop((unread, self.ahead.admission.take_waiting()));
         // Nobody, in general. While there is one, what comes is kept for it.
         if let Some((_, notify)) = waiter {
             notify(Ok(()));

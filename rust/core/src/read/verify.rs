@@ -7,7 +7,7 @@ use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::kind::forget_cached;
-use crate::pass::{Pass, Sink, Source};
+use crate::pass::{Destination, Pass, Source};
 use crate::read::{Original, Verified};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::guarded;
@@ -77,7 +77,7 @@ fn compare(
     };
     let source = Source::File(Arc::clone(&object.file), object.path.clone());
     let algorithms = expected.algorithms();
-    let pass = Pass { source, sink: Sink::Nowhere, size: expected.size, algorithms, cancel };
+    let pass = Pass { source, destination: Destination::Nowhere, size: expected.size, algorithms, cancel };
     pass.start(engine, move |passed| {
         done(passed.and_then(|passed| {
             check_read(&object.path, &expected, &passed.digest)?;
@@ -134,7 +134,8 @@ fn hash_original(
             Err(error) => return done(Err(error)),
         };
         let source = Source::File(Arc::clone(&original.file), original.path.clone());
-        let pass = Pass { source, sink: Sink::Nowhere, size: original.size, algorithms, cancel };
+        let pass =
+            Pass { source, destination: Destination::Nowhere, size: original.size, algorithms, cancel };
         pass.start(engine, move |passed| {
             let digest = guarded(|| original.unchanged(passed.map(|passed| passed.digest)));
             drop((original, permit));

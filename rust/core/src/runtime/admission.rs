@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use crate::runtime::sync::lock;
 
-pub(crate) struct Entrance<T>(Mutex<State<T>>);
+pub(crate) struct Admission<T>(Mutex<AdmissionState<T>>);
 
-enum State<T> {
+enum AdmissionState<T> {
     /// Nobody has come yet, or all have left and it was shut.
     Shut,
     Waiting(Vec<T>),
@@ -26,26 +26,26 @@ pub(crate) enum Entry<T> {
     Kept,
 }
 
-impl<T> Entrance<T> {
+impl<T> Admission<T> {
     /// With `free`, nobody ever waits.
     pub(crate) fn new(free: bool) -> Self {
-        Self(Mutex::new(if free { State::Free } else { State::Shut }))
+        Self(Mutex::new(if free { AdmissionState::Free } else { AdmissionState::Shut }))
     }
 
     pub(crate) fn enter(&self, item: T) -> Entry<T> {
         let mut state = lock(&self.0);
         match &mut *state {
-            State::Free => Entry::Passed(item),
-            State::Open(inside) => {
+            AdmissionState::Free => Entry::Passed(item),
+            AdmissionState::Open(inside) => {
                 *inside += 1;
                 Entry::Passed(item)
             }
-            State::Waiting(items) => {
+            AdmissionState::Waiting(items) => {
                 items.push(item);
                 Entry::Kept
             }
-            State::Shut => {
-                *state = State::Waiting(vec![item]);
+            AdmissionState::Shut => {
+                *state = AdmissionState::Waiting(vec![item]);
                 Entry::First
             }
         }
@@ -54,16 +54,16 @@ impl<T> Entrance<T> {
     /// Lets everybody pass from now on, and returns what has waited.
     pub(crate) fn open(&self) -> Vec<T> {
         let mut state = lock(&self.0);
-        let State::Waiting(items) = &mut *state else { return Vec::new() };
+        let AdmissionState::Waiting(items) = &mut *state else { return Vec::new() };
         let items = std::mem::take(items);
-        *state = State::Open(items.len());
+        *state = AdmissionState::Open(items.len());
         items
     }
 
     /// Counts somebody out who was let in; tells whether nobody is inside any more.
     pub(crate) fn leave(&self) -> bool {
         match &mut *lock(&self.0) {
-            State::Open(inside) => {
+            AdmissionState::Open(inside) => {
                 *inside -= 1;
                 *inside == 0
             }
@@ -74,8 +74,8 @@ impl<T> Entrance<T> {
     /// Shuts the door and calls `then`, before anybody else can come, if nobody is inside.
     pub(crate) fn shut<R>(&self, then: impl FnOnce() -> R) -> Option<R> {
         let mut state = lock(&self.0);
-        matches!(*state, State::Open(0)).then(|| {
-            *state = State::Shut;
+        matches!(*state, AdmissionState::Open(0)).then(|| {
+            *state = AdmissionState::Shut;
             then()
         })
     }
@@ -83,8 +83,8 @@ impl<T> Entrance<T> {
     /// Takes what waits, and goes on waiting.
     pub(crate) fn take_waiting(&self) -> Vec<T> {
         match &mut *lock(&self.0) {
-            State::Waiting(items) => std::mem::take(items),
-            State::Shut | State::Open(_) | State::Free => Vec::new(),
+            AdmissionState::Waiting(items) => std::mem::take(items),
+            AdmissionState::Shut | AdmissionState::Open(_) | AdmissionState::Free => Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fork::forks;
 use crate::error::Result;
-use crate::runtime::eventfd::Descriptor;
+use crate::runtime::eventfd::EventFd;
 use crate::runtime::sync::lock;
 use crate::runtime::wake;
 
@@ -17,7 +17,7 @@ const GLANCE: Duration = Duration::from_micros(100);
 
 /// Results that a loop takes at once: it resumes a task for each before anything else has its turn. With 100
 /// writes in flight, the 99th of 100 ticks of 1 ms is 2.6 ms late instead of 4.5, and no write takes longer.
-const TURN: usize = 16;
+const BATCH: usize = 16;
 
 /// A list that workers push to and one loop drains.
 ///
@@ -28,7 +28,7 @@ pub struct Completions<T> {
     /// How often something was pushed.
     arrivals: AtomicUsize,
     arrived: Condvar,
-    signal: Option<Arc<Descriptor>>,
+    signal: Option<Arc<EventFd>>,
     /// The process that it belongs to.
     forks: u64,
 }
@@ -59,7 +59,7 @@ impl<T> List<T> {
 impl<T> Completions<T> {
     /// With `portable`, no descriptor is made and [`Self::wait`] is the way to learn of arrivals.
     pub fn new(portable: bool) -> Result<Self> {
-        let signal = if portable { None } else { Descriptor::new()?.map(Arc::new) };
+        let signal = if portable { None } else { EventFd::new()?.map(Arc::new) };
         let list = List { finished: Vec::new(), closed: false, watched: false, missed: 0, left_out: 0 };
         let (list, arrivals, arrived) = (Mutex::new(list), AtomicUsize::new(0), Condvar::new());
         Ok(Self { list, arrivals, arrived, signal, forks: forks() })
@@ -133,7 +133,7 @@ impl<T> Completions<T> {
             let _ = signal.lower();
         }
         let mut list = lock(&self.list);
-        let some = TURN.min(list.finished.len());
+        let some = BATCH.min(list.finished.len());
         let rest = list.finished.split_off(some);
         let taken = std::mem::replace(&mut list.finished, rest);
         let is_over = list.finished.is_empty();
@@ -190,12 +190,12 @@ mod tests {
     #[test]
     fn a_turn_takes_some_and_the_rest_waits_for_the_next() {
         let list = Completions::new(true).expect("no descriptor is needed");
-        for item in 0..TURN + 3 {
+        for item in 0..BATCH + 3 {
             list.push(item);
         }
-        assert_eq!(list.drain(), (0..TURN).collect::<Vec<_>>());
+        assert_eq!(list.drain(), (0..BATCH).collect::<Vec<_>>());
         assert!(list.wait(Duration::ZERO));
-        assert_eq!(list.drain(), [TURN, TURN + 1, TURN + 2]);
+        assert_eq!(list.drain(), [BATCH, BATCH + 1, BATCH + 2]);
         assert_eq!(list.drain(), []);
     }
 
@@ -204,12 +204,12 @@ mod tests {
     fn what_is_left_for_the_next_turn_wakes_the_loop_again() {
         let list = Completions::new(false).expect("a descriptor");
         let signal = list.signal.as_ref().expect("a descriptor");
-        for item in 0..=TURN {
+        for item in 0..=BATCH {
             list.push(item);
         }
-        assert_eq!(list.drain().len(), TURN);
+        assert_eq!(list.drain().len(), BATCH);
         assert!(signal.lower());
-        assert_eq!(list.drain(), [TURN]);
+        assert_eq!(list.drain(), [BATCH]);
         assert!(!signal.lower());
     }
 

@@ -22,7 +22,7 @@ const REMINDER: i64 = 5_000_000; // nanoseconds
 
 /// A counter and a clock, and what is readable when one of them is.
 #[cfg(target_os = "linux")]
-pub(crate) struct Descriptor {
+pub(crate) struct EventFd {
     either: OwnedFd,
     counter: OwnedFd,
     clock: OwnedFd,
@@ -30,7 +30,7 @@ pub(crate) struct Descriptor {
 }
 
 #[cfg(target_os = "linux")]
-impl Descriptor {
+impl EventFd {
     pub(crate) fn new() -> Result<Option<Self>> {
         use rustix::event::EventfdFlags;
         use rustix::time::{TimerfdClockId, TimerfdFlags};
@@ -74,7 +74,7 @@ impl Descriptor {
 }
 
 #[cfg(target_os = "linux")]
-impl wake::Signal for Descriptor {
+impl wake::Signal for EventFd {
     /// Cannot fail in a way that matters: the counter is far from full, and it stays readable.
     fn raise(&self) {
         let _ = rustix::io::write(&self.counter, &1_u64.to_ne_bytes());
@@ -86,10 +86,10 @@ impl wake::Signal for Descriptor {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) enum Descriptor {}
+pub(crate) enum EventFd {}
 
 #[cfg(not(target_os = "linux"))]
-impl wake::Signal for Descriptor {
+impl wake::Signal for EventFd {
     fn raise(&self) {
         match *self {}
     }
@@ -100,7 +100,7 @@ impl wake::Signal for Descriptor {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Descriptor {
+impl EventFd {
     pub(crate) fn new() -> Result<Option<Self>> {
         Ok(None)
     }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::runtime::wake::Signal as _;
 
-    fn is_readable(descriptor: &Descriptor) -> bool {
+    fn is_readable(descriptor: &EventFd) -> bool {
         use rustix::event::{PollFd, PollFlags, poll};
 
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn once_lowered_it_stays_so_until_it_is_raised() {
-        let descriptor = Descriptor::new().expect("descriptors").expect("on Linux");
+        let descriptor = EventFd::new().expect("descriptors").expect("on Linux");
         let reminder = Duration::from_nanos(REMINDER.cast_unsigned());
         for pause in [Duration::ZERO, 4 * reminder] {
             descriptor.raise_soon();

@@ -25,20 +25,20 @@ const LINGER: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-pub(crate) struct Flushers {
+pub(crate) struct FsyncPool {
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<FsyncState>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct FsyncState {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
 }
 
-impl Default for Flushers {
+impl Default for FsyncPool {
     fn default() -> Self {
         let most = (open_files_limit() / FILES_FOR_ONE).clamp(1, MOST);
         let most = usize::try_from(most).unwrap_or(1);
@@ -46,7 +46,7 @@ impl Default for Flushers {
     }
 }
 
-impl Flushers {
+impl FsyncPool {
     /// Runs `job` on one of the threads, which are started as they are needed.
     pub(crate) fn spawn(&'static self, job: impl FnOnce() + Send + 'static) {
         let mut state = lock(&self.state);
@@ -109,15 +109,15 @@ mod tests {
     use super::*;
     use std::sync::{LazyLock, mpsc};
 
-    static FLUSHERS: LazyLock<Flushers> = LazyLock::new(Flushers::default);
+    static FSYNC_POOL: LazyLock<FsyncPool> = LazyLock::new(FsyncPool::default);
 
     #[test]
     fn every_job_is_done_by_no_more_threads_than_there_may_be() {
-        let flushers = &*FLUSHERS;
+        let fsync_pool = &*FSYNC_POOL;
         let (sender, receiver) = mpsc::channel();
-        for index in 0..10 * flushers.most {
+        for index in 0..10 * fsync_pool.most {
             let sender = sender.clone();
-            flushers.spawn(move || {
+            fsync_pool.spawn(move || {
                 assert!(index % 7 > 0, "a job that panics takes no other with it");
                 sender.send(index).expect("open");
             });
@@ -125,7 +125,7 @@ mod tests {
         drop(sender);
         let mut done: Vec<_> = receiver.iter().collect();
         done.sort_unstable();
-        assert_eq!(done, (0..10 * flushers.most).filter(|index| index % 7 > 0).collect::<Vec<_>>());
-        assert!(lock(&flushers.state).threads <= flushers.most);
+        assert_eq!(done, (0..10 * fsync_pool.most).filter(|index| index % 7 > 0).collect::<Vec<_>>());
+        assert!(lock(&fsync_pool.state).threads <= fsync_pool.most);
     }
 }

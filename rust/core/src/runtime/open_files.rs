@@ -1,4 +1,6 @@
-//! Descriptors for streams: those that would take more than there are wait for their turn.
+//! The limit on open files: a job that opens one waits for a permit first.
+//!
+//! So a process with many streams queues them and never fails with EMFILE.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -19,13 +21,13 @@ const FEW_IDLE: usize = 64;
 /// The files of one kind of work: streams that write, what is being read by somebody, and what is done
 /// with a file in one go. Apart, so that a stream does not wait for itself: its source may read from
 /// another, or store small objects between two chunks.
-pub(crate) struct Descriptors {
+pub(crate) struct OpenFiles {
     limit: usize,
-    state: Mutex<State>,
+    state: Mutex<PermitState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PermitState {
     used: usize,
     waiting: VecDeque<Start>,
     /// Those who hold a permit that they do not need at the moment.
@@ -45,16 +47,16 @@ type Start = Box<dyn FnOnce(Permit) + Send>;
 /// The right to hold a file open. The next in line gets it when this is dropped.
 pub(crate) struct Permit {
     pool: &'static Pool,
-    of: &'static Descriptors,
+    of: &'static OpenFiles,
 }
 
-impl Default for Descriptors {
+impl Default for OpenFiles {
     fn default() -> Self {
         Self { limit: share_of(open_files_limit()), state: Mutex::default() }
     }
 }
 
-impl Descriptors {
+impl OpenFiles {
     /// Calls `start` with a permit: at once, or later on the thread that has given one up. It must
     /// not do more than to spawn a job.
     pub(crate) fn admit(&'static self, pool: &'static Pool, start: impl FnOnce(Permit) + Send + 'static) {
@@ -103,7 +105,7 @@ impl Descriptors {
     }
 }
 
-impl State {
+impl PermitState {
     fn next_idle(&mut self) -> Option<Arc<dyn Holder>> {
         std::iter::from_fn(|| self.idle.pop_front()).find_map(|holder| holder.upgrade())
     }
@@ -174,21 +176,21 @@ mod tests {
 
     #[test]
     fn of_those_who_are_gone_few_are_kept() {
-        let descriptors = Descriptors::default();
+        let open_files = OpenFiles::default();
         for _ in 0..1000 {
-            descriptors.offer(weak(&Arc::new(Reader)));
+            open_files.offer(weak(&Arc::new(Reader)));
         }
-        assert!(lock(&descriptors.state).idle.len() <= FEW_IDLE);
+        assert!(lock(&open_files.state).idle.len() <= FEW_IDLE);
     }
 
     #[test]
     fn all_those_who_are_idle_are_kept() {
-        let descriptors = Descriptors::default();
+        let open_files = OpenFiles::default();
         let readers: Vec<_> = (0..1000).map(|_| Arc::new(Reader)).collect();
         for reader in readers.iter().chain(&readers) {
-            descriptors.offer(weak(reader));
+            open_files.offer(weak(reader));
         }
-        let mut state = lock(&descriptors.state);
+        let mut state = lock(&open_files.state);
         state.forget_the_gone();
         assert_eq!(state.idle.len(), readers.len());
     }

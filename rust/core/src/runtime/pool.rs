@@ -29,7 +29,7 @@ pub struct Pool {
 pub(crate) struct FirstWorker(mpsc::Sender<&'static Pool>);
 
 /// After this long a job goes to the end of the queue, so that small objects get their turn.
-pub(crate) const TURN: Duration = Duration::from_millis(5);
+pub(crate) const JOB_SLICE: Duration = Duration::from_millis(5);
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };

@@ -6,23 +6,23 @@ use std::sync::Mutex;
 use crate::runtime::sync::lock;
 
 /// Items arrive in any order and are handled by number.
-pub(crate) struct Lane<T> {
-    state: Mutex<State<T>>,
+pub(crate) struct Sequencer<T> {
+    state: Mutex<SequencerState<T>>,
 }
 
-struct State<T> {
+struct SequencerState<T> {
     next: u64,
     waiting: BTreeMap<u64, T>,
     busy: bool,
 }
 
-impl<T> Default for Lane<T> {
+impl<T> Default for Sequencer<T> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { next: 0, waiting: BTreeMap::new(), busy: false }) }
+        Self { state: Mutex::new(SequencerState { next: 0, waiting: BTreeMap::new(), busy: false }) }
     }
 }
 
-impl<T> Lane<T> {
+impl<T> Sequencer<T> {
     /// Adds item number `index`. True if its turn has come and nobody is at work: then this thread is,
     /// until [`Self::goes_on`] says no.
     pub(crate) fn add(&self, index: u64, item: T) -> bool {
@@ -36,10 +36,10 @@ impl<T> Lane<T> {
     /// The item whose turn it is, for whoever is at work.
     pub(crate) fn take(&self) -> Option<(u64, T)> {
         let mut state = lock(&self.state);
-        let turn = state.next;
-        let item = state.waiting.remove(&turn)?;
+        let number = state.next;
+        let item = state.waiting.remove(&number)?;
         state.next += 1;
-        Some((turn, item))
+        Some((number, item))
     }
 
     /// Whether there is another one. If not, nobody is at work any more.
@@ -50,7 +50,7 @@ impl<T> Lane<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> SequencerState<T> {
     fn has_next(&self) -> bool {
         self.waiting.contains_key(&self.next)
     }
@@ -64,17 +64,17 @@ mod tests {
 
     #[test]
     fn items_are_handled_by_number_whoever_brings_them() {
-        let lane = Arc::new(Lane::default());
+        let sequencer = Arc::new(Sequencer::default());
         let handled = Arc::new(Mutex::new(Vec::new()));
         let threads: Vec<_> = (0..4_u64)
             .map(|thread| {
-                let (lane, handled) = (Arc::clone(&lane), Arc::clone(&handled));
+                let (sequencer, handled) = (Arc::clone(&sequencer), Arc::clone(&handled));
                 thread::spawn(move || {
                     for index in (0..1000).rev().filter(|index| index % 4 == thread) {
-                        let mut at_work = lane.add(index, index * 10);
+                        let mut at_work = sequencer.add(index, index * 10);
                         while at_work {
-                            lock(&handled).push(lane.take().expect("its turn has come"));
-                            at_work = lane.goes_on();
+                            lock(&handled).push(sequencer.take().expect("its turn has come"));
+                            at_work = sequencer.goes_on();
                         }
                     }
                 })

@@ -8,11 +8,11 @@ const SLICE: Duration = Duration::from_micros(500);
 
 /// The time since the loop was last seen to go on.
 #[derive(Debug, Default)]
-pub(crate) struct Turn {
+pub(crate) struct TimeSlice {
     began: Option<Instant>,
 }
 
-impl Turn {
+impl TimeSlice {
     /// Whether the loop should have a turn now. If so, a new one begins with the next call.
     pub(crate) fn is_over(&mut self) -> bool {
         let now = Instant::now();
@@ -33,9 +33,9 @@ impl Turn {
 #[must_use]
 pub fn pause_due() -> bool {
     thread_local! {
-        static TURN: RefCell<Turn> = RefCell::default();
+        static CURRENT: RefCell<TimeSlice> = RefCell::default();
     }
-    TURN.with_borrow_mut(Turn::is_over)
+    CURRENT.with_borrow_mut(TimeSlice::is_over)
 }
 
 #[cfg(test)]
@@ -44,19 +44,19 @@ mod tests {
 
     #[test]
     fn a_turn_is_over_after_its_time_and_then_begins_anew() {
-        let mut turn = Turn::default();
-        assert!(!turn.is_over());
+        let mut slice = TimeSlice::default();
+        assert!(!slice.is_over());
         std::thread::sleep(2 * SLICE);
-        assert!(turn.is_over());
-        assert!(!turn.is_over());
+        assert!(slice.is_over());
+        assert!(!slice.is_over());
     }
 
     #[test]
     fn a_turn_that_was_ended_begins_anew() {
-        let mut turn = Turn::default();
-        assert!(!turn.is_over());
+        let mut slice = TimeSlice::default();
+        assert!(!slice.is_over());
         std::thread::sleep(2 * SLICE);
-        turn.end();
-        assert!(!turn.is_over());
+        slice.end();
+        assert!(!slice.is_over());
     }
 }

@@ -13,7 +13,7 @@ use crate::fs::temp_name::{is_generated, is_temporary, lock_if_abandoned};
 
 /// Something in the directory for temporary files that no writer is at.
 #[derive(Clone, Debug)]
-pub struct Leftover {
+pub struct StrayFile {
     /// Its name there.
     pub name: OsString,
     /// Whether a writer has left it. Nothing is known of anything else.
@@ -29,28 +29,28 @@ pub struct Leftover {
 impl Store {
     /// Looks through the directory for temporary files and, if asked to, removes those whose
     /// writers are gone. One directory holds them all, so this never lists the objects.
-    pub fn sweep(&self, delete: bool) -> Result<Vec<Leftover>> {
+    pub fn clean(&self, delete: bool) -> Result<Vec<StrayFile>> {
         let staging = match self.open_root()?.open_directory(STAGING) {
             Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => return Ok(Vec::new()),
             result => result?,
         };
         let mut names = staging.names()?;
         names.sort_unstable();
-        let (mut leftovers, mut failed) = (Vec::new(), None);
+        let (mut stray_files, mut failed) = (Vec::new(), None);
         for name in names {
-            match leftover(&*staging, name, delete) {
-                Ok(found) => leftovers.extend(found),
+            match stray_file(&*staging, name, delete) {
+                Ok(found) => stray_files.extend(found),
                 // The others are looked at all the same.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        failed.map_or(Ok(leftovers), Err)
+        failed.map_or(Ok(stray_files), Err)
     }
 }
 
 /// Removes what killed exports have left in a directory of the user's: only names that are just as we
 /// make them, and nobody has to know of one that stays.
-pub(super) fn sweep_exports(directory: &dyn Directory) {
+pub(super) fn clean_exports(directory: &dyn Directory) {
     for name in directory.names().unwrap_or_default() {
         if let Some(name) = name.to_str().filter(|name| is_generated(name)) {
             let _ = remove_if_abandoned(directory, name, true);
@@ -59,7 +59,7 @@ pub(super) fn sweep_exports(directory: &dyn Directory) {
 }
 
 /// None if it has gone meanwhile, or has a writer.
-fn leftover(staging: &dyn Directory, name: OsString, delete: bool) -> Result<Option<Leftover>> {
+fn stray_file(staging: &dyn Directory, name: OsString, delete: bool) -> Result<Option<StrayFile>> {
     let seen = match staging.look(&name) {
         Err(Error::Missing { .. }) => return Ok(None),
         result => result?,
@@ -71,7 +71,7 @@ fn leftover(staging: &dyn Directory, name: OsString, delete: bool) -> Result<Opt
         Left::Abandoned { removed } => (true, removed),
         Left::Nothing => return Ok(None),
     };
-    Ok(Some(Leftover { name, temporary, size: seen.size, modified: seen.modified, removed }))
+    Ok(Some(StrayFile { name, temporary, size: seen.size, modified: seen.modified, removed }))
 }
 
 enum Left {

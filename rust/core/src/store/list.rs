@@ -134,7 +134,7 @@ impl Level {
         let (kind, below) = match found.map_err(Error::or_missing) {
             Ok(found) => found,
             Err(Error::Missing { .. }) => return Ok((None, None)),
-            Err(error) if error.is_want() => return Err(error),
+            Err(error) if error.is_resource_exhausted() => return Err(error),
             // Without a key nobody could go on after it.
             Err(_) if text.is_none() => (Kind::Foreign, None),
             Err(error) => (Kind::Closed(error.errno(), error.to_string()), None),

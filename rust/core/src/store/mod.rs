@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 pub use crate::fs::stat::FileKind;
-pub use cleanup::Leftover;
+pub use cleanup::StrayFile;
 pub use key::Key;
 pub use list::{Kind, Listed, Listing};
 pub use object::{Object, Status};
@@ -63,8 +63,8 @@ pub struct Store {
     file_system: OnceLock<FileSystem>,
     /// Set when the file system turns out to have no unnamed files.
     names_needed: AtomicBool,
-    swept: AtomicBool,
-    staging: staging_dir::Shared,
+    cleaned: AtomicBool,
+    staging: staging_dir::SharedDirectory,
     durable_ways: Mutex<HashSet<String>>,
     root_is_durable: AtomicBool,
 }
@@ -91,8 +91,8 @@ impl Store {
             contents,
             file_system: OnceLock::new(),
             names_needed: AtomicBool::new(portable),
-            swept: AtomicBool::new(false),
-            staging: staging_dir::Shared::default(),
+            cleaned: AtomicBool::new(false),
+            staging: staging_dir::SharedDirectory::default(),
             durable_ways: Mutex::default(),
             root_is_durable: AtomicBool::new(false),
         }
@@ -143,7 +143,7 @@ impl Store {
 
     fn new_file(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
         if matches!(self.contents, Contents::Objects) {
-            self.sweep_once();
+            self.clean_once();
         }
         if !self.names_needed.load(Ordering::Relaxed) {
             let mode = self.contents.mode();
@@ -177,9 +177,9 @@ impl Store {
     }
 
     /// Files that crashed writers left are removed when the store is first written to.
-    fn sweep_once(&self) {
-        if !self.swept.load(Ordering::Relaxed) && !self.swept.swap(true, Ordering::Relaxed) {
-            let _ = self.sweep(true);
+    fn clean_once(&self) {
+        if !self.cleaned.load(Ordering::Relaxed) && !self.cleaned.swap(true, Ordering::Relaxed) {
+            let _ = self.clean(true);
         }
     }
 }

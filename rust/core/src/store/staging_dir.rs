@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use super::cleanup::sweep_exports;
+use super::cleanup::clean_exports;
 use super::key::STAGING;
 use super::{Contents, Store};
 use crate::engine::Engine;
@@ -13,9 +13,9 @@ use crate::runtime::sync::lock;
 /// The directory for temporary names, as whoever has a name there holds it: one descriptor for all of
 /// them, for as long as there are any.
 #[derive(Default)]
-pub(super) struct Shared(Mutex<Option<Weak<dyn Directory>>>);
+pub(super) struct SharedDirectory(Mutex<Option<Weak<dyn Directory>>>);
 
-impl Shared {
+impl SharedDirectory {
     /// The one that others hold, if it is still the same directory.
     fn instead_of(&self, fresh: Box<dyn Directory>) -> Arc<dyn Directory> {
         let mut shared = lock(&self.0);
@@ -38,7 +38,7 @@ impl Store {
         match self.contents {
             Contents::Exports => {
                 if Engine::current().is_ok_and(|engine| engine.visited.is_first(&self.root)) {
-                    sweep_exports(&*root);
+                    clean_exports(&*root);
                 }
                 Ok(root.into())
             }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::fs::kind::reserve;
 use crate::fs::staged::StagedFile;
 use crate::memory::slab::BLOCK;
-use crate::pass::{Pass, Sink, Source};
+use crate::pass::{Destination, Pass, Source};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
@@ -78,7 +78,7 @@ fn write_large<P, D>(
     };
     let pass = Pass {
         source: Source::Memory(Box::new(Kept(Arc::clone(&data)))),
-        sink: Sink::Staged(staged),
+        destination: Destination::Staged(staged),
         size,
         algorithms: publication.expected.algorithms(),
         cancel,

@@ -10,12 +10,12 @@ pub(crate) type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 
 #[derive(Default)]
 pub(crate) struct Gate {
-    state: Mutex<State>,
+    state: Mutex<GateState>,
     stopped: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct GateState {
     bytes: usize,
     error: Option<Error>,
     /// How many bytes may be in flight when this is called.
@@ -67,7 +67,7 @@ impl Gate {
         Err(lock(&self.state).error.clone().unwrap_or(Error::Closed("the stream was aborted")))
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
+    fn wake(&self, mut state: MutexGuard<'_, GateState>) {
         let bytes = state.bytes;
         let failing = state.error.is_some() && !self.stopped.load(Ordering::Acquire);
         if let Some((_, notify)) = state.waiter.take_if(|(limit, _)| bytes <= *limit && !failing) {

@@ -11,10 +11,10 @@ use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree}
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::slab::BLOCK;
-use crate::runtime::admission::{Entrance, Entry};
+use crate::runtime::admission::{Admission, Entry};
 use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
-use crate::runtime::sequencer::Lane;
+use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::lock;
 use crate::store::Store;
 
@@ -23,14 +23,14 @@ pub(crate) struct Pipeline<P> {
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) sink: Option<FileSink>,
     /// Blocks wait here for the right to open the file.
-    pub(super) entrance: Entrance<Numbered<P>>,
+    pub(super) admission: Admission<Numbered<P>>,
     /// All that are not hashed and written yet.
     in_flight: Mutex<BTreeMap<u64, Arc<Block<P>>>>,
     tree: Option<Mutex<Tree>>,
     serial: Mutex<Serial>,
-    /// Whether there are hashers that need the bytes in order, at work on `lane`.
+    /// Whether there are hashers that need the bytes in order, at work on `sequencer`.
     in_order: bool,
-    lane: Lane<Arc<Block<P>>>,
+    sequencer: Sequencer<Arc<Block<P>>>,
     pub(super) gate: Gate,
     pub(super) digest: OnceLock<ContentDigest>,
     /// The block of a stream that has no other.
@@ -59,13 +59,13 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         Self {
             engine,
             algorithms,
-            entrance: Entrance::new(store.is_none()),
+            admission: Admission::new(store.is_none()),
             sink: store.map(FileSink::new),
             tree: hash.tree.clone().map(Mutex::new),
             in_order: !hash.hashers.is_empty(),
             serial: Mutex::new(Serial { hash, blocks: 0 }),
             in_flight: Mutex::default(),
-            lane: Lane::default(),
+            sequencer: Sequencer::default(),
             gate: Gate::default(),
             digest: OnceLock::new(),
             only: Mutex::default(),
@@ -76,7 +76,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     pub(super) fn enter(self: &Arc<Self>, index: u64, block: Block<P>) {
         let block = Arc::new(block);
         lock(&self.in_flight).insert(index, Arc::clone(&block));
-        match self.entrance.enter((index, block)) {
+        match self.admission.enter((index, block)) {
             Entry::Passed((index, block)) => self.spawn(index, block),
             Entry::First => {
                 let pipeline = Arc::clone(self);
@@ -92,7 +92,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             // By a job of its own, as by readers: one stack is not enough for all that were stopped.
             self.engine.spawn(move || drop(unwanted));
         }
-        for (index, block) in self.entrance.open() {
+        for (index, block) in self.admission.open() {
             self.spawn(index, block);
         }
     }
@@ -111,7 +111,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         if !self.in_order {
             return self.retire(index, block);
         }
-        if self.lane.add(index, block) {
+        if self.sequencer.add(index, block) {
             self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
         }
     }
@@ -229,7 +229,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> InOrder for Pipeline<P> {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
-        let Some((index, block)) = self.lane.take() else { return hash(None) };
+        let Some((index, block)) = self.sequencer.take() else { return hash(None) };
         if self.gate.is_stopped() {
             hash(None);
         } else {
@@ -241,6 +241,6 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> InOrder for Pipeline<P> {
     }
 
     fn goes_on(self: Arc<Self>) -> bool {
-        self.lane.goes_on()
+        self.sequencer.goes_on()
     }
 }

@@ -16,13 +16,13 @@ const STEP_MAX: u64 = 64 << 20;
 
 pub(crate) struct FileSink {
     store: Arc<Store>,
-    file: RwLock<State>,
+    file: RwLock<FileState>,
     taken: AtomicBool,
     /// How far space is reserved; None once the file system has refused.
     reserved: Mutex<Option<u64>>,
 }
 
-enum State {
+enum FileState {
     Unopened(Option<Permit>),
     Open(StagedFile),
     Taken,
@@ -32,7 +32,7 @@ impl FileSink {
     pub(crate) fn new(store: Arc<Store>) -> Self {
         Self {
             store,
-            file: RwLock::new(State::Unopened(None)),
+            file: RwLock::new(FileState::Unopened(None)),
             taken: AtomicBool::new(false),
             reserved: Mutex::new(Some(0)),
         }
@@ -46,8 +46,8 @@ impl FileSink {
     pub(crate) fn permit(&self, permit: Permit) -> Option<Permit> {
         let mut state = sync::write(&self.file);
         match &mut *state {
-            State::Unopened(slot) => slot.replace(permit),
-            State::Open(_) | State::Taken => Some(permit),
+            FileState::Unopened(slot) => slot.replace(permit),
+            FileState::Open(_) | FileState::Taken => Some(permit),
         }
     }
 
@@ -60,19 +60,19 @@ impl FileSink {
     ) -> Result<()> {
         self.open()?;
         let state = sync::read(&self.file);
-        let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
+        let FileState::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         self.reserve(staged, offset, len as u64);
         staged.write(offset, parts)
     }
 
     fn open(&self) -> Result<()> {
-        if !matches!(*sync::read(&self.file), State::Unopened(_)) {
+        if !matches!(*sync::read(&self.file), FileState::Unopened(_)) {
             return Ok(());
         }
         let mut state = sync::write(&self.file);
-        if let State::Unopened(permit) = &mut *state {
+        if let FileState::Unopened(permit) = &mut *state {
             let staged = self.store.stage()?;
-            *state = State::Open(match permit.take() {
+            *state = FileState::Open(match permit.take() {
                 Some(permit) => staged.permitted(permit),
                 None => staged,
             });
@@ -94,7 +94,7 @@ impl FileSink {
     /// Gives back what was reserved beyond the end.
     pub(crate) fn end(&self, size: u64) -> Result<()> {
         let state = sync::read(&self.file);
-        let State::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
+        let FileState::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         if *lock(&self.reserved) != Some(0) {
             // Reserving has not changed the size, and cutting would make up for bytes that are missing.
             staged.check_size(size)?;
@@ -112,16 +112,16 @@ impl FileSink {
     /// called it, the space is free.
     pub(crate) fn discard(&self) {
         self.taken.store(true, Ordering::Relaxed);
-        *sync::write(&self.file) = State::Taken;
+        *sync::write(&self.file) = FileState::Taken;
     }
 
     /// The file, which is nobody else's from now on.
     pub(crate) fn take(&self) -> Option<StagedFile> {
         self.taken.store(true, Ordering::Relaxed);
         let mut state = sync::write(&self.file);
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Open(staged) => Some(staged),
-            State::Unopened(_) | State::Taken => None,
+        match std::mem::replace(&mut *state, FileState::Taken) {
+            FileState::Open(staged) => Some(staged),
+            FileState::Unopened(_) | FileState::Taken => None,
         }
     }
 }

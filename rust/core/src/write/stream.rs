@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::mutant;
 use crate::runtime::pool::is_worker;
 use crate::runtime::sync::lock;
-use crate::runtime::time_slice::Turn;
+use crate::runtime::time_slice::TimeSlice;
 use crate::store::Store;
 
 /// Content up to this size is hashed at once when it ends: 40 us at the most, less than handing it over.
@@ -45,16 +45,16 @@ struct Front<P> {
     index: u64,
     size: u64,
     open: bool,
-    turn: Turn,
+    slice: TimeSlice,
 }
 
 impl<P> Front<P> {
     fn flow(&mut self, full: bool) -> Flow {
         if full {
-            self.turn.end();
+            self.slice.end();
             return Flow::Full;
         }
-        if self.turn.is_over() { Flow::Pause } else { Flow::Go }
+        if self.slice.is_over() { Flow::Pause } else { Flow::Go }
     }
 }
 
@@ -63,7 +63,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     #[must_use]
     pub fn new(engine: &'static Engine, store: Option<Arc<Store>>, algorithms: Vec<Algorithm>) -> Self {
         let pipeline = Pipeline::new(engine, store, algorithms);
-        let front = Front { block: Block::default(), index: 0, size: 0, open: true, turn: Turn::default() };
+        let front =
+            Front { block: Block::default(), index: 0, size: 0, open: true, slice: TimeSlice::default() };
         Self { front: Mutex::new(front), pipeline: Arc::new(pipeline) }
     }
 
@@ -229,7 +230,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return;
         }
         self.pipeline.gate.stop();
-        let waiting = self.pipeline.entrance.take_waiting();
+        let waiting = self.pipeline.admission.take_waiting();
         for (index, block) in waiting {
             self.pipeline.retire(index, block);
         }
