@@ -25,6 +25,7 @@ REQUIRED = {
         "/Cargo.lock",
         "/rust/core/src/lib.rs",
         "/rust/python/src/lib.rs",
+        "/rust/sha256-pair/src/lib.rs",
         "/python/laboxide/py.typed",
         "/python/laboxide/_native.pyi",
     ),

@@ -30,7 +30,7 @@ COVERAGE = (
 )
 """What cargo-fuzz sets."""
 
-COVERED = ("laboxide-core", "laboxide-fuzz")
+COVERED = ("laboxide-core", "laboxide-sha256", "laboxide-fuzz")
 """What it sets it for is everything; watching each step of SHA-256 takes most of the time then."""
 
 LONGEST = 512

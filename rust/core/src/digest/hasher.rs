@@ -2,7 +2,7 @@
 
 use super::Algorithm;
 use super::aligned::update_aligned;
-use super::sha256::Sha256;
+use laboxide_sha256::Sha256;
 
 /// Hashes bytes as they come.
 ///

@@ -1,7 +1,7 @@
 //! The next bytes of a content on their way into its hashers.
 
 use super::Hasher;
-use super::sha256::update_two;
+use laboxide_sha256::update_pair;
 
 /// What the hashers of one content take in next.
 pub(crate) struct Intake<'a, 'b> {
@@ -23,7 +23,7 @@ pub(crate) fn take_in_both(mut first: Option<Intake<'_, '_>>, mut second: Option
         && let ([one], [other]) = (&mut *first.hashers, &mut *second.hashers)
         && let (Some(one), Some(other)) = (one.as_sha256(), other.as_sha256())
     {
-        return update_two((one, &mut *first.parts), (other, &mut *second.parts));
+        return update_pair((one, &mut *first.parts), (other, &mut *second.parts));
     }
     first.into_iter().for_each(Intake::take_in);
     second.into_iter().for_each(Intake::take_in);

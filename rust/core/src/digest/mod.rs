@@ -10,9 +10,7 @@ mod blake3_tree;
 mod content;
 mod hasher;
 mod intake;
-mod lanes;
 pub(crate) mod ordered;
-mod sha256;
 mod shared;
 
 pub use algorithm::Algorithm;

@@ -1,7 +1,7 @@
 //! Hashing that takes the bytes of a stream in order: by one worker at a time, but of two streams at once.
 //!
 //! Two contents side by side are hashed nearly twice as fast as one after the other
-//! (`digest/sha256.rs`). So a stream whose next block has come waits for a second one, if there is
+//! (`laboxide_sha256`). So a stream whose next block has come waits for a second one, if there is
 //! another at all, while its worker goes on to what else there is to do.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

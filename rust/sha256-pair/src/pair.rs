@@ -2,14 +2,14 @@
 
 use sha2::block_api::compress256;
 
-use super::sha256::BLOCK;
+use super::BLOCK;
 
 /// Compresses equally many blocks into each of two states.
-pub(super) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
+pub(crate) fn compress_pair(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("sha") && std::arch::is_x86_feature_detected!("sse4.1") {
         // SAFETY: the processor has the instructions.
-        return unsafe { x86::compress_two(states, blocks) };
+        return unsafe { x86::compress_pair(states, blocks) };
     }
     for (state, blocks) in states.into_iter().zip(blocks) {
         compress256(state, blocks);
@@ -44,7 +44,7 @@ mod x86 {
     ];
 
     #[target_feature(enable = "sha,sse4.1")]
-    pub(super) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
+    pub(super) fn compress_pair(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
         // The instructions want the words a, b, e, f in one register, and c, d, g, h in the other.
         let mut abef = [pack(states[0], [0, 1, 4, 5]), pack(states[1], [0, 1, 4, 5])];
         let mut cdgh = [pack(states[0], [2, 3, 6, 7]), pack(states[1], [2, 3, 6, 7])];

@@ -4,12 +4,14 @@
 //! core waiting for most of the time. A second one fills the gaps: two together are hashed at 3.1
 //! GB/s on a core that hashes one at 1.6 (AMD Zen 5). Three or four are no faster, for want of registers.
 
+mod pair;
+
 use sha2::block_api::compress256;
 
-use super::lanes::compress_two;
+use pair::compress_pair;
 
 /// What is compressed at once, in bytes.
-pub(super) const BLOCK: usize = 64;
+const BLOCK: usize = 64;
 /// A whole block has an end mark and the size of everything (8 bytes) behind the content.
 const MARK: u8 = 0x80;
 const SIZE_AT: usize = BLOCK - 8;
@@ -20,7 +22,7 @@ const INITIAL: [u32; 8] =
 
 /// The state of SHA-256 after some bytes.
 #[derive(Clone)]
-pub(super) struct Sha256 {
+pub struct Sha256 {
     state: [u32; 8],
     /// All bytes so far.
     size: u64,
@@ -29,16 +31,27 @@ pub(super) struct Sha256 {
     filled: usize,
 }
 
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sha256 {
-    pub(super) fn new() -> Self {
+    /// Returns the state before the first byte.
+    #[must_use]
+    pub fn new() -> Self {
         Self { state: INITIAL, size: 0, pending: [0; BLOCK], filled: 0 }
     }
 
-    pub(super) fn update(&mut self, data: &[u8]) {
+    /// Takes in the next bytes.
+    pub fn update(&mut self, data: &[u8]) {
         Feed::new(self, std::iter::once(data)).finish();
     }
 
-    pub(super) fn finalize(&self) -> [u8; 32] {
+    /// Returns the hash of all bytes so far. The state is unchanged and can take in more.
+    #[must_use]
+    pub fn finalize(&self) -> [u8; 32] {
         let mut last = self.clone();
         let bits = self.size.wrapping_mul(8);
         last.update(&[MARK]);
@@ -112,7 +125,7 @@ impl<'h, 'a, I: Iterator<Item = &'a [u8]>> Feed<'h, 'a, I> {
 }
 
 /// Takes parts of two contents in, side by side as far as both go.
-pub(super) fn update_two<'a, 'b>(
+pub fn update_pair<'a, 'b>(
     first: (&mut Sha256, impl Iterator<Item = &'a [u8]>),
     second: (&mut Sha256, impl Iterator<Item = &'b [u8]>),
 ) {
@@ -120,7 +133,7 @@ pub(super) fn update_two<'a, 'b>(
     while first.has_blocks() && second.has_blocks() {
         let count = first.blocks.len().min(second.blocks.len());
         let blocks = [first.take(count), second.take(count)];
-        compress_two([&mut first.hasher.state, &mut second.hasher.state], blocks);
+        compress_pair([&mut first.hasher.state, &mut second.hasher.state], blocks);
     }
     first.finish();
     second.finish();
@@ -170,7 +183,7 @@ mod tests {
                 hashers[side].update(&data[side][..before[side]]);
             }
             let [first, second] = &mut hashers;
-            update_two(
+            update_pair(
                 (first, cut(&data[0][before[0]..], &cuts.0).into_iter()),
                 (second, cut(&data[1][before[1]..], &cuts.1).into_iter()),
             );
