@@ -22,5 +22,6 @@ pub use memory::slab::BLOCK;
 pub use runtime::cancel::CancelToken;
 pub use runtime::completion::Completions;
 pub use runtime::fork::forks;
+pub use runtime::open_files::Permit;
 pub use runtime::pool::{Pool, is_worker};
 pub use runtime::time_slice::pause_due;

@@ -1,5 +1,9 @@
 //! One pass over bytes of known size: from a file or memory, to a file, memory or nowhere, hashed
 //! on the way. Workers share it block by block.
+//!
+//! Each `strand` runs on a worker and claims the next block. A hash that needs the bytes in order follows, and
+//! `window` limits how far the strands run ahead of it. `region` is memory that several strands fill, and
+//! `open_file` hashes on the calling thread alone.
 
 mod open_file;
 mod region;

@@ -1,4 +1,9 @@
 //! From an object to bytes, verified on the way.
+//!
+//! A [`StreamReader`] hands out chunks that workers read `ahead`; `opened` closes and reopens its file when
+//! other streams need the permit. `blob` reads a whole object into one buffer, `cached` a small one without
+//! waiting for the device. `verify` compares an object with its hash, and `original` is a file of the user's
+//! own, which may change while it is read.
 
 mod ahead;
 mod blob;

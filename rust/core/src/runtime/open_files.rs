@@ -45,7 +45,7 @@ pub(crate) trait Holder: Send + Sync {
 type Start = Box<dyn FnOnce(Permit) + Send>;
 
 /// The right to hold a file open. The next in line gets it when this is dropped.
-pub(crate) struct Permit {
+pub struct Permit {
     pool: &'static Pool,
     of: &'static OpenFiles,
 }

@@ -10,7 +10,7 @@ use crate::memory::slab::{BLOCK, Slab, Slabs};
 pub(crate) const LENT_MIN: usize = 16 << 10;
 
 /// Up to [`Self::size`] bytes, lent or copied.
-pub(crate) struct Block<P> {
+pub struct Block<P> {
     /// That of its stream. It is left when the last block that holds bytes of the stream goes.
     seat: Option<Arc<Seat>>,
     parts: Vec<Part<P>>,
@@ -98,7 +98,7 @@ impl<P: AsRef<[u8]>> Block<P> {
     }
 
     /// The bytes in order.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.parts.iter().map(|part| match part {
             Part::Lent(chunk, range) => &(**chunk).as_ref()[range.clone()],
             Part::Copied(range) => &self.slab[range.clone()],

@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use super::sink::Notify;
 use crate::error::{Error, Result};
 use crate::runtime::sync::lock;
-
-pub(crate) type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 
 #[derive(Default)]
 pub(crate) struct Gate {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::block::Block;
 use super::gate::Gate;
-use super::sink::FileSink;
+use super::sink::BlockSink;
 use crate::digest::ordered::InOrder;
 use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree};
 use crate::engine::Engine;
@@ -16,12 +16,11 @@ use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
 use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::lock;
-use crate::store::Store;
 
 pub(crate) struct Pipeline<P> {
     pub(super) engine: &'static Engine,
     pub(super) algorithms: Vec<Algorithm>,
-    pub(super) sink: Option<FileSink>,
+    pub(super) sink: Option<Arc<dyn BlockSink>>,
     /// Blocks wait here for the right to open the file.
     pub(super) admission: Admission<Numbered<P>>,
     /// All that are not hashed and written yet.
@@ -52,15 +51,15 @@ struct Serial {
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     pub(super) fn new(
         engine: &'static Engine,
-        store: Option<Arc<Store>>,
+        sink: Option<Arc<dyn BlockSink>>,
         algorithms: Vec<Algorithm>,
     ) -> Self {
         let hash = StreamHash::by_units(&algorithms);
         Self {
             engine,
             algorithms,
-            admission: Admission::new(store.is_none()),
-            sink: store.map(FileSink::new),
+            admission: Admission::new(!sink.as_ref().is_some_and(|sink| sink.needs_permit())),
+            sink,
             tree: hash.tree.clone().map(Mutex::new),
             in_order: !hash.hashers.is_empty(),
             serial: Mutex::new(Serial { hash, blocks: 0 }),
@@ -106,7 +105,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         if !self.gate.is_stopped()
             && let Err(error) = guarded(|| self.hash_and_write(index, &block))
         {
-            self.gate.fail(error, || self.sink.iter().for_each(FileSink::discard));
+            self.gate.fail(error, || self.discard());
         }
         if !self.in_order {
             return self.retire(index, block);
@@ -120,7 +119,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         let offset = block.offset(index);
         // Writing first leaves the block in the cache for the hash: 3-5 % more.
         if let Some(sink) = &self.sink {
-            sink.write(offset, block.len(), block.parts())?;
+            sink.write(offset, block.len(), &mut block.parts())?;
         }
         if let Some(tree) = &self.tree {
             let value = subtree(offset, block.parts());
@@ -143,6 +142,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     pub(super) fn left_at_return(&self, in_flight: usize, cores: usize) -> usize {
         let half = in_flight * 4 / 7;
         if self.in_order { half } else { half.min((cores - 1) * BLOCK) }
+    }
+
+    /// Removes what was written.
+    pub(super) fn discard(&self) {
+        self.sink.iter().for_each(|sink| sink.discard());
     }
 
     pub(super) fn is_in_order(&self) -> bool {

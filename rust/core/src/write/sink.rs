@@ -1,127 +1,52 @@
-//! The file behind a stream, opened by the first worker that has something to write.
+//! The interface between the pipeline of a stream and the place where its blocks are written.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
-
-use crate::error::{Context as _, Error, Result};
-use crate::fs::kind::reserve;
-use crate::fs::staged::StagedFile;
+use crate::error::Result;
 use crate::runtime::open_files::Permit;
-use crate::runtime::sync::{self, lock};
-use crate::store::Store;
 
-/// Space is reserved ahead in steps that double, from so many blocks to so many bytes.
-const BLOCKS_AHEAD: u64 = 4;
-const STEP_MAX: u64 = 64 << 20;
+/// A function that is called once, with the reason if the work was stopped.
+pub type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 
-pub(crate) struct FileSink {
-    store: Arc<Store>,
-    file: RwLock<FileState>,
-    taken: AtomicBool,
-    /// How far space is reserved; None once the file system has refused.
-    reserved: Mutex<Option<u64>>,
-}
-
-enum FileState {
-    Unopened(Option<Permit>),
-    Open(StagedFile),
-    Taken,
-}
-
-impl FileSink {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self {
-            store,
-            file: RwLock::new(FileState::Unopened(None)),
-            taken: AtomicBool::new(false),
-            reserved: Mutex::new(Some(0)),
-        }
+/// Stores the blocks of a stream, such as a staged file or an upload.
+///
+/// Workers write several blocks at once and in any order. All blocks of a stream have the same size, except
+/// the last one, so a sink with larger parts can compute from an offset which part a block belongs to.
+/// A stream that ends within its first block writes nothing: the caller takes that block instead.
+///
+/// No method may wait for a network, because a blocked worker delays all other streams. A sink that sends its
+/// blocks copies them, returns, and reports an error at the next call. It bounds its memory with
+/// [`Self::is_full`].
+pub trait BlockSink: Send + Sync {
+    /// Returns whether the first block needs a permit for an open file.
+    fn needs_permit(&self) -> bool {
+        false
     }
 
-    pub(crate) fn store(&self) -> Arc<Store> {
-        Arc::clone(&self.store)
+    /// Accepts the permit that it needs. Returns the permit if the sink is closed already.
+    fn permit(&self, permit: Permit) -> Option<Permit> {
+        Some(permit)
     }
 
-    /// Lets it open its file; returns the permit if it will not.
-    pub(crate) fn permit(&self, permit: Permit) -> Option<Permit> {
-        let mut state = sync::write(&self.file);
-        match &mut *state {
-            FileState::Unopened(slot) => slot.replace(permit),
-            FileState::Open(_) | FileState::Taken => Some(permit),
-        }
+    /// Writes a block of `len` bytes: its parts, one after the other from `offset`.
+    fn write(&self, offset: u64, len: usize, parts: &mut dyn Iterator<Item = &[u8]>) -> Result<()>;
+
+    /// Returns whether the producer has to wait for [`Self::when_room`] after the current block.
+    fn is_full(&self) -> bool {
+        false
     }
 
-    /// Writes the parts of a block, one after the other from `offset`.
-    pub(crate) fn write<'a>(
-        &self,
-        offset: u64,
-        len: usize,
-        parts: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<()> {
-        self.open()?;
-        let state = sync::read(&self.file);
-        let FileState::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
-        self.reserve(staged, offset, len as u64);
-        staged.write(offset, parts)
+    /// Calls `notify` when the sink is not full, or closed. Immediately if that is so already.
+    fn when_room(&self, notify: Notify) {
+        notify(Ok(()));
     }
 
-    fn open(&self) -> Result<()> {
-        if !matches!(*sync::read(&self.file), FileState::Unopened(_)) {
-            return Ok(());
-        }
-        let mut state = sync::write(&self.file);
-        if let FileState::Unopened(permit) = &mut *state {
-            let staged = self.store.stage()?;
-            *state = FileState::Open(match permit.take() {
-                Some(permit) => staged.permitted(permit),
-                None => staged,
-            });
-        }
-        Ok(())
-    }
+    /// Ends the content after `size` bytes. Every block was written before.
+    fn end(&self, size: u64) -> Result<()>;
 
-    fn reserve(&self, staged: &StagedFile, offset: u64, len: u64) {
-        if !self.store.file_system().preallocates {
-            return;
-        }
-        let mut reserved = lock(&self.reserved);
-        while let Some(until) = reserved.filter(|until| *until < offset + len) {
-            let step = until.clamp(BLOCKS_AHEAD * len, STEP_MAX);
-            *reserved = reserve(staged.file(), until, step).then_some(until + step);
-        }
-    }
+    /// Removes everything that was written and refuses further blocks. The space is free afterwards.
+    ///
+    /// A worker calls this after an error or an abort, also while others write.
+    fn discard(&self);
 
-    /// Gives back what was reserved beyond the end.
-    pub(crate) fn end(&self, size: u64) -> Result<()> {
-        let state = sync::read(&self.file);
-        let FileState::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
-        if *lock(&self.reserved) != Some(0) {
-            // Reserving has not changed the size, and cutting would make up for bytes that are missing.
-            staged.check_size(size)?;
-            staged.file().set_len(size).context("truncate", staged.path())?;
-        }
-        Ok(())
-    }
-
-    /// Whether the file was taken or discarded; asked on the loop's thread, so without the lock.
-    pub(crate) fn is_taken(&self) -> bool {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    /// Removes the file, and sees to it that none is opened any more. When this returns, whoever
-    /// called it, the space is free.
-    pub(crate) fn discard(&self) {
-        self.taken.store(true, Ordering::Relaxed);
-        *sync::write(&self.file) = FileState::Taken;
-    }
-
-    /// The file, which is nobody else's from now on.
-    pub(crate) fn take(&self) -> Option<StagedFile> {
-        self.taken.store(true, Ordering::Relaxed);
-        let mut state = sync::write(&self.file);
-        match std::mem::replace(&mut *state, FileState::Taken) {
-            FileState::Open(staged) => Some(staged),
-            FileState::Unopened(_) | FileState::Taken => None,
-        }
-    }
+    /// Returns whether the sink was discarded or its content was taken. Called on the loop's thread.
+    fn is_closed(&self) -> bool;
 }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::block::{Block, LENT_MIN};
+use super::file_sink::FileSink;
 use super::pipeline::Pipeline;
-use super::sink::FileSink;
+use super::sink::BlockSink;
 use super::{Content, Staged};
 use crate::digest::{Algorithm, ContentDigest};
 use crate::engine::Engine;
@@ -36,6 +37,8 @@ pub enum Flow {
 pub struct StreamWriter<P: AsRef<[u8]> + Send + Sync + 'static> {
     front: Mutex<Front<P>>,
     pipeline: Arc<Pipeline<P>>,
+    /// The sink, if that is a staged file.
+    file: Option<Arc<FileSink>>,
 }
 
 /// What only the producer touches.
@@ -62,10 +65,25 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// A stream that is hashed with `algorithms` and, with a store, written.
     #[must_use]
     pub fn new(engine: &'static Engine, store: Option<Arc<Store>>, algorithms: Vec<Algorithm>) -> Self {
-        let pipeline = Pipeline::new(engine, store, algorithms);
+        let file = store.map(|store| Arc::new(FileSink::new(store)));
+        let sink = file.clone().map(|file| -> Arc<dyn BlockSink> { file });
+        let mut writer = Self::with_sink(engine, sink, algorithms);
+        writer.file = file;
+        writer
+    }
+
+    /// A stream that is hashed with `algorithms` and, with a sink, written to that. The caller keeps the
+    /// sink and takes the content from there, or from [`Self::take_block`].
+    #[must_use]
+    pub fn with_sink(
+        engine: &'static Engine,
+        sink: Option<Arc<dyn BlockSink>>,
+        algorithms: Vec<Algorithm>,
+    ) -> Self {
+        let pipeline = Pipeline::new(engine, sink, algorithms);
         let front =
             Front { block: Block::default(), index: 0, size: 0, open: true, slice: TimeSlice::default() };
-        Self { front: Mutex::new(front), pipeline: Arc::new(pipeline) }
+        Self { front: Mutex::new(front), pipeline: Arc::new(pipeline), file: None }
     }
 
     /// Takes in a chunk that stays as it is for as long as it is kept.
@@ -134,14 +152,19 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         block.hold();
         let full = self.pipeline.gate.enter(block.len()) >= self.pipeline.in_flight(block.size());
         self.pipeline.enter(index, block);
-        full
+        full || self.pipeline.sink.as_ref().is_some_and(|sink| sink.is_full())
     }
 
     /// Calls `notify` once there is room for more, at once if there is.
     pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
         let in_flight = self.pipeline.in_flight(self.open_front()?.block.size());
         let left = self.pipeline.left_at_return(in_flight, self.pipeline.engine.width());
-        self.pipeline.gate.wait_for(left, Box::new(notify));
+        let sink = self.pipeline.sink.clone();
+        let proceed = move |result| match (result, sink) {
+            (Ok(()), Some(sink)) => sink.when_room(Box::new(notify)),
+            (result, _) => notify(result),
+        };
+        self.pipeline.gate.wait_for(left, Box::new(proceed));
         Ok(())
     }
 
@@ -214,7 +237,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         }
         // What was written before the stream was aborted may still be there, for a moment.
         pipeline.gate.check()?;
-        let (Some(digest), Some(sink)) = (pipeline.digest.get(), &pipeline.sink) else {
+        let (Some(digest), Some(sink)) = (pipeline.digest.get(), &self.file) else {
             return Err(Error::Closed("the stream has not ended"));
         };
         let content = match sink.take() {
@@ -222,6 +245,18 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             None => Content::Block(lock(&pipeline.only).take().ok_or(Error::Closed("the content is taken"))?),
         };
         Ok(Staged::new(pipeline.engine, sink.store(), content, digest.clone()))
+    }
+
+    /// Takes the content of a stream that has ended within its first block, once. None if the content is in
+    /// the sink, or if the stream goes on.
+    pub fn take_block(&self) -> Result<Option<Block<P>>> {
+        let pipeline = &self.pipeline;
+        if !pipeline.engine.is_current() {
+            return Err(Error::Forked);
+        }
+        pipeline.gate.check()?;
+        let is_ended = pipeline.digest.get().is_some();
+        Ok(is_ended.then(|| lock(&pipeline.only).take()).flatten())
     }
 
     /// Stops the work and removes what was written, both without waiting. What was taken stays.
@@ -242,13 +277,15 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if let Ok(mut only) = self.pipeline.only.try_lock() {
             *only = None;
         }
-        if self.pipeline.sink.as_ref().is_none_or(FileSink::is_taken) || mutant::is_on("abort-keeps-file") {
+        if self.pipeline.sink.as_ref().is_none_or(|sink| sink.is_closed())
+            || mutant::is_on("abort-keeps-file")
+        {
             return;
         }
         let pipeline = Arc::clone(&self.pipeline);
         // Closing an unnamed file of 256 MiB takes 15-30 ms: not on the loop's thread. A worker may
         // be about to open the file, so it is discarded whether it is there yet or not.
-        self.pipeline.engine.spawn(move || pipeline.sink.iter().for_each(FileSink::discard));
+        self.pipeline.engine.spawn(move || pipeline.discard());
     }
 }
 
