@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	test-faults test-faults-long test-pythons needs-faults fuzz \
+	test-faults test-faults-long test-faults-night test-pythons needs-faults fuzz \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
@@ -64,11 +64,14 @@ test-bench: $(EXTENSION) $(REFERENCE)
 test-pythons: $(WHEEL) ## look at the wheel, and test it with each other CPython that is here
 	$(PY) scripts/test_pythons.py dist/*.whl
 
-test-faults: needs-faults $(EXTENSION) ## kill, break and fill everything under it (6 minutes, root)
+test-faults: needs-faults $(EXTENSION) ## fault drivers of each change: kills, errnos, power cuts, mutants (4 minutes, root)
 	$(PY) -m faults
 
-test-faults-long: needs-faults $(EXTENSION) ## the same with the numbers of a night (90 minutes)
-	$(PY) -m faults --long
+test-faults-long: needs-faults $(EXTENSION) ## all fault drivers, sanitizers and fuzzers too (70 minutes, root)
+	$(PY) -m faults --tier long --record
+
+test-faults-night: needs-faults $(EXTENSION) ## all fault drivers with the largest numbers; continues a stopped night
+	$(PY) -m faults --tier night --record
 
 fuzz: needs-rust | $(PY) ## look for inputs that break the engine (TARGET=streams SECONDS=60), or run one again (INPUT=hex)
 	@:$(call fail_if,$(if $(TARGET),,name what to fuzz: make fuzz TARGET=chunking, names or streams))

@@ -1,4 +1,4 @@
-"""Runs the drivers, more at once than there are processors, and prints the table."""
+"""Runs the drivers, more of them at once than there are processors, and prints their results."""
 
 from __future__ import annotations
 
@@ -14,59 +14,68 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from faults.needs import missing
+from faults.driver import TIERS
+from faults.night import Night
 from faults.registry import MODULES, load
-from faults.table import Row, markdown
+from faults.results import Row, record, table_of_rows
 
 RESULTS = Path("target/faults")
-NIGHT = 80 * 60
-"""Seconds after which a night begins no round any more. The last ones take some minutes."""
-LIMIT = {False: 600, True: 5400}
-"""Seconds after which a driver counts as hung, in the two tiers, also where others work."""
+LONG = 60 * 60
+"""Seconds after which the tier "long" begins no further unit. The last ones take some minutes."""
+LIMITS = {"change": 600, "long": 5400, "night": 86_400}
+"""Seconds after which a driver counts as hung, also beside others."""
 LANES = (os.cpu_count() or 1) + 2
-"""Most drivers wait for a device, a mount or a child for half of their time."""
+"""Most drivers wait for a device, a mount or a child process for half of their time."""
 
 
 async def main() -> int:
-    """Run what the command line asks for; 1 if anything was found or could not be tried."""
+    """Run the drivers; return 1 if one found anything or, where all are required, could not run."""
     options = _options()
-    names = options.names or list(MODULES)
-    names.sort(key=lambda name: load(name).lasts(long=options.long), reverse=True)
+    names = options.names or [
+        name for name in MODULES if options.tier != "change" or load(name).per_change
+    ]
+    names.sort(key=lambda name: load(name).lasts(options.tier), reverse=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    options.until = begun + NIGHT if options.long else math.inf
-    # What goes on until the time is up comes last, all of it at once.
-    last = [name for name in names if options.long and load(name).goes_on]
-    rows = await _rows([name for name in names if name not in last], options, LANES)
-    rows += await _rows(last, options, len(last))
+    options.until = begun + LONG if options.tier == "long" else math.inf
+    night = Night(RESULTS / "night") if options.tier == "night" else None
+    # Random rounds share the time that is left, so all of them run at once, after the others.
+    last = [name for name in names if options.tier == "long" and load(name).goes_on]
+    first = [name for name in names if name not in last]
+    rows = await _rows(first, options, night, LANES)
+    rows += await _rows(last, options, night, len(last))
     rows.sort(key=lambda row: row.name)
-    table = markdown(rows)
-    (RESULTS / "table.md").write_text(f"{table}\n", encoding="utf-8")
+    seconds = time.monotonic() - begun
     for row in rows:
         for finding in row.found:
-            print(f"\n{row.name} (--seed {row.seed}) found:\n{finding}")
-    print(f"\n{table}\n\n{time.monotonic() - begun:.0f} seconds")
+            print(f"\n{row.name} (--tier {options.tier} --seed {row.seed}) found:\n{finding}")
+    print(f"\n{table_of_rows(rows)}\n\n{seconds:.0f} seconds")
+    if options.record and not options.names:
+        record(options.tier, rows, seconds)
+    if night is not None and not options.names:
+        night.end()
     required = os.environ.get("LABOXIDE_REQUIRE_FAULTS", "0") not in ("", "0")
     return int(any(row.found or (required and row.skipped is not None) for row in rows))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
-    parser.add_argument("names", nargs="*", help="drivers; all of them by default")
-    parser.add_argument("--long", action="store_true", help="the nightly numbers")
-    parser.add_argument("--seed", type=int, help="what to start from; random by default")
+    parser.add_argument("names", nargs="*", help="drivers (default: all drivers of the tier)")
+    parser.add_argument("--tier", choices=TIERS, default="change", help="how much to try")
+    parser.add_argument("--seed", type=int, help="seed of every driver (default: random)")
+    parser.add_argument("--record", action="store_true", help="write faults/RESULTS.md")
     return parser.parse_args()
 
 
 class Lanes:
-    """What is left for drivers to run in."""
+    """The lanes in which drivers run."""
 
     def __init__(self, count: int) -> None:
         self._free = self._count = count
         self._changed = asyncio.Condition()
 
     async def take(self, count: int) -> int:
-        """Wait for `count` of them, or for all if there are not as many."""
+        """Take `count` lanes, or all if there are fewer; waits until they are free."""
         count = min(count, self._count)
         async with self._changed:
             await self._changed.wait_for(lambda: self._free >= count)
@@ -74,38 +83,47 @@ class Lanes:
         return count
 
     async def give_back(self, count: int) -> None:
-        """Let the next driver have them."""
+        """Release lanes for the next driver."""
         async with self._changed:
             self._free += count
             self._changed.notify_all()
 
 
-async def _rows(names: list[str], options: argparse.Namespace, lanes: int) -> list[Row]:
+async def _rows(
+    names: list[str], options: argparse.Namespace, night: Night | None, lanes: int
+) -> list[Row]:
     free = Lanes(lanes)
-    return await asyncio.gather(*(_row(name, options, free) for name in names))
+    return await asyncio.gather(*(_row(name, options, night, free) for name in names))
 
 
-async def _row(name: str, options: argparse.Namespace, free: Lanes) -> Row:
+async def _row(name: str, options: argparse.Namespace, night: Night | None, free: Lanes) -> Row:
+    if night is not None and (kept := night.row(name)) is not None:
+        print(f"{name}: {kept.verdict}, before this night was stopped", flush=True)
+        return kept
     driver = load(name)
     seed = random.SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
     row = Row(name, driver.title, seed)
-    row.skipped = missing(driver)
+    row.skipped = driver.missing()
     if row.skipped is None:
         taken = await free.take(driver.lanes)
-        await _run(row, options)
+        await _run(row, options, night)
         await free.give_back(taken)
-    seconds = f"{row.seconds:.0f} s, {row.work:.0f} s of work, seed {row.seed}"
+    if night is not None:
+        night.keep(row)
+    seconds = f"{row.seconds:.0f} s, {row.work:.0f} s of CPU, seed {row.seed}"
     print(f"{row.name}: {row.verdict}, {row.what} ({seconds})", flush=True)
     return row
 
 
-async def _run(row: Row, options: argparse.Namespace) -> None:
+async def _run(row: Row, options: argparse.Namespace, night: Night | None) -> None:
     output = (RESULTS / f"{row.name}.json").absolute()
     output.unlink(missing_ok=True)
-    words = ["-m", "faults.one", row.name, *["--long"] * options.long, "--output", str(output)]
+    words = ["-m", "faults.one", row.name, "--tier", options.tier, "--output", str(output)]
     words += ["--seed", str(row.seed), "--until", str(options.until)]
-    limit, begun = LIMIT[options.long], time.monotonic()
-    # A group of its own: whatever it started ends with it.
+    if night is not None:
+        words += ["--saved", str(night.progress(row.name).absolute())]
+    limit, begun = LIMITS[options.tier], time.monotonic()
+    # A group of its own, which ends with it.
     process = await asyncio.create_subprocess_exec(sys.executable, *words, process_group=0)
     try:
         status = await asyncio.wait_for(process.wait(), limit)
@@ -120,9 +138,9 @@ async def _run(row: Row, options: argparse.Namespace) -> None:
     if output.exists():
         result = json.loads(output.read_text(encoding="utf-8"))
         row.tried, row.found = result["tried"], row.found + result["found"]
-        row.rounds, row.work = tuple(result["rounds"]), result["work"]
+        row.units, row.work = tuple(result["units"]), result["work"]
     else:
-        row.found.append(f"the driver ended with status {status} and told nothing")
+        row.found.append(f"the driver ended with status {status} and without a result")
 
 
 if __name__ == "__main__":

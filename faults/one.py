@@ -1,4 +1,4 @@
-"""Runs one driver and writes what came out as JSON: `python -m faults.one NAME ...`."""
+"""Runs one driver and writes its result as JSON: `python -m faults.one NAME ...`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from faults.driver import Trial
+from faults.driver import TIERS, Trial
 from faults.registry import load
 
 if TYPE_CHECKING:
@@ -23,18 +24,18 @@ if TYPE_CHECKING:
 
 
 class EnoughError(BaseException):
-    """Something was found, and no more is to be tried."""
+    """End the trial after a finding."""
 
 
 class FirstFinding(list[str]):
-    """Ends the trial with the first that comes."""
+    """A list that ends the trial with the first finding."""
 
     def append(self, finding: str, /) -> None:
-        """Keep it, and end."""
+        """Keep the finding, and end the trial."""
         self.extend([finding])
 
     def extend(self, findings: Iterable[str], /) -> None:
-        """Keep them, and end if there are any."""
+        """Keep the findings, and end the trial if there are any."""
         super().extend(findings)
         if self:
             raise EnoughError
@@ -45,31 +46,26 @@ class FirstFinding(list[str]):
 
 
 def main() -> int:
-    """Run the driver that the command line names; 1 if it found anything."""
-    parser = argparse.ArgumentParser(prog="python -m faults.one")
-    parser.add_argument("name")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--long", action="store_true")
-    parser.add_argument("--until", type=float, default=math.inf, help="by time.monotonic()")
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--first", action="store_true", help="stop when anything was found")
-    parser.add_argument("--below", type=Path, default=Path("target/faults"), help="where to work")
-    options = parser.parse_args()
+    """Run the driver of the command line; return 1 if it found anything."""
+    options = _options()
     below = options.below.absolute()
     below.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=below))
-    trial = Trial(options.seed, options.long, directory, options.until)
+    counts = load(options.name).counts_of(options.tier)
+    trial = Trial(
+        options.seed, options.tier, counts, directory, until=options.until, saved=options.saved
+    )
     if options.first:
         trial.found = FirstFinding()
-    # Each object that is healed is a warning, and drivers damage thousands.
+    # Each healed object is a warning, and drivers damage thousands.
     logging.getLogger("laboxide").setLevel(logging.ERROR)
     try:
         with suppress(EnoughError):
             _run(options.name, trial)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    rounds = (trial.done, trial.wanted)
-    result = {"tried": trial.tried, "found": trial.found, "rounds": rounds, "work": _work()}
+    units = (trial.done, trial.wanted)
+    result = {"tried": trial.tried, "found": trial.found, "units": units, "work": _work()}
     text = json.dumps(result)
     if options.output is None:
         print(text)
@@ -78,8 +74,23 @@ def main() -> int:
     return int(bool(trial.found))
 
 
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m faults.one")
+    parser.add_argument("name")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--tier", choices=TIERS, default="change")
+    parser.add_argument("--until", type=float, default=math.inf, help="a time of time.monotonic()")
+    parser.add_argument("--saved", type=Path, help="a file with the progress, to continue from")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--first", action="store_true", help="stop at the first finding")
+    parser.add_argument("--below", type=Path, default=Path("target/faults"), help="where to work")
+    return parser.parse_args()
+
+
 def _work() -> float:
-    """Return the seconds of processors that this took, with its children that have ended."""
+    """Return the processor seconds of this process and of its children, which have ended."""
+    # The fork server counts, with the processes that it forked, after this process waited for it.
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(sum(resource.getrusage(kind)[:2]) for kind in kinds)
 
@@ -87,7 +98,7 @@ def _work() -> float:
 def _run(name: str, trial: Trial) -> None:
     try:
         load(name).run(trial)
-    except Exception:  # noqa: BLE001 - whatever it is, it is what came out
+    except Exception:  # noqa: BLE001 - any exception of a driver is a finding
         trial.found.append(traceback.format_exc())
 
 

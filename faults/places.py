@@ -18,6 +18,6 @@ def places(trial: Trial) -> Iterator[tuple[str, Path]]:
     own = trial.directory / "own"
     own.mkdir()
     yield "the project's file system", own
-    for kind in MAKE if trial.long else ():
+    for kind in MAKE if trial.tier == "night" else ():
         with Image(kind, trial.directory / f"{kind}.image").mounted() as directory:
             yield kind, directory

@@ -28,6 +28,7 @@ def run(trial: Trial) -> None:
 DRIVER = Driver(
     "cancelled at every suspension, streams left at every chunk",
     run,
+    {"in trouble": (0, 1, 1)},
     root=False,
     seconds=80,
     minutes=16,

@@ -52,16 +52,16 @@ class Session:
         await self._world.furnish()
         gc.freeze()  # a collection is then one of what the trials leave, and takes no time itself
         async with bystander(self._directory, self._trial.found):
-            for name, operation in OPERATIONS.items():
+            for name, operation in self._trial.units(OPERATIONS.items()):
                 for way in WAYS[self._loop]:
                     await self._strike_everywhere(name, operation, way, NONE)
             await self._leave_everywhere("", NONE)
-            if self._trial.long:
+            if self._trial.count("in trouble"):
                 await self._strike_in_trouble()
 
     async def _strike_in_trouble(self) -> None:
         for kind, trouble in TROUBLES.items():
-            for name, operation in OPERATIONS.items():
+            for name, operation in self._trial.units(OPERATIONS.items()):
                 for way in WAYS[self._loop]:
                     await self._strike_everywhere(f"{name}, {kind}", operation, way, trouble)
             await self._leave_everywhere(f", {kind}", trouble)

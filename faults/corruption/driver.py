@@ -77,19 +77,18 @@ def run(trial: Trial) -> None:
 
 
 async def _run(trial: Trial) -> None:
-    size = trial.count(4096, 1 << 20)
-    chunk_size = trial.count(1024, 1 << 18)
+    size = trial.count("bytes of an object")
     own, another = (
-        FileStorage(trial.directory / name, mkdir=True, chunk_size=chunk_size)
+        FileStorage(trial.directory / name, mkdir=True, chunk_size=size // 4)
         for name in ("store", "another")
     )
     blake3, sha256 = [await _victim(trial, own, algorithm, size) for algorithm in ALGORITHMS]
     foreign = blake3._replace(what="blake3 of another root", storage=another)
     # Each bit of one object; of the others some, which end in the same comparison.
-    few = trial.count(size // 8, 100_000)
+    few = trial.count("bits of other objects")
     for victim in (sha256, foreign):
         await _damage(trial, victim, few, size // 64)
-    await _damage(trial, blake3, trial.count(size * 8, 1_000_000), trial.count(1, 64))
+    await _damage(trial, blake3, trial.count("bits"), trial.count("step of lengths"))
     second = await _victim(trial, own, "blake3", size)
     _swap(blake3.path, second.path, trial.directory / "aside")
     for victim in (blake3, foreign, second):
@@ -110,9 +109,11 @@ async def _damage(trial: Trial, victim: Victim, flips: int, step: int) -> None:
     """Flip so many bits, truncate to each multiple of `step`, and extend."""
     data, size = victim.data, len(victim.data)
     # At night each bit is read in one way, in turn: all four of a million would take an hour.
-    ways = itertools.cycle([list(READS)] if not trial.long else [[name] for name in READS])
+    ways = itertools.cycle(
+        [[name] for name in READS] if trial.count("one way a bit") else [list(READS)]
+    )
     bits = trial.random.sample(range(size * 8), flips)
-    for bit in (bits[index] for index in trial.rounds(flips)):
+    for bit in (bits[index] for index in trial.units(range(flips))):
         victim.put(bit // 8, bytes([data[bit // 8] ^ 1 << bit % 8]))
         await _expect_corrupt(trial, victim, f"bit {bit} flipped", next(ways))
         victim.put(bit // 8, data[bit // 8 : bit // 8 + 1])
@@ -135,7 +136,7 @@ def _swap(one: Path, other: Path, aside: Path) -> None:
 async def _audit(trial: Trial) -> None:
     """Look after a store in which every second object is damaged."""
     storage = FileStorage(trial.directory / "audited", mkdir=True)
-    damaged = damaged_store(storage.path, trial.random, trial.count(1000, 20_000))
+    damaged = damaged_store(storage.path, trial.random, trial.count("audited objects"))
     trial.tried["verify_all"] += len(damaged)
     found = {finding.key async for finding in storage.verify_all() if finding.problem == "corrupt"}
     for key in sorted(damaged.keys() - found):
@@ -145,5 +146,17 @@ async def _audit(trial: Trial) -> None:
 
 
 DRIVER = Driver(
-    "bit rot: flips, truncations, extensions, swaps", run, root=False, seconds=30, goes_on=True
+    "bit rot: flips, truncations, extensions, swaps",
+    run,
+    {
+        "bytes of an object": (4096, 4096, 1 << 20),
+        "bits": (32_768, 32_768, 1_000_000),
+        "bits of other objects": (512, 512, 100_000),
+        "step of lengths": (1, 1, 64),
+        "one way a bit": (0, 0, 1),
+        "audited objects": (1000, 5000, 20_000),
+    },
+    root=False,
+    seconds=30,
+    goes_on=True,
 )

@@ -52,7 +52,7 @@ async def _fill(trial: Trial, kind: str, mount: Path) -> None:
         for name, write in writes("blake3").items():
             for size, rests in RESTS.items():
                 refusals = 0
-                for rest in rests[:: trial.count(2, 1)]:
+                for rest in rests[:: trial.count("step of pages")]:
                     trial.tried[kind] += 1
                     what = f"{kind}: {name} of {size} bytes, {rest} left, durable={durable}"
                     content = trial.random.randbytes(size)
@@ -178,6 +178,7 @@ async def _use_up_inodes(trial: Trial, mount: Path) -> None:
 DRIVER = Driver(
     "full disk, to the last page; no inodes, no quota",
     run,
+    {"step of pages": (2, 1, 1)},
     tools=(*MAKERS, "btrfs"),
     seconds=17,
 )

@@ -30,9 +30,9 @@ def run(trial: Trial) -> None:
     with mounted_tmpfs(trial.directory / "tmpfs", "size=512m") as mount:
         with _overlay(mount) as merged:
             _conform(trial, "overlay", merged)
-        if trial.long:
+        if trial.count("all storages and loops"):
             _conform(trial, "tmpfs", mount)
-    for kind in ("xfs", "btrfs") if trial.long else ():
+    for kind in ("xfs", "btrfs") if trial.count("all storages and loops") else ():
         with Image(kind, trial.directory / f"{kind}.image", SIZE).mounted() as mount:
             _conform(trial, kind, mount)
 
@@ -52,7 +52,8 @@ def _overlay(directory: Path) -> Iterator[Path]:
 
 def _conform(trial: Trial, kind: str, mount: Path) -> None:
     nodes = [f"tests/contract/test_conformance.py::{storage}" for storage in STORAGES]
-    chosen = ("tests/contract/test_conformance.py",) if trial.long else (*nodes, "-k", "asyncio")
+    everything = trial.count("all storages and loops")
+    chosen = ("tests/contract/test_conformance.py",) if everything else (*nodes, "-k", "asyncio")
     options = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider")
     process = subprocess.run(
         (sys.executable, "-m", "pytest", *options, f"--basetemp={mount / 'tests'}", *chosen),
@@ -70,6 +71,7 @@ def _conform(trial: Trial, kind: str, mount: Path) -> None:
 DRIVER = Driver(
     "file systems without links, nameless files, case",
     run,
+    {"all storages and loops": (0, 1, 1)},
     tools=("mkfs.exfat", "mount.exfat-fuse", *MAKERS),
     seconds=25,
     minutes=5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from faults.strace.subject import Outcome, Scene
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAIN = ("write_data", "write_data_stream", "import_file", "read_data_stream", "delete")
+"""The operations of a run per change: each way in, the way out that reads ahead, and the end. The
+others are their parts, or differ in a few calls."""
 SYNCS = ("fsync", "fdatasync")
 SYNC = re.compile(rf"\b(?:{'|'.join(SYNCS)})\(")
 
@@ -29,10 +33,10 @@ def run(trial: Trial) -> None:
     """Let each point fail, and see what the caller is told and what is left."""
     for portable in (False, True):
         with Relay(trial.directory, portable=portable) as relay:
-            for name in OPERATIONS:
-                for durable in (False, True):
-                    scene = Scene(name, trial.directory / "scene", durable)
-                    _all_points(trial, scene, relay, portable=portable)
+            names = OPERATIONS if trial.count("all operations") else MAIN
+            for name, durable in trial.units(list(product(names, (False, True)))):
+                scene = Scene(name, trial.directory / "scene", durable)
+                _all_points(trial, scene, relay, portable=portable)
 
 
 def _all_points(trial: Trial, scene: Scene, relay: Relay, *, portable: bool) -> None:
@@ -53,15 +57,15 @@ def _all_faults(trial: Trial, points: list[Point], *, durable: bool) -> Iterator
     for point in handed_in(points):
         yield [(point, Fault(trial.random.choice(HAND_IN), lasting=False))]
     # What is not durable hands a file in where else it is flushed; its other calls are the same.
-    if not durable and not trial.long:
+    if not durable and not trial.count("every errno"):
         return
     single = [
         (point, fault)
         for point in points
-        for fault in faults_at(point, trial.random, thorough=trial.long)
+        for fault in faults_at(point, trial.random, thorough=bool(trial.count("every errno")))
     ]
     yield from ([struck] for struck in single)
-    for _ in range(trial.count(0, 100) if single else 0):
+    for _ in range(trial.count("pairs") if single else 0):
         first, second = trial.random.choices(single, k=2)
         # strace is told of a call once.
         if first[0].call != second[0].call:
@@ -148,6 +152,7 @@ def _swept(scene: Scene, child: Child) -> list[str]:
 DRIVER = Driver(
     "an errno at every system call, once and lasting",
     run,
+    {"all operations": (0, 1, 1), "every errno": (0, 1, 1), "pairs": (0, 0, 100)},
     tools=("strace",),
     seconds=155,
     minutes=15,

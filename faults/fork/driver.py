@@ -33,9 +33,9 @@ def run(trial: Trial) -> None:
     """Fork with each lock held, at any moment, and once with a defect."""
     special = {"PYTHONPATH": str(special_build())}
     first = trial.random.randrange(2)
-    for index in range(first, first + trial.count(1, 20)):
+    for index in trial.units(range(first, first + trial.count("processes with locks"))):
         _fork_with_each_lock(trial, PATHS[index % 2], special)
-    for index in trial.rounds(trial.count(50, 4000) // FORKS):
+    for index in trial.units(range(trial.count("forks at any moment") // FORKS)):
         _fork_at_any_moment(trial, PATHS[index % 2])
     trial.tried["controls"] += 1
     control = _process(trial, 1, {**special, **MUTANT}, forks=1, limit=CONTROLS)
@@ -95,4 +95,11 @@ def _process(
     return f"ended with {process.returncode}\n{process.stdout[-4000:]}"
 
 
-DRIVER = Driver("fork while threads hold locks", run, root=False, seconds=55, goes_on=True)
+DRIVER = Driver(
+    "fork while threads hold locks",
+    run,
+    {"processes with locks": (1, 4, 20), "forks at any moment": (50, 500, 4000)},
+    root=False,
+    seconds=55,
+    goes_on=True,
+)

@@ -20,7 +20,7 @@ SHOWN = 4000
 def run(trial: Trial) -> None:
     """Run all targets, side by side."""
     fuzzer.build()
-    seconds = trial.count(60, 900)
+    seconds = trial.count("seconds")
     searches = [_start(trial, target, seconds) for target in fuzzer.TARGETS]
     for target, search, scratch in searches:
         output = scratch / "output"
@@ -58,6 +58,8 @@ def _note(trial: Trial, target: str, status: int, scratch: Path, output: str) ->
 DRIVER = Driver(
     "the engine under a coverage-guided fuzzer, and AddressSanitizer",
     run,
+    {"seconds": (60, 300, 900)},
+    per_change=False,
     tools=("cargo", "cc", "c++"),
     root=False,
     # It takes what time the others leave, and hands nobody's lane back.

@@ -34,8 +34,8 @@ def run(trial: Trial) -> None:
 
 
 def _search(trial: Trial, target: str, random: Random) -> None:
-    until = time.monotonic() + trial.count(12, 900)
-    profile = ("more", "slow")[trial.long]
+    until = time.monotonic() + trial.count("seconds")
+    profile = "more" if trial.tier == "change" else "slow"
     while time.monotonic() < until:
         words = ["-m", "pytest", "-m", "hypothesis", f"--hypothesis-seed={random.getrandbits(32)}"]
         words += TARGETS[target]
@@ -63,5 +63,12 @@ def _pytest(words: list[str], profile: str) -> tuple[int, str]:
 
 
 DRIVER = Driver(
-    "inputs of tests that hypothesis makes up", run, root=False, lanes=0, seconds=50, minutes=18
+    "inputs of tests that hypothesis makes up",
+    run,
+    {"seconds": (12, 300, 900)},
+    per_change=False,
+    root=False,
+    lanes=0,
+    seconds=50,
+    minutes=18,
 )

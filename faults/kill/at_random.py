@@ -30,7 +30,7 @@ def run(trial: Trial) -> None:
         directory.mkdir()
         for content in CONTENTS:
             content.source(directory).write_bytes(content.data)
-    for cycle in trial.rounds(trial.count(250, 5000)):
+    for cycle in trial.units(range(trial.count("cycles"))):
         for name, portable in PATHS.items():
             found = _cycle(trial, trial.directory / name, portable=portable)
             trial.found.extend(f"{name}, cycle {cycle}: {text}" for text in found)
@@ -111,5 +111,10 @@ def _strangers(root: Path) -> set[Path]:
 
 
 DRIVER = Driver(
-    "kill -9 at random, 2 processes sharing keys", run, root=False, seconds=40, goes_on=True
+    "kill -9 at random, 2 processes sharing keys",
+    run,
+    {"cycles": (250, 1000, 5000)},
+    root=False,
+    seconds=40,
+    goes_on=True,
 )

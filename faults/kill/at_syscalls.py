@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import product
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
@@ -18,6 +19,10 @@ from faults.strace.subject import Scene
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAIN = ("write_data", "write_data_stream", "import_file", "heal", "delete")
+"""The operations of a run per change: each way in, the one that replaces an object, and the end.
+Reads leave nothing that a kill could tear."""
+
 
 def run(trial: Trial) -> None:
     """Kill at each point, look at the files, and do it anew."""
@@ -31,19 +36,20 @@ def _all_operations(
     trial: Trial, place: str, directory: Path, survivor: Child, *, portable: bool
 ) -> None:
     way = "portable" if portable else "native"
-    for name in [name for name, operation in OPERATIONS.items() if operation.writes]:
-        for durable in (False, True):
-            scene = Scene(name, directory / "scene", durable)
-            told = f"{name}, {way}{', durable' * durable}, {place}"
-            log = directory / "log"
-            undisturbed = course(scene, log, portable=portable)
+    writing = [name for name, operation in OPERATIONS.items() if operation.writes]
+    names = writing if trial.count("all operations") else MAIN
+    for name, durable in trial.units(list(product(names, (False, True)))):
+        scene = Scene(name, directory / "scene", durable)
+        told = f"{name}, {way}{', durable' * durable}, {place}"
+        log = directory / "log"
+        undisturbed = course(scene, log, portable=portable)
+        shutil.rmtree(scene.directory)
+        points = concerning(undisturbed.points, scene.what.alone)
+        for point in points if trial.count("every call") else changing(points):
+            trial.tried[f"{way} on {place}"] += 1
+            found = _kill(scene, point, undisturbed, survivor, portable=portable)
+            trial.found += [f"{told}: killed at {point}: {what}" for what in found]
             shutil.rmtree(scene.directory)
-            points = concerning(undisturbed.points, scene.what.alone)
-            for point in points if trial.long else changing(points):
-                trial.tried[f"{way} on {place}"] += 1
-                found = _kill(scene, point, undisturbed, survivor, portable=portable)
-                trial.found += [f"{told}: killed at {point}: {what}" for what in found]
-                shutil.rmtree(scene.directory)
 
 
 def _kill(
@@ -74,6 +80,7 @@ def _kill(
 DRIVER = Driver(
     "kill at every system call that changes something",
     run,
+    {"all operations": (0, 1, 1), "every call": (0, 1, 1)},
     tools=("strace", *MAKERS),
     seconds=50,
     minutes=8,

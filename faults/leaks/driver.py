@@ -40,7 +40,7 @@ def run(trial: Trial) -> None:
     for kind, unseen in unseen_controls():
         trial.tried["controls"] += 1
         trial.found.extend([f"a leak of {kind} is not seen"] if unseen else [])
-    for index in range(trial.count(13, 125)):
+    for index in range(trial.count("loops")):
         _loop(trial, index)
         if trial.found:
             return
@@ -86,5 +86,10 @@ async def _do(trial: Trial, name: str, world: World) -> None:
 
 
 DRIVER = Driver(
-    "leaks: descriptors, threads, temps, memory", run, root=False, seconds=30, minutes=6
+    "leaks: descriptors, threads, temps, memory",
+    run,
+    {"loops": (13, 40, 125)},
+    root=False,
+    seconds=30,
+    minutes=6,
 )

@@ -31,7 +31,7 @@ STATES = 100
 def run(trial: Trial) -> None:
     """Record what goes on, and look at states of the disk that may come of it."""
     with in_memory(trial.directory) as memory, checker() as check:
-        for index in trial.rounds(trial.count(3, 200)):
+        for index in trial.units(range(trial.count("recordings"))):
             for kind in ATOMS:
                 directory = memory / f"{kind}-{index}"
                 directory.mkdir()
@@ -74,6 +74,7 @@ def _promises(marks: Iterable[bytes]) -> dict[int, Promise]:
 DRIVER = Driver(
     "states of the disk after a power cut",
     run,
+    {"recordings": (3, 20, 200)},
     tools=("fusermount", *MAKERS),
     seconds=90,
     goes_on=True,

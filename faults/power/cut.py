@@ -43,6 +43,7 @@ class Cuts:
         self._seed: int | None = None
         self._promises: dict[int, Promise] = {}
         self._torn = 0
+        self._count = 0
 
     def run_once(self) -> None:
         """Mount, check what the last cut left, write and cut."""
@@ -56,7 +57,7 @@ class Cuts:
         """Check what the last cut left, and that one at least left something torn."""
         with self._image.mounted() as mount_point:
             self._check_last(mount_point)
-        if not self._torn and self._trial.tried[self._where] >= ENOUGH:
+        if not self._torn and self._count >= ENOUGH:
             self._trial.found.append(f"{self._where}: no object was torn, so nothing was cut")
 
     def _cut(self, mount_point: Path) -> None:
@@ -90,6 +91,7 @@ class Cuts:
             return
         outcome = self._checker(mount_point / f"store-{self._seed}", self._seed, self._promises)
         self._torn += outcome.torn
+        self._count += 1
         self._trial.tried[self._where] += 1
         self._trial.found += [f"{self._where}: {what}" for what in outcome.found]
 
@@ -120,7 +122,7 @@ def run(trial: Trial) -> None:
             for kind in ("ext4", "xfs")
             for name, flag in FLAGS.items()
         ]
-        for _ in trial.rounds(trial.count(100, 5000)):
+        for _ in trial.units(range(trial.count("cuts"))):
             for cuts in each:
                 cuts.run_once()
         for cuts in each:
@@ -128,5 +130,10 @@ def run(trial: Trial) -> None:
 
 
 DRIVER = Driver(
-    "power cut while writing", run, tools=("mkfs.ext4", "mkfs.xfs"), seconds=70, goes_on=True
+    "power cut while writing",
+    run,
+    {"cuts": (100, 1000, 5000)},
+    tools=("mkfs.ext4", "mkfs.xfs"),
+    seconds=70,
+    goes_on=True,
 )

@@ -24,7 +24,7 @@ FIRST = "written"
 
 def run(trial: Trial) -> None:
     """Let every flush fail, and some writes, of each operation on each file system."""
-    for _ in range(trial.count(1, 3)):
+    for _ in range(trial.count("rounds")):
         with in_memory(trial.directory) as memory:
             for kind, options in ALIGNED.items():
                 _try_file_system(trial, Image(kind, memory / kind, options=options))
@@ -36,7 +36,7 @@ def _try_file_system(trial: Trial, image: Image) -> None:
         disk = FailingDisk(image, hardware, seed, check)
         _try_way(trial, disk, _making(seed, FIRST), image.kind)
         disk.furnish()
-        for way in WAYS:
+        for way in trial.units(WAYS):
             _try_way(trial, disk, _making(seed, way), image.kind)
 
 
@@ -55,7 +55,7 @@ def _try_way(trial: Trial, disk: FailingDisk, making: Making, file_system: str) 
 def _faults(trial: Trial, counts: dict[str, int]) -> Iterator[Fault]:
     """Yield a fault for every flush, and for a few writes; nightly, for every write."""
     flushes, writes = range(counts["flush"]), range(counts["write"])
-    some = trial.random.sample(writes, min(len(writes), trial.count(3, 1 << 10)))
+    some = trial.random.sample(writes, min(len(writes), trial.count("writes")))
     for kind, indices in (("flush", flushes), ("write", some)):
         for index in indices:
             yield Fault(kind, index, ever_after=trial.random.random() < 1 / 2)
@@ -82,6 +82,7 @@ def _try_fault(
 DRIVER = Driver(
     "a disk that fails at a flush or a write",
     run,
+    {"rounds": (1, 1, 3), "writes": (3, 1024, 1024)},
     tools=("fusermount", *MAKERS),
     seconds=30,
     minutes=10,

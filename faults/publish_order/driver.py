@@ -54,7 +54,7 @@ def _spans(
     log = _logged(child, directory / "log", "known_way", scene)
     yield KNOWN_WAY, _span(scene, log, SMALL, "end"), log
     scene = Scene(CROWD, directory / CROWD, durable)
-    contents = [trial.random.randbytes(4096) for _ in range(trial.count(100, 1000))]
+    contents = [trial.random.randbytes(4096) for _ in range(trial.count("writes at once"))]
     log = _logged(child, directory / "log", "crowd", scene, contents, tampered=[SLOW])
     flushes = most_at_once(flush for file in log.files for flush in file.flushes)
     if durable and flushes < FLUSHES_AT_ONCE:
@@ -85,4 +85,9 @@ def _span(scene: Scene, log: Traffic, data: bytes, end: str) -> Span:
     )
 
 
-DRIVER = Driver("order of a publication in the log of its system calls", run, tools=("strace",))
+DRIVER = Driver(
+    "order of a publication in the log of its system calls",
+    run,
+    {"writes at once": (100, 300, 1000)},
+    tools=("strace",),
+)

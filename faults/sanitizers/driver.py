@@ -46,7 +46,7 @@ def _control(trial: Trial, build: Build, name: str, *, speaks: bool) -> None:
 
 
 def _test(trial: Trial, build: Build, name: str) -> None:
-    for _ in range(trial.count(1, 3)):
+    for _ in range(trial.count("runs")):
         seed = str(trial.random.randrange(1 << 32))
         result = build.cargo(
             *(
@@ -62,7 +62,7 @@ def _test(trial: Trial, build: Build, name: str) -> None:
             after=("--", "--nocapture"),
             environment={
                 "PROPTEST_RNG_SEED": seed,
-                "PROPTEST_CASES": str(trial.count(12, 96)),
+                "PROPTEST_CASES": str(trial.count("inputs of each test")),
                 "TMPDIR": str(trial.directory),
             },
         )
@@ -81,6 +81,8 @@ def _report(output: str) -> str:
 DRIVER = Driver(
     "the engine's tests under AddressSanitizer, LeakSanitizer and ThreadSanitizer",
     run,
+    {"runs": (1, 1, 3), "inputs of each test": (12, 96, 96)},
+    per_change=False,
     tools=("cargo", "cc"),
     root=False,
     lanes=2,

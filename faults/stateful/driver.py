@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500
 """Runs of which hypothesis remembers each step, in 6 KiB."""
-STEPS = (57, 110)
-"""At the most, in the two tiers: as some runs end early, it makes 50 and 100 of one on average."""
-
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
 
 
@@ -36,7 +33,7 @@ def run(trial: Trial) -> None:
         StoreMachine.contents = contents(trial.random)
         StoreMachine.tried = trial.tried
         StoreMachine.runs = itertools.count()
-        for _ in trial.rounds(trial.count(2000, 20_000) // AT_ONCE):
+        for _ in trial.units(range(trial.count("runs") // AT_ONCE)):
             machine = seed(trial.random.getrandbits(64))(StoreMachine)
             run_state_machine_as_test(machine, settings=_settings(trial))
         StoreMachine.loop.close()
@@ -45,7 +42,7 @@ def run(trial: Trial) -> None:
 def _settings(trial: Trial) -> settings:
     return settings(
         max_examples=AT_ONCE,
-        stateful_step_count=trial.count(*STEPS),
+        stateful_step_count=trial.count("steps of a run"),
         phases=(Phase.generate, Phase.shrink),
         database=None,
         deadline=None,
@@ -55,5 +52,11 @@ def _settings(trial: Trial) -> settings:
 
 
 DRIVER = Driver(
-    "random steps beside a model (hypothesis)", run, root=False, seconds=110, goes_on=True
+    "random steps beside a model (hypothesis)",
+    run,
+    # At the most: as some runs end early, 57 and 110 steps make 50 and 100 on average.
+    {"runs": (2000, 6000, 20_000), "steps of a run": (57, 110, 110)},
+    root=False,
+    seconds=110,
+    goes_on=True,
 )
