@@ -1,4 +1,4 @@
-"""How long an event loop stands still."""
+"""The event loops, and the longest time for which one stands still."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ LOOPS: dict[str, dict[str, Any]] = {
     "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
     "trio": {"backend": "trio"},
 }
-"""What `anyio.run` takes for each of them."""
+"""The arguments of `anyio.run` for each loop."""
 
 GAP = 0.05
-"""Seconds for which a loop may stand still, and in which a cancelled call returns."""
+"""Seconds for which a loop may stand still, and in which a cancelled call must return."""
+TRIES = 3
+"""Attempts of which the fastest counts: a busy machine delays some of them, a defect all."""
 
 
 async def longest_gap(seconds: float) -> float:
-    """Let the loop run for a while and return for how long it stood still at the most."""
+    """Run the loop for `seconds` and return the longest time for which it stood still."""
     longest, end = 0.0, time.perf_counter() + seconds
     while (before := time.perf_counter()) < end:
         await anyio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What is done with a store whose disk stops to answer, each with the moment when it does."""
+"""Operations that wait for a hung disk, each with the moment at which the disk stops."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from laboxide import _bridge, digest_data, digest_stream, hash_file
+from laboxide import _bridge, digest_stream, hash_file
 
-from faults.disk.operations import READS, writes
+from faults.operations import CHUNK, READS, digest_of, writes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from laboxide import FilePointer, FileStorage
 
     Run = Callable[["Scene"], Coroutine[Any, Any, object]]
-
-CHUNK = 60_000
 
 
 @dataclass
@@ -35,41 +33,40 @@ class Scene:
 
     @classmethod
     async def of(cls, storage: FileStorage, content: bytes, elsewhere: Path) -> Self:
-        """Store `content` on a disk that goes on for now."""
-        pointer = await storage.write_data(content, digest_data(content, content_type="a/b"), {})
+        """Store `content` while the disk works."""
+        pointer = await storage.write_data(content, digest_of(content), {})
         return cls(storage, content, pointer, elsewhere)
 
     @property
     def path(self) -> Path:
-        """Where the object is."""
+        """The path of the object."""
         return self.storage.path / self.pointer["key"]
 
     async def set_up(self, *, present: bool) -> None:
-        """Put the object there, or away."""
+        """Store the object and drop it from the page cache, or delete it."""
         if not present:
             await self.storage.delete(self.pointer, missing_ok=True)
             return
-        digest = digest_data(self.content, content_type="a/b")
-        await self.storage.write_data(self.content, digest, {})
+        await self.storage.write_data(self.content, digest_of(self.content), {})
         with self.path.open("rb") as file:
-            # What is in memory would be read without the disk.
+            # Cached pages would be read without the disk.
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 class Act(NamedTuple):
-    """Something that needs the disk."""
+    """An operation that needs the disk."""
 
     run: Run
     present: bool
-    """Whether the object is there before."""
+    """Whether the object exists before."""
 
 
 def acts(*, large: bool) -> dict[str, Act]:
-    """Return what finds the disk stopped and, of a large object, what is stopped halfway.
+    """Return the operations that find the disk stopped, or that it stops halfway.
 
     Args:
-        large: Whether it takes more than one job to read and to write.
+        large: Whether the object takes more than one job to read and to write.
     """
     found = {name: Act(_from_the_start(_writing(name)), present=False) for name in writes("blake3")}
     for name in READS:
@@ -132,7 +129,7 @@ _OTHERS: dict[str, Callable[[Scene], Awaitable[object]]] = {
 
 
 async def _close_verified(scene: Scene) -> object:
-    """Let go of a verified object, which is still open, while the disk hangs: closing asks it."""
+    """Drop a verified object, which is still open, while the disk hangs: its close waits."""
     pointer, store = scene.pointer, scene.storage._store()  # noqa: SLF001
     expected = (pointer["size"], (pointer["algorithm"], pointer["hash"]))
     verified = await _bridge.run(store.open_verified, pointer["key"], expected)
@@ -142,18 +139,18 @@ async def _close_verified(scene: Scene) -> object:
 
 
 async def _write_on(scene: Scene) -> object:
-    async def chunks() -> AsyncIterator[bytes]:
+    async def stopping() -> AsyncIterator[bytes]:
         half = len(scene.content) // 2
         for start in range(0, len(scene.content), CHUNK):
             if start <= half < start + CHUNK:
                 scene.stop()
             yield scene.content[start : start + CHUNK]
 
-    stream, get_digest = digest_stream(chunks(), content_type="a/b")
+    stream, get_digest = digest_stream(stopping(), content_type="a/b")
     try:
         return await scene.storage.write_data_stream(stream, get_digest, {})
     except BaseException:
-        # What was cancelled has no digest any more, and does not wait for the disk to say so.
+        # A cancelled stream has no digest, and raises that without waiting for the disk.
         with suppress(ValueError):
             get_digest(allow_incomplete=True)
         raise
@@ -161,7 +158,7 @@ async def _write_on(scene: Scene) -> object:
 
 async def _read_on(scene: Scene) -> object:
     stream = scene.storage.read_data_stream(scene.pointer)
-    chunks = [await anext(stream)]
+    taken = [await anext(stream)]
     scene.stop()
-    chunks.extend([chunk async for chunk in stream])
-    return b"".join(chunks)
+    taken.extend([chunk async for chunk in stream])
+    return b"".join(taken)

@@ -1,6 +1,7 @@
-"""Starts everything there is, and leaves the loop and the interpreter with all of it in flight.
+"""Starts all operations, and leaves the loop and the interpreter with all of them in flight.
 
-Run by the driver `hung_disk`, which stops the disk of the store before it sends a line.
+`python -m faults.disk.exiting ROOT ELSEWHERE SIZE` prints "ready", waits for a line while its
+parent stops the disk below ROOT, starts the operations, leaves its loop, and prints "left".
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from laboxide import FileStorage
 from faults.disk.blocked import Scene, acts
 
 
-async def main(root: Path, elsewhere: Path) -> None:
-    """Tell when all is ready, wait for the line, and leave."""
-    scene = await Scene.of(FileStorage(root), bytes(5_000), elsewhere)
+async def main(root: Path, elsewhere: Path, size: int) -> None:
+    """Store one object, wait for the line, and start all operations on it."""
+    scene = await Scene.of(FileStorage(root), bytes(size), elsewhere)
     print("ready", flush=True)
     sys.stdin.readline()
     tasks = [asyncio.ensure_future(act.run(scene)) for act in acts(large=False).values()]
     await asyncio.wait(tasks, timeout=0.1)
 
 
-asyncio.run(main(*map(Path, sys.argv[1:])))
+asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+print("left", flush=True)

@@ -1,4 +1,4 @@
-"""A disk that does not answer, or takes nothing: loops go on, cancelling works, nothing is lost."""
+"""A frozen or read-only disk: loops keep running, calls can be cancelled, no data is lost."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from laboxide import FileStorage
 
-from faults.disk.operations import READS, writes
 from faults.driver import Driver
-from faults.image import MAKERS, Image, command
+from faults.file_systems import MAKE, MAKERS, Image, command
+from faults.loops import GAP, TRIES, longest_gap
+from faults.operations import READS, writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -27,33 +28,15 @@ if TYPE_CHECKING:
     from faults.driver import Trial
 
 SIZES = (5_000, (3 << 20) + 7)
-GAP = 0.05
-"""Seconds for which a loop may stand still, and in which a cancelled call returns."""
 WAIT = 0.1
 """Seconds for which an operation waits for the disk."""
-PATIENCE = 10
+THAW_LIMIT = 10
 """Seconds after which a disk is thawed in any case."""
-
-LEAVE = """
-import asyncio, sys
-from pathlib import Path
-from laboxide import FileStorage
-from faults.disk.operations import writes
-
-async def main(directory):
-    storage = FileStorage(directory)
-    for write in writes("blake3").values():
-        asyncio.ensure_future(write(storage, bytes(1 << 22), directory.parent.parent))
-    await asyncio.sleep(0.1)
-
-asyncio.run(main(Path(sys.argv[1])))
-print("left", flush=True)
-"""
 
 
 def run(trial: Trial) -> None:
-    """Freeze each file system under every operation, then make it read-only."""
-    for kind in ("ext4", "xfs", "btrfs"):
+    """Freeze each file system under every operation, then remount it read-only."""
+    for kind in MAKE:
         with Image(kind, trial.directory / f"{kind}.image").mounted() as mount:
             for durable in (False, True):
                 storage = FileStorage(mount / str(durable), mkdir=True, durable=durable)
@@ -64,15 +47,15 @@ def run(trial: Trial) -> None:
 
 @contextmanager
 def _frozen(mount: Path) -> Iterator[None]:
-    # A loop that waits for the disk cannot thaw it, and no signal ends that: another process does.
-    thaw = f"sleep {PATIENCE}; exec fsfreeze --unfreeze {shlex.quote(str(mount))}"
+    # A blocked loop cannot thaw the disk, and no signal interrupts it: another process thaws.
+    thaw = f"sleep {THAW_LIMIT}; exec fsfreeze --unfreeze {shlex.quote(str(mount))}"
     alarm = subprocess.Popen(("sh", "-c", thaw), start_new_session=True)
     try:
         command("fsfreeze", "--freeze", mount)
         yield
     finally:
         if alarm.poll() is not None:
-            raise TimeoutError(f"nothing went on while {mount} was frozen")
+            raise TimeoutError(f"blocked for {THAW_LIMIT} seconds while {mount} was frozen")
         os.killpg(alarm.pid, signal.SIGKILL)
         alarm.wait()
         command("fsfreeze", "--unfreeze", mount)
@@ -81,7 +64,7 @@ def _frozen(mount: Path) -> Iterator[None]:
 async def _freeze(trial: Trial, kind: str, storage: FileStorage, mount: Path) -> None:
     for size in SIZES:
         for name, write in writes("blake3").items():
-            # Each its own: a delete that was cancelled may come when the disk is thawed.
+            # New content each time: a cancelled delete may happen when the disk is thawed.
             content = trial.random.randbytes(size)
             what = f"{kind}, durable={storage.durable}: {name} of {len(content)} bytes"
             pointer = await write(storage, content, trial.directory)
@@ -95,12 +78,12 @@ async def _freeze(trial: Trial, kind: str, storage: FileStorage, mount: Path) ->
                 trial.found.extend(f"{what}: {gap}" for gap in await _gaps())
             async with asyncio.timeout(20):
                 if await storage.read_data(await task) != content:
-                    trial.found.append(f"{what}: other bytes after it was thawed")
+                    trial.found.append(f"{what}: wrong bytes after the disk was thawed")
             trial.tried["read while frozen"] += len(READS)
             with _frozen(mount):
                 for read in READS.values():
                     if await read(storage, pointer, trial.directory) != content:
-                        trial.found.append(f"{what}: other bytes while it was frozen")
+                        trial.found.append(f"{what}: wrong bytes while the disk was frozen")
             trial.tried["deleted"] += 1
             with _frozen(mount):
                 await _cancel(trial, f"{kind}: delete", storage.delete(pointer))
@@ -111,42 +94,42 @@ async def _cancel(trial: Trial, what: str, operation: Awaitable[object]) -> None
     trial.found.extend(f"{what}: {gap}" for gap in await _gaps())
     task.cancel()
     begun = time.perf_counter()
-    # What needs nothing of the disk, as the read of a directory in memory, is over by now.
+    # An operation that needs nothing of the disk, such as a cached read, has ended by now.
     with suppress(asyncio.CancelledError):
         await task
     if (seconds := time.perf_counter() - begun) > GAP:
-        trial.found.append(f"{what}: cancelled after {seconds:.3f} s")
+        trial.found.append(f"{what}: cancelling took {seconds:.3f} s")
 
 
 async def _gaps() -> list[str]:
-    """Wait, and tell for how long the loop stood still, if it did."""
-    # The best of three: the machine may be busy, but a loop that waits for the disk always does.
-    gap = min([await _longest_gap() for _ in range(3)])
+    """Wait, and return a finding if the loop stood still in each attempt."""
+    gap = min([await longest_gap(WAIT / TRIES) for _ in range(TRIES)])
     return [f"the loop stood still for {gap:.3f} s"] if gap > GAP else []
 
 
-async def _longest_gap() -> float:
-    longest, end = 0.0, time.perf_counter() + WAIT / 3
-    while (before := time.perf_counter()) < end:
-        await asyncio.sleep(0.001)
-        longest = max(longest, time.perf_counter() - before)
-    return longest
-
-
 def _leave(trial: Trial, kind: str, mount: Path) -> None:
-    """End an interpreter that waits for the disk."""
+    """Let an interpreter leave its loop and end while the disk is frozen."""
     trial.tried["left"] += 1
     store = mount / "left"
     store.mkdir()
+    leaving = ("-m", "faults.disk.exiting", store, trial.directory, str(4 << 20))
     with subprocess.Popen(
-        (sys.executable, "-c", LEAVE, store), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        (sys.executable, *leaving),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        ready = process.stdout.readline()
         with _frozen(mount):
-            assert process.stdout is not None
-            if process.stdout.readline() != b"left\n":
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            if (ready, process.stdout.readline()) != (b"ready\n", b"left\n"):
                 trial.found.append(f"{kind}: the interpreter did not leave its loop")
-        # A thread that is in the kernel for the disk's sake keeps the process until then.
-        if process.wait(20) != 0 or (errors := process.stderr and process.stderr.read()):
+        # A thread that waits for the disk inside the kernel keeps the process until then.
+        if process.wait(20) != 0 or (errors := process.stderr.read()):
             trial.found.append(f"{kind}: ended with {process.returncode}: {errors!r}")
 
 
@@ -168,10 +151,10 @@ async def _make_read_only(trial: Trial, kind: str, mount: Path) -> None:
                 if error.errno != errno.EROFS or error.filename is None:
                     trial.found.append(f"{kind}: {name}, {what}: {error!r}")
             else:
-                trial.found.append(f"{kind}: {name}, {what} on a read-only file system")
+                trial.found.append(f"{kind}: {name}, {what} succeeded on a read-only file system")
         for read in READS.values():
             if await read(storage, pointer, trial.directory) != content:
-                trial.found.append(f"{kind}: other bytes while it was read-only")
+                trial.found.append(f"{kind}: wrong bytes while the disk was read-only")
         command("mount", "-o", "remount,rw", mount)
         await storage.delete(pointer)
         await storage.delete(await write(storage, other, trial.directory))

@@ -1,4 +1,4 @@
-"""A full disk, to the last pages: nothing is left of what did not fit, and the storage goes on."""
+"""A full disk, to the last page: a refused write leaves nothing, and the storage keeps working."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide import FileStorage
 
-from faults.disk.operations import writes
-from faults.disk.refusals import refused
 from faults.driver import Driver
-from faults.image import MAKERS, Image, command, mounted_tmpfs
+from faults.file_systems import MAKE, MAKERS, Image, command, mounted_tmpfs
+from faults.operations import refused, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from faults.disk.operations import Write
     from faults.driver import Trial
+    from faults.operations import Write
 
 PAGE, LAST = 4096, 64 << 10
 QUOTA = "4m"
@@ -30,12 +29,12 @@ RESTS = {
     SMALL: range(0, LAST + 1, PAGE),
     LARGE: range(LARGE - LAST, LARGE + LAST + 1, PAGE),
 }
-"""Bytes that are left when content of a size is written: every page around where it just fits."""
+"""The free bytes for content of each size: every page around the point where it just fits."""
 
 
 def run(trial: Trial) -> None:
-    """Fill each file system, page by page."""
-    for kind in ("ext4", "xfs", "btrfs"):
+    """Fill each file system page by page, then use up a quota and the inodes."""
+    for kind in MAKE:
         with Image(kind, trial.directory / f"{kind}.image").mounted() as mount:
             asyncio.run(_fill(trial, kind, mount))
     with Image("btrfs", trial.directory / "quota.image").mounted() as mount:
@@ -54,12 +53,12 @@ async def _fill(trial: Trial, kind: str, mount: Path) -> None:
                 refusals = 0
                 for rest in rests[:: trial.count("step of pages")]:
                     trial.tried[kind] += 1
-                    what = f"{kind}: {name} of {size} bytes, {rest} left, durable={durable}"
+                    what = f"{kind}: {name} of {size} bytes, {rest} free, durable={durable}"
                     content = trial.random.randbytes(size)
                     with _full_but(mount, rest):
                         refused, failure = await _try(storage, write, content, trial.directory)
                     refusals += refused
-                    # The space is back, whatever became of the write.
+                    # The space is free again, whether the write succeeded or not.
                     again = await _try(storage, write, content, trial.directory, fits=True)
                     if (failure := failure or again.failure) is not None:
                         trial.found.append(f"{what}: {failure}")
@@ -68,11 +67,11 @@ async def _fill(trial: Trial, kind: str, mount: Path) -> None:
 
 
 class Outcome(NamedTuple):
-    """What came of a write."""
+    """The outcome of a write."""
 
     refused: bool
     failure: str | None
-    """What is wrong with that."""
+    """The finding, if there is one."""
 
 
 async def _try(
@@ -89,7 +88,7 @@ async def _try(
         refused = True
     else:
         if await storage.read_data(pointer) != content:
-            return Outcome(refused=False, failure="other bytes were stored")
+            return Outcome(refused=False, failure="wrong bytes were stored")
         await storage.delete(pointer)
     left = _files(storage.path) - before
     return Outcome(refused, f"left behind: {sorted(map(str, left))}" if left else None)
@@ -101,7 +100,7 @@ def _files(root: Path) -> set[Path]:
 
 @contextmanager
 def _full_but(mount: Path, rest: int) -> Iterator[None]:
-    """Leave `rest` bytes, of all that there are: root may use more than the system tells."""
+    """Leave `rest` bytes free, including the blocks that are reserved for root."""
     status = os.statvfs(mount)
     size, step = 0, status.f_bfree * status.f_frsize
     filler = mount / "filler"
@@ -121,7 +120,7 @@ def _full_but(mount: Path, rest: int) -> Iterator[None]:
 
 
 async def _use_up_quota(trial: Trial, mount: Path) -> None:
-    """Use up what one part of a file system may have, while there is space in the others."""
+    """Use up the quota of one subvolume, while the file system has free space."""
     limited = mount / "limited"
     command("btrfs", "subvolume", "create", limited)
     command("btrfs", "quota", "enable", mount)
@@ -133,7 +132,7 @@ async def _use_up_quota(trial: Trial, mount: Path) -> None:
             content = trial.random.randbytes(size)
             with _no_quota_left(limited):
                 refusal = await refused(write(storage, content, trial.directory), errno.EDQUOT)
-            # What was removed is counted until the file system has committed that.
+            # Removed files count until btrfs has committed their removal.
             command("sync", "--file-system", mount)
             failure = (await _try(storage, write, content, trial.directory, fits=True)).failure
             if failure is not None or not refusal:
@@ -156,17 +155,17 @@ def _no_quota_left(directory: Path) -> Iterator[None]:
 async def _use_up_inodes(trial: Trial, mount: Path) -> None:
     for name, write in writes("blake3").items():
         storage = FileStorage(mount / name, mkdir=True)
-        stored, refused = 0, None
-        while refused is None:
+        stored, error = 0, None
+        while error is None:
             trial.tried["inodes"] += 1
             content = trial.random.randbytes(SMALL)
             try:
                 await write(storage, content, trial.directory)
                 stored += 1
-            except OSError as error:
-                refused = error
-        if refused.errno != errno.ENOSPC or len(_files(storage.path)) != stored:
-            trial.found.append(f"no inodes: {name}: {refused!r}, {_files(storage.path)}")
+            except OSError as caught:
+                error = caught
+        if error.errno != errno.ENOSPC or len(_files(storage.path)) != stored:
+            trial.found.append(f"no inodes: {name}: {error!r}, {_files(storage.path)}")
         for path in _files(storage.path):
             path.unlink()
         failure = (await _try(storage, write, content, trial.directory, fits=True)).failure

@@ -1,11 +1,10 @@
-"""A disk that stops to answer: loops go on, cancelling and leaving work, and nothing is lost."""
+"""A hung disk: loops keep running, calls can be cancelled, processes can end, no data is lost."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,47 +13,48 @@ import anyio
 from laboxide import FileStorage
 
 from faults.disk.blocked import Scene, acts
-from faults.disk.exfat import PATIENCE, served
 from faults.driver import Driver
-from faults.loops import GAP, LOOPS, longest_gap
+from faults.file_systems import STOP_LIMIT, served_exfat
+from faults.loops import GAP, LOOPS, TRIES, longest_gap
+from faults.operations import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from faults.disk.blocked import Act
-    from faults.disk.exfat import Disk
     from faults.driver import Trial
+    from faults.file_systems import ServedDisk
 
 SIZE = 64 << 20
 SMALL, LARGE = 5_000, (9 << 20) + 7
-"""A job, and more than what is read ahead or kept in flight."""
+"""One job, and more than is read ahead or in flight."""
 WAIT = 0.06
 """Seconds for which an operation waits for the disk."""
 LIMIT = 20
-"""Seconds after which it should have what it waited for."""
-TRIES = 3
+"""Seconds in which an operation completes after the disk has resumed."""
 
 
 class Outcome(NamedTuple):
-    """What came of one attempt."""
+    """The outcome of one attempt."""
 
     failure: str | None
     seconds: float
-    """The longest for which the loop stood still, or the cancelled call did not return."""
+    """The longest time for which the loop stood still, or until the cancelled call returned."""
 
 
 def run(trial: Trial) -> None:
-    """Let the disk hang under every operation, on every kind of loop."""
-    with served(trial.directory, SIZE) as disk:
-        all_loops, one = sorted(LOOPS), trial.random.choice(sorted(LOOPS))
-        for loop in all_loops:
+    """Hang the disk under every operation, on every kind of loop."""
+    with served_exfat(trial.directory, SIZE) as disk:
+        names = sorted(LOOPS)
+        one = [trial.random.choice(names)]
+        for loop in names:
             anyio.run(partial(_hang, trial, disk, loop, SMALL), **LOOPS[loop])
-        for loop in all_loops if trial.count("large objects on every loop") else [one]:
+        for loop in names if trial.count("large objects on every loop") else one:
             anyio.run(partial(_hang, trial, disk, loop, LARGE), **LOOPS[loop])
         _leave(trial, disk)
 
 
-async def _hang(trial: Trial, disk: Disk, loop: str, size: int) -> None:
+async def _hang(trial: Trial, disk: ServedDisk, loop: str, size: int) -> None:
     storage = FileStorage(disk.mount / "store", mkdir=True)
     content = trial.random.randbytes(size)
     for name, act in acts(large=size == LARGE).items():
@@ -71,8 +71,7 @@ async def _hang(trial: Trial, disk: Disk, loop: str, size: int) -> None:
 
 
 async def _best(attempt: Callable[[], Awaitable[Outcome]]) -> str | None:
-    """Try until it takes no longer than it may, and tell what was wrong."""
-    # The machine may be busy for once; a loop that waits for the disk always does.
+    """Repeat an attempt that was too slow; return the finding, if there is one."""
     for _ in range(TRIES):
         failure, seconds = await attempt()
         if failure is not None or seconds <= GAP:
@@ -80,8 +79,8 @@ async def _best(attempt: Callable[[], Awaitable[Outcome]]) -> str | None:
     return f"the loop stood still, or cancelling took {seconds:.3f} s"
 
 
-async def _cancel(scene: Scene, act: Act, _: object, disk: Disk) -> Outcome:
-    """Cancel it while the disk hangs."""
+async def _cancel(scene: Scene, act: Act, _: object, disk: ServedDisk) -> Outcome:
+    """Cancel the operation while the disk hangs."""
     await scene.set_up(present=act.present)
     try:
         async with anyio.create_task_group() as group:
@@ -97,8 +96,8 @@ async def _cancel(scene: Scene, act: Act, _: object, disk: Disk) -> Outcome:
     return Outcome(await _left(scene), max(gap, seconds))
 
 
-async def _go_on(scene: Scene, act: Act, expected: object, disk: Disk) -> Outcome:
-    """Let the disk answer again."""
+async def _go_on(scene: Scene, act: Act, expected: object, disk: ServedDisk) -> Outcome:
+    """Resume the disk, and await the operation."""
     await scene.set_up(present=act.present)
     results: list[object] = []
 
@@ -117,42 +116,34 @@ async def _go_on(scene: Scene, act: Act, expected: object, disk: Disk) -> Outcom
     if gap <= GAP and early:
         return Outcome("it did not wait for the disk", 0)
     if results != [expected]:
-        return Outcome("its result was another when the disk went on", 0)
+        return Outcome("wrong result after the disk resumed", 0)
     return Outcome(await _left(scene), gap)
 
 
 async def _left(scene: Scene) -> str | None:
-    """Tell what is there that should not be, once the workers are done."""
+    """Wait for the workers, and return a finding if they left anything."""
     deadline = time.monotonic() + 10
-    while (wrong := _too_much(scene)) and time.monotonic() < deadline:
+    while (wrong := _leftovers(scene)) and time.monotonic() < deadline:
         await anyio.sleep(0.005)
     if wrong is None and scene.path.exists() and scene.path.read_bytes() != scene.content:
-        wrong = "other bytes are there"
+        wrong = "wrong bytes are there"
     return wrong
 
 
-def _too_much(scene: Scene) -> str | None:
+def _leftovers(scene: Scene) -> str | None:
     root = scene.storage.path
-    if is_open := _open_below(root):
+    if is_open := [target for target in open_files() if target.startswith(str(root))]:
         return f"still open: {is_open}"
     left = {path for path in root.rglob("*") if path.is_file()} - {scene.path}
     return f"left behind: {sorted(map(str, left))}" if left else None
 
 
-def _open_below(root: Path) -> list[str]:
-    targets = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):
-            targets.append(str(descriptor.readlink()))
-    return [target for target in targets if target.startswith(str(root))]
-
-
-def _leave(trial: Trial, disk: Disk) -> None:
-    """End an interpreter while all operations wait for the disk."""
+def _leave(trial: Trial, disk: ServedDisk) -> None:
+    """Let an interpreter end while all its operations wait for the disk."""
     trial.tried["leave"] += 1
-    leaving = ("-m", "faults.disk.exiting", disk.mount / "store", trial.directory)
+    arguments = (disk.mount / "store", trial.directory, str(SMALL))
     with subprocess.Popen(
-        (sys.executable, *leaving),
+        (sys.executable, "-m", "faults.disk.exiting", *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -172,13 +163,13 @@ def _leave(trial: Trial, disk: Disk) -> None:
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
-    """Let it leave, and tell whether it has ended before the disk goes on by itself."""
+    """Start the operations; return whether the process ends before the disk resumes by itself."""
     assert process.stdin is not None
     process.stdin.write(b"\n")
     process.stdin.flush()
-    deadline = time.monotonic() + PATIENCE - 1
+    deadline = time.monotonic() + STOP_LIMIT - 1
     while time.monotonic() < deadline:
-        # A zombie has left, even if a thread is kept whose request the disk has taken.
+        # A zombie has ended, even if the disk keeps one of its threads with a pending request.
         state = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
         if state == "Z":
             return True

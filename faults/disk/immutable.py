@@ -1,4 +1,4 @@
-"""Objects and directories that nobody may change: calls that have to say so, and change nothing."""
+"""Immutable objects and directories: changing calls are refused, and change nothing."""
 
 from __future__ import annotations
 
@@ -11,34 +11,33 @@ from unittest import mock
 
 from laboxide import FileStorage, _bridge
 
-from faults.disk.operations import writes
-from faults.disk.refusals import contents, refused
 from faults.driver import Driver
-from faults.image import MAKERS, Image, command
+from faults.file_systems import MAKE, MAKERS, Image, command
+from faults.operations import files_below, refused, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from faults.disk.operations import Write
     from faults.driver import Trial
+    from faults.operations import Write
 
 SIZES = (5_000, (1 << 20) + 7)
 TORN = 7
 OBJECT, DIRECTORY, ROOT = 0, 1, 3
-"""What is protected, in levels above the object."""
+"""The protected path, in levels above the object."""
 
 
 class Case(NamedTuple):
-    """Something that is protected, and what the system then refuses."""
+    """A protected path, and the changes that the kernel refuses."""
 
     flag: str
-    """Of chattr: "i" forbids every change, "a" all but new names and new bytes."""
+    """The flag of chattr: "i" forbids every change, "a" all but new names and new bytes."""
     level: int
     object: str
-    """What is there: the object, a part of it, or nothing."""
+    """The state of the object: "whole", "torn" or "absent"."""
     write: bool | None
-    """Whether writing it is refused; None if that depends on where it is staged."""
+    """Whether a write is refused; None if that depends on the staging directory."""
     delete: bool
 
 
@@ -59,8 +58,8 @@ CASES = (
 
 
 def run(trial: Trial) -> None:
-    """Write and delete in each case, on both paths."""
-    for kind in ("ext4", "xfs", "btrfs")[: trial.count("file systems")]:
+    """Write and delete in each case, on both paths of the engine."""
+    for kind in tuple(MAKE)[: trial.count("file systems")]:
         with Image(kind, trial.directory / f"{kind}.image").mounted() as mount:
             for portable in (False, True):
                 with mock.patch.object(_bridge, "PORTABLE", portable):
@@ -86,36 +85,36 @@ async def _protect(trial: Trial, what: str, root: Path) -> None:
 async def _try(
     storage: FileStorage, case: Case, write: Write, content: bytes, directory: Path
 ) -> str | None:
-    """Tell what is wrong with what came of it."""
+    """Write and delete under protection; return the finding, if there is one."""
     pointer = await write(storage, content, directory)
     path = storage.path / pointer["key"]
     if case.object == "torn":
         os.truncate(path, TORN)
     elif case.object == "absent":
         path.unlink()
-    there = contents(storage.path)
+    there = files_below(storage.path)
     with _protected(case.flag, (path, *path.parents)[case.level]):
         written = await refused(write(storage, content, directory), errno.EPERM)
         if written is not (case.write if case.write is not None else written):
-            return f"writing was refused: {written}"
-        if contents(storage.path) != (there if written else {path: content}):
-            return f"after writing: {sorted(contents(storage.path))}"
-        there = contents(storage.path)
+            return f"write refused: {written}"
+        if files_below(storage.path) != (there if written else {path: content}):
+            return f"after the write: {sorted(files_below(storage.path))}"
+        there = files_below(storage.path)
         deleted = await refused(storage.delete(pointer, missing_ok=True), errno.EPERM)
         if deleted is not case.delete:
-            return f"deleting was refused: {deleted}"
-        if contents(storage.path) != (there if deleted else {}):
-            return f"after deleting: {sorted(contents(storage.path))}"
+            return f"delete refused: {deleted}"
+        if files_below(storage.path) != (there if deleted else {}):
+            return f"after the delete: {sorted(files_below(storage.path))}"
     return await _again(storage, write, content, directory)
 
 
 async def _again(storage: FileStorage, write: Write, content: bytes, directory: Path) -> str | None:
-    """Do it once more, with nothing protected."""
+    """Write and delete once more, without protection."""
     pointer = await write(storage, content, directory)
     if await storage.read_data(pointer) != content:
-        return "other bytes were stored afterwards"
+        return "wrong bytes were stored afterwards"
     await storage.delete(pointer)
-    left = contents(storage.path)
+    left = files_below(storage.path)
     return f"left behind: {sorted(left)}" if left else None
 
 

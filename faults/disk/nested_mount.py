@@ -1,4 +1,4 @@
-"""A store with a mount in it, from which and to which nothing can be linked or renamed."""
+"""A mount inside a store: the kernel links and renames no file across its boundary."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from unittest import mock
 
 from laboxide import FileStorage, _bridge
 
-from faults.disk.operations import READS, writes
-from faults.disk.refusals import contents, refused
 from faults.driver import Driver
-from faults.image import Image, command, unmount
+from faults.file_systems import Image, command, unmount
+from faults.operations import READS, files_below, refused, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +20,15 @@ if TYPE_CHECKING:
 
     from laboxide import FilePointer
 
-    from faults.disk.operations import Write
     from faults.driver import Trial
+    from faults.operations import Write
 
 SIZES = (5_000, (1 << 20) + 7)
 TORN = 7
 
 
 def run(trial: Trial) -> None:
-    """Mount something over the directory of every object, on both paths."""
+    """Mount over the parent directory of every object, on both paths of the engine."""
     with Image("ext4", trial.directory / "ext4.image").mounted() as mount:
         for portable in (False, True):
             with mock.patch.object(_bridge, "PORTABLE", portable):
@@ -58,18 +57,18 @@ async def _mount(trial: Trial, root: Path) -> None:
 async def _try(
     storage: FileStorage, kind: str, write: Write, content: bytes, directory: Path, *, torn: bool
 ) -> str | None:
-    """Tell what is wrong with what came of it."""
+    """Write below the mount; return the finding, if there is one."""
     pointer = await write(storage, content, directory)
     path = storage.path / pointer["key"]
     path.unlink()
     with _mounted(kind, path.parent):
         if torn:
             path.write_bytes(content[:TORN])
-        there = contents(storage.path)
-        # What is staged beside its final name can be linked there, all else cannot.
+        there = files_below(storage.path)
+        # A file that is staged beside its final name can be linked to it, all others cannot.
         failed = await refused(write(storage, content, directory), errno.EXDEV)
-        if contents(storage.path) != (there if failed else {path: content}):
-            return f"refused: {failed}, and there is {sorted(contents(storage.path))}"
+        if files_below(storage.path) != (there if failed else {path: content}):
+            return f"refused: {failed}, files: {sorted(files_below(storage.path))}"
         path.unlink(missing_ok=True)
         path.write_bytes(content)
         wrong = await _use(storage, pointer, content, directory)
@@ -80,21 +79,21 @@ async def _try(
 async def _use(
     storage: FileStorage, pointer: FilePointer, content: bytes, directory: Path
 ) -> str | None:
-    """Do all with the object that does not write it."""
+    """Read, list, verify and delete the object; return the finding, if there is one."""
     for name, read in READS.items():
         if await read(storage, pointer, directory) != content:
-            return f"{name}: other bytes"
+            return f"{name}: wrong bytes"
     if [found["key"] async for found in storage.list_pointers()] != [pointer["key"]]:
         return "not listed"
     await storage.verify(pointer)
     await storage.delete(pointer)
-    left = contents(storage.path)
+    left = files_below(storage.path)
     return f"left behind: {sorted(left)}" if left else None
 
 
 @contextmanager
 def _mounted(kind: str, directory: Path) -> Iterator[None]:
-    """Mount a file system in memory at `directory`, or the directory itself once more."""
+    """Mount a file system in memory at `directory`, or the directory onto itself."""
     options = ("--bind", directory) if kind == "bind" else ("-t", "tmpfs", "none")
     command("mount", *options, directory)
     try:

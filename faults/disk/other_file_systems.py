@@ -1,4 +1,4 @@
-"""The conformance suite on file systems that lack something: links, nameless files, case."""
+"""The conformance suite on file systems without links, unnamed files or case-sensitive names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from faults.disk.exfat import served
 from faults.driver import Driver
-from faults.image import MAKERS, Image, command, mounted_tmpfs
+from faults.file_systems import MAKERS, Image, command, mounted_tmpfs, served_exfat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +23,8 @@ STORAGES = ("TestFileStorage", "TestFileStorageWithOtherOptions")
 
 
 def run(trial: Trial) -> None:
-    """Run it on each: two storages on asyncio, every one on every loop in the long tier."""
-    with served(trial.directory, SIZE) as disk:
+    """Run the suite on each file system: two storages on asyncio, or every one on every loop."""
+    with served_exfat(trial.directory, SIZE) as disk:
         _conform(trial, "exfat", disk.mount)
     with mounted_tmpfs(trial.directory / "tmpfs", "size=512m") as mount:
         with _overlay(mount) as merged:
@@ -69,7 +68,7 @@ def _conform(trial: Trial, kind: str, mount: Path) -> None:
 
 
 DRIVER = Driver(
-    "file systems without links, nameless files, case",
+    "file systems without links, unnamed files, case",
     run,
     {"all storages and loops": (0, 1, 1)},
     tools=("mkfs.exfat", "mount.exfat-fuse", *MAKERS),

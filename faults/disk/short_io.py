@@ -1,4 +1,4 @@
-"""Short writes and reads: libfiu asks the kernel for less than the engine asked it for."""
+"""Short writes and reads: libfiu passes the kernel smaller sizes than the engine asked for."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from faults.driver import Trial
 
 SHORT = ("pread", "pwritev")
-"""What files are read and written by. No other call is ever short."""
+"""The calls that read and write files. No other call is ever short."""
 
 
 def run(trial: Trial) -> None:
-    """Store and read with every call short at random, on both paths."""
+    """Write and read while calls are short at random, on both paths of the engine."""
     package = special_build()
     for number in range(trial.count("rounds")):
         for portable in (False, True):
@@ -33,29 +33,24 @@ def run(trial: Trial) -> None:
             what = f"seed {seed}, portable {portable}"
             trial.found.extend(f"{line} ({what})" for line in short["found"])
             if short["calls"] <= full["calls"]:
-                trial.found.append(f"no call was short: there were {short['calls']} ({what})")
+                trial.found.append(f"no call was short: {short['calls']} calls ({what})")
 
 
 def _child(
     scratch: Path, seed: int, package: Path, *, portable: bool, probability: float
 ) -> dict[str, Any]:
     scratch.mkdir(parents=True)
-    points = [
-        f"-c enable_random name=posix/io/rw/{call}/reduce,probability={probability}".split(" ", 1)
+    options = [
+        option
         for call in SHORT
+        for option in (
+            "-c",
+            f"enable_random name=posix/io/rw/{call}/reduce,probability={probability}",
+        )
     ]
-    options = [word for point in points for word in point] if probability else []
+    child = (sys.executable, "-m", "faults.disk.short_io_child", scratch, str(seed))
     process = subprocess.run(
-        (
-            "fiu-run",
-            "-x",
-            *options,
-            sys.executable,
-            "-m",
-            "faults.disk.short_io_child",
-            scratch,
-            str(seed),
-        ),
+        ("fiu-run", "-x", *(options if probability else ()), *child),
         env={
             **os.environ,
             "PYTHONPATH": str(package),

@@ -1,7 +1,4 @@
-"""Stores and reads while the system takes and gives fewer bytes than it was asked to.
-
-Run by the driver `short_io`, with libfiu in the process and a directory and a seed as arguments.
-"""
+"""Writes and reads while libfiu shortens system calls: `... short_io_child DIRECTORY SEED`."""
 
 from __future__ import annotations
 
@@ -14,19 +11,19 @@ from pathlib import Path
 
 from laboxide import FileStorage
 
-from faults.disk.operations import ALGORITHMS, READS, writes
+from faults.operations import ALGORITHMS, READS, writes
 
 SIZES = (5_000, 1 << 20, (3 << 20) + 7)
 
 
 def calls() -> Counter[str]:
-    """Return how many calls this process has made to read and to write."""
+    """Return the number of read and write calls of this process."""
     lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
     return Counter({name: int(count) for name, count in (line.split(": ") for line in lines)})
 
 
 async def main(directory: Path, seed: int) -> None:
-    """Try everything once and print what came out, as JSON."""
+    """Try every write and read once, and print the result as JSON."""
     chance, tried, found = random.Random(seed), Counter[str](), list[str]()
     before = calls()
     for durable in (False, True):
@@ -38,11 +35,11 @@ async def main(directory: Path, seed: int) -> None:
                     pointer = await write(storage, content, directory)
                     tried[name] += 1
                     if (storage.path / pointer["key"]).read_bytes() != content:
-                        found.append(f"{name} of {size} bytes, {algorithm}: stored other bytes")
+                        found.append(f"{name} stored wrong bytes: {size} bytes, {algorithm}")
                     for reading, read in READS.items():
                         tried[reading] += 1
                         if await read(storage, pointer, directory) != content:
-                            found.append(f"{reading} of {size} bytes, {algorithm}: other bytes")
+                            found.append(f"{reading} returned wrong bytes: {size}, {algorithm}")
     made = calls() - before
     print(json.dumps({"tried": tried, "found": found, "calls": made["syscw"] + made["syscr"]}))
 

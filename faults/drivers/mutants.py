@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from faults.disk import short_io
 from faults.driver import Driver
+from faults.file_systems import file_systems
 from faults.mutant import Mutant, false_alarms, survives
-from faults.places import places
 from faults.power import io_errors
 from faults.publish_order import driver as publish_order
 from faults.special_build import special_build
@@ -80,7 +80,7 @@ def run(trial: Trial) -> None:
     """Wake each mutant in turn, on each file system."""
     _check_list(trial)
     package = special_build()
-    for name, place in places(trial):
+    for name, place in file_systems(trial):
         _wake_all(trial, name, package, place)
 
 

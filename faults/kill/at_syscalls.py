@@ -7,8 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
-from faults.image import MAKERS
-from faults.places import places
+from faults.file_systems import MAKERS, file_systems
 from faults.strace.child import Child
 from faults.strace.holds import differences, halfway, leftovers, visible
 from faults.strace.operations import OPERATIONS
@@ -26,7 +25,7 @@ Reads leave nothing that a kill could tear."""
 
 def run(trial: Trial) -> None:
     """Kill at each point, look at the files, and do it anew."""
-    for place, directory in places(trial):
+    for place, directory in file_systems(trial):
         for portable in (False, True):
             with Child(directory, portable=portable, frozen=False) as survivor:
                 _all_operations(trial, place, directory, survivor, portable=portable)

@@ -1,36 +1,98 @@
-"""Every state that a power cut may leave a disk in: writes dropped, reordered and torn."""
+"""States of the disk after a power cut: writes dropped, reordered and torn, from a recording."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
-from faults.image import MAKERS, Image, command
-from faults.power.child import checker, forked, write_marked
-from faults.power.device import device
-from faults.power.items import Promise
-from faults.power.memory import in_memory
-from faults.power.states import Replay
+from faults.file_systems import MAKERS, Image, command, memory_for_images
+from faults.power.device import Flush, Mark, Record, Write, device
+from faults.power.objects import Promise
+from faults.power.processes import checker, forked, write_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import random
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
-    from faults.power.child import Checker
-    from faults.power.records import Record
+    from faults.power.processes import Checker
 
 ATOMS = {"ext4": 1024, "xfs": 4096, "btrfs": 4096}
-"""Bytes that a device writes whole: a superblock, which is read before any log could mend it."""
+"""Bytes that a device writes atomically: a superblock, which no log can repair."""
 OPTIONS = {"xfs": ("-s", "size=4096")}
-"""With sectors of 512 bytes, one state in two thousand could not be mounted: when XFS replays its
-log, it takes the first sector's word for all of a directory's block."""
+"""With sectors of 512 bytes, one state in two thousand could not be mounted: log replay of XFS
+believes the first sector about all of a directory's block."""
 OBJECTS = 16
 STATES = 100
-"""How many states are made of one recording."""
+"""States that are made of one recording."""
+SHARES = (0.0, 0.1, 0.5, 0.9, 1.0)
+"""Possible shares of the unflushed writes that reached the medium."""
+TORN = 0.2
+"""The share of torn writes among these."""
+
+
+class Replay:
+    """A recording that is replayed up to one moment after the other.
+
+    Args:
+        start: The image before the recording, which the replay changes.
+        records: The recording.
+        atom: Bytes that a device writes whole or not at all.
+    """
+
+    def __init__(self, start: Path, records: Sequence[Record], atom: int) -> None:
+        self._flushed = start
+        self._records = records
+        self._atom = atom
+        self._applied = 0
+
+    def marks(self, moment: int) -> Iterator[bytes]:
+        """Yield the marks among the first `moment` records."""
+        return (each.text for each in self._records[:moment] if isinstance(each, Mark))
+
+    def build(self, moment: int, target: Path, chance: random.Random) -> None:
+        """Write a possible state of the device after `moment` records to `target`.
+
+        It has all writes before the last flush, and some of the later ones in any order, partly
+        torn. Moments must not decrease from call to call.
+        """
+        flushes = [i for i in range(moment) if isinstance(self._records[i], Flush)]
+        last = flushes[-1] if flushes else 0
+        _put(self._flushed, _writes(self._records[self._applied : last]))
+        self._applied = last
+        command("cp", "--sparse=auto", self._flushed, target)
+        cached = list(_writes(self._records[last:moment]))
+        share = chance.choice(SHARES)
+        chance.shuffle(cached)
+        kept = (write for write in cached if chance.random() < share)
+        _put(target, (part for write in kept for part in self._torn(write, chance)))
+
+    def _torn(self, write: Write, chance: random.Random) -> Iterator[Write]:
+        if chance.random() >= TORN:
+            yield write
+            return
+        for start in range(0, len(write.data), self._atom):
+            if chance.random() < 1 / 2:
+                yield Write(write.offset + start, write.data[start : start + self._atom])
+
+
+def _writes(records: Sequence[Record]) -> Iterator[Write]:
+    return (record for record in records if isinstance(record, Write))
+
+
+def _put(path: Path, writes: Iterator[Write]) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        for write in writes:
+            os.pwrite(descriptor, write.data, write.offset)
+    finally:
+        os.close(descriptor)
 
 
 def run(trial: Trial) -> None:
-    """Record what goes on, and look at states of the disk that may come of it."""
-    with in_memory(trial.directory) as memory, checker() as check:
+    """Record writes to each file system, and check possible states of its disk."""
+    with memory_for_images(trial.directory) as memory, checker() as check:
         for index in trial.units(range(trial.count("recordings"))):
             for kind in ATOMS:
                 directory = memory / f"{kind}-{index}"
@@ -74,7 +136,7 @@ def _promises(marks: Iterable[bytes]) -> dict[int, Promise]:
 DRIVER = Driver(
     "states of the disk after a power cut",
     run,
-    {"recordings": (3, 20, 200)},
+    {"recordings": (1, 20, 200)},
     tools=("fusermount", *MAKERS),
     seconds=90,
     goes_on=True,

@@ -1,4 +1,4 @@
-"""The power is cut while a process writes: file systems that are shut down at once, by ioctl."""
+"""Power cuts while a process writes: file systems that an ioctl shuts down at once."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver, Trial
-from faults.image import Image
-from faults.power.child import checker, forked, write
-from faults.power.items import Promise
-from faults.power.memory import in_memory
+from faults.file_systems import Image, memory_for_images
+from faults.power.objects import Promise
+from faults.power.processes import checker, forked, write
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from faults.power.child import Checker
+    from faults.power.processes import Checker
 
 FS_IOC_SHUTDOWN = 0x8004587D
 FLAGS = {"log flushed": 1, "log lost": 2}
-"""With its log flushed, a file system has every name, and not the bytes that nobody flushed. With
-its log lost, it has no name that nobody flushed. Each finds what the other cannot."""
+"""With its log flushed, a file system keeps every name, but not the bytes that were not flushed.
+With its log lost, it loses every name that was not flushed. Each finds what the other hides."""
 OBJECTS, WAIT = 30, 0.003
-"""A cut comes when so many objects were begun, and so many seconds later, at the most."""
+"""A cut comes after up to so many objects have begun, and up to so many seconds later."""
 ENOUGH = 100
-"""Cuts of which one at least tears an object. For fewer a night may have had the time."""
+"""Cuts of which at least one tears an object."""
 
 
 class Cuts:
-    """One file system, and the cuts that it goes through."""
+    """One file system, and the cuts of its power."""
 
     def __init__(self, trial: Trial, image: Image, name: str, checker: Checker) -> None:
         self._trial = trial
@@ -42,11 +41,11 @@ class Cuts:
         self._where = f"{image.kind}, {name}"
         self._seed: int | None = None
         self._promises: dict[int, Promise] = {}
-        self._torn = 0
         self._count = 0
+        self._torn = 0
 
     def run_once(self) -> None:
-        """Mount, check what the last cut left, write and cut."""
+        """Mount, check the store after the last cut, write and cut."""
         with self._image.mounted() as mount_point:
             self._check_last(mount_point)
             for path in mount_point.glob("store-*"):
@@ -54,11 +53,11 @@ class Cuts:
             self._cut(mount_point)
 
     def end(self) -> None:
-        """Check what the last cut left, and that one at least left something torn."""
+        """Check the store after the last cut, and that at least one cut tore an object."""
         with self._image.mounted() as mount_point:
             self._check_last(mount_point)
         if not self._torn and self._count >= ENOUGH:
-            self._trial.found.append(f"{self._where}: no object was torn, so nothing was cut")
+            self._trial.found.append(f"{self._where}: no object was torn, so no cut took effect")
 
     def _cut(self, mount_point: Path) -> None:
         self._seed = seed = self._trial.random.randrange(1 << 31)
@@ -75,7 +74,7 @@ class Cuts:
                     self._take(message)
 
     def _listen(self, pipe: Connection, count: int) -> None:
-        """Take in what is promised of the next `count` objects. Nothing may fail meanwhile."""
+        """Receive promises until `count` objects have begun. No write may fail so early."""
         while len(self._promises) < count:
             if (error := self._take(pipe.recv())) is not None:
                 raise OSError(f"before the cut (seed {self._seed}): {error}")
@@ -90,23 +89,23 @@ class Cuts:
         if self._seed is None:
             return
         outcome = self._checker(mount_point / f"store-{self._seed}", self._seed, self._promises)
-        self._torn += outcome.torn
         self._count += 1
+        self._torn += outcome.torn
         self._trial.tried[self._where] += 1
         self._trial.found += [f"{self._where}: {what}" for what in outcome.found]
 
 
 def _is_too_late(message: tuple[int, Promise] | str) -> bool:
-    """Tell whether a message promises something after the power was gone: nobody does that.
+    """Return whether a message makes a promise after the cut, which cannot happen with real power.
 
-    But a process under which XFS was shut down goes on, and is told that a directory was flushed:
-    the log is thrown away, so there is nothing to wait for.
+    A process on an XFS that was shut down keeps running, and its flushes of directories succeed:
+    the log is discarded, so there is nothing to wait for.
     """
     return not isinstance(message, str) and message[1] in (Promise.PRESENT, Promise.GONE)
 
 
 def shut_down(mount_point: Path, flag: int) -> None:
-    """Cut the power of the file system that is mounted there."""
+    """Cut the power of the file system at `mount_point`."""
     descriptor = os.open(mount_point, os.O_RDONLY)
     try:
         fcntl.ioctl(descriptor, FS_IOC_SHUTDOWN, flag.to_bytes(4, "little"))
@@ -116,7 +115,7 @@ def shut_down(mount_point: Path, flag: int) -> None:
 
 def run(trial: Trial) -> None:
     """Cut the power of each file system in each way."""
-    with in_memory(trial.directory) as memory, checker() as check:
+    with memory_for_images(trial.directory) as memory, checker() as check:
         each = [
             Cuts(trial, Image(kind, memory / f"{kind}-{flag}"), name, check)
             for kind in ("ext4", "xfs")
@@ -132,7 +131,7 @@ def run(trial: Trial) -> None:
 DRIVER = Driver(
     "power cut while writing",
     run,
-    {"cuts": (100, 1000, 5000)},
+    {"cuts": (30, 1000, 5000)},
     tools=("mkfs.ext4", "mkfs.xfs"),
     seconds=70,
     goes_on=True,

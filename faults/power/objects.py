@@ -1,4 +1,4 @@
-"""Objects that can be made again from a number, and what may be left of them."""
+"""Objects that follow from a seed and a number, their promises and possible states."""
 
 from __future__ import annotations
 
@@ -18,34 +18,37 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = 30_000, 9 << 18
 BYTES = random.Random(0).randbytes(2 * LARGE)
-"""What contents are cut from: to make new bytes for each takes longer than to write them."""
-KINDS = ("written", "streamed", "imported", "lazy", "settled", "again", "healed", "deleted")
-"""How an object comes about; `writing.Writing` has a method for each."""
+"""Random bytes of which all contents are parts: making new ones takes longer than writing them."""
+KINDS = (
+    *("written", "streamed", "imported", "not_durable"),
+    *("made_durable", "rewritten", "healed", "deleted"),
+)
+"""Ways to make an object; `writer.Writer` has a method for each."""
 
 
 class State(enum.Enum):
-    """What is found of an object."""
+    """A state of an object."""
 
     WHOLE = "whole"
     ABSENT = "absent"
     TORN = "torn"
-    """It is there and is not its content, and reading it says so."""
+    """It has wrong content, and reading it raises an error."""
 
 
 class Promise(enum.Enum):
-    """What the caller was told of an object, or could conclude."""
+    """A promise to the caller of an operation."""
 
     PRESENT = "present"
-    """A durable write returned."""
+    """A durable write has returned."""
     GONE = "gone"
-    """A durable deletion returned."""
+    """A durable deletion has returned."""
     ATOMIC = "atomic"
-    """A durable write or deletion is under way."""
+    """A durable write or deletion is in flight."""
     NOTHING = "nothing"
-    """It was written without `durable`, or damaged on purpose."""
+    """The object was written without `durable`, or damaged on purpose."""
 
     def keeps(self, state: State) -> bool:
-        """Tell whether an object may be found like this."""
+        """Return whether the promise allows the state."""
         return state in _ALLOWED[self]
 
 
@@ -58,23 +61,23 @@ _ALLOWED = {
 
 
 def router(digest: Digest, _tags: TagMap, /, *, temp: bool = False) -> FileKey:  # noqa: ARG001
-    """Put objects into two directories.
+    """Put all objects into two directories.
 
-    A directory is made durable with all above it when it is first written to. It is the second
-    object in it that may be forgotten.
+    The first write to a directory makes it durable, with all its parents. A defect loses the second
+    object in it.
     """
     content_hash = digest["content_hash"]
     return {"key": f"objects/{int(content_hash[0], 16) % 2}/{content_hash}"}
 
 
 def content_of(key: str) -> tuple[str, str]:
-    """Tell the algorithm and hash of what `router` puts under a key."""
+    """Return the algorithm and the hash of the object that `router` puts at `key`."""
     return "blake3", key.rsplit("/", 1)[1]
 
 
 @dataclass(frozen=True)
-class Item:
-    """An object. All of it follows from the two numbers."""
+class Object:
+    """An object, which follows from two numbers."""
 
     seed: int
     number: int
@@ -85,12 +88,12 @@ class Item:
 
     @cached_property
     def kind(self) -> str:
-        """How it comes about."""
+        """The way to make it, one of `KINDS`."""
         return self._random.choices(KINDS, (6, 1, 1, 3, 2, 1, 2, 1))[0]
 
     @cached_property
     def data(self) -> bytes:
-        """The content: small, or several blocks that are no whole ones."""
+        """The content: small, or several blocks of which the last is not full."""
         large = self.kind in ("streamed", "imported") or self._random.random() < 1 / 32
         size = self._random.randrange(LARGE // 2, LARGE) if large else self._random.randrange(SMALL)
         start = self._random.randrange(len(BYTES) - size)
@@ -102,7 +105,7 @@ class Item:
         return digest_data(self.data, content_type="application/octet-stream")
 
     def pointer(self, root: Path) -> FilePointer:
-        """Return what writing it below `root` returned, or would have."""
+        """Return the pointer of the object in the store at `root`."""
         return FilePointer(
             root=str(root),
             key=router(self.digest, {})["key"],
