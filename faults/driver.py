@@ -1,4 +1,4 @@
-"""What every driver declares, and the trial that one run of it fills in."""
+"""The declaration of a driver, and the trial that one run of it fills in."""
 
 from __future__ import annotations
 

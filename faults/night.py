@@ -54,7 +54,7 @@ class Night:
 
 
 def _sources() -> str:
-    """Return a digest of what is tested: the commit, and the changes since."""
+    """Return a digest of the tested sources: the commit, and the changes since."""
     commands = (("git", "rev-parse", "HEAD"), ("git", "diff", "HEAD", "--", ":!*.md"))
     outputs = (subprocess.run(each, capture_output=True, check=False).stdout for each in commands)
     return sha256(b"".join(outputs)).hexdigest()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FS_IOC_SHUTDOWN = 0x8004587D
 FLAGS = {"log flushed": 1, "log lost": 2}
 """With its log flushed, a file system keeps every name, but not the bytes that were not flushed.
-With its log lost, it loses every name that was not flushed. Each finds what the other hides."""
+With its log lost, it loses every name that was not flushed. Each finds faults of its own."""
 OBJECTS, WAIT = 30, 0.003
 """A cut comes after up to so many objects have begun, and up to so many seconds later."""
 ENOUGH = 100

@@ -28,7 +28,8 @@ def test_registry_has_every_driver() -> None:
 
 
 def test_results_show_the_tiers_of_every_driver() -> None:
-    assert results.table_of_tiers() in results.PAGE.read_text(encoding="utf-8")
+    page = results.PAGE.read_text(encoding="utf-8")
+    assert results.table_of_tiers() in page, "run python -m faults.results"
 
 
 def test_record_replaces_the_section_of_its_tier(tmp_path: Path) -> None:
