@@ -156,6 +156,7 @@ DRIVER = Driver(
         "one way a bit": (0, 0, 1),
         "audited objects": (1000, 5000, 20_000),
     },
+    per_change=False,
     root=False,
     seconds=30,
     goes_on=True,

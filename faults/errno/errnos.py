@@ -1,7 +1,7 @@
-"""Which errors a system call is made to fail with.
+"""The errnos with which each system call fails.
 
-The engine tells some errors apart: those lead to a fallback, a second attempt, or another exception
-than `OSError`. To the code the rest are one error, with as many names as there are causes.
+The engine distinguishes some errnos: these lead to a fallback, a second attempt, or an exception
+other than `OSError`. It treats all others alike.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Errnos(NamedTuple):
-    """What a kind of call may fail with."""
+    """The errnos of a kind of call."""
 
     told_apart: tuple[str, ...]
-    """Each is a way of its own through the code."""
+    """Errnos that the engine handles in a way of their own."""
     alike: tuple[str, ...]
-    """One stands for all."""
+    """Errnos that it treats alike."""
 
 
 class Fault(NamedTuple):
@@ -31,18 +31,18 @@ class Fault(NamedTuple):
 
     errno: str
     lasting: bool
-    """Whether the call fails from there on, or once."""
+    """Whether the call fails from here on, or once."""
 
     def __str__(self) -> str:
-        return f"{self.errno}{' from there on' * self.lasting}"
+        return f"{self.errno}{' from here on' * self.lasting}"
 
     def at(self, point: Point) -> str:
-        """Return what strace is told."""
+        """Return the expression for strace."""
         return f"inject={point.call}:error={self.errno}:when={point.nth}{'+' * self.lasting}"
 
 
-# What is missing may be made, another's lock waited for; what may not be read is healed; ENOSYS and
-# EPERM are answers of old kernels and of sandboxes.
+# A missing directory is made, a lock is waited for, an unreadable object is healed; old kernels and
+# sandboxes return ENOSYS and EPERM.
 _OPEN = Errnos(("ENOENT", "EACCES"), ("EIO", "EMFILE", "EINTR"))
 _OPENAT2 = Errnos(("ENOENT", "EACCES", "ENOSYS", "ELOOP"), ("EIO", "EMFILE", "EINTR", "EXDEV"))
 _CREATE = Errnos(
@@ -67,8 +67,8 @@ _CLONE = Errnos((), ("EOPNOTSUPP", "EXDEV", "EIO", "ENOSPC", "EDQUOT"))
 _NONE = Errnos((), ())
 _DUPLICATE = Errnos((), ("EMFILE",))
 
-# A call that is made to fail is not made at all, while a real close that fails closes. So no close
-# but that by which a file is handed in: a second descriptor, which is all that is lost.
+# An injected fault replaces the call, while a real close closes even if it fails. So the only close
+# that fails is the one that hands in a file: it belongs to a second file descriptor, which leaks.
 HAND_IN = ("EIO", "ENOSPC", "EDQUOT")
 
 _BY_CALL = {
@@ -98,18 +98,18 @@ _BY_CALL = {
 
 
 def faults_at(point: Point, random: Random, *, thorough: bool) -> Iterator[Fault]:
-    """Yield what is tried at a point.
+    """Yield the faults for a point.
 
     Args:
         point: The system call.
-        random: Chooses one of errors that are alike, and what lasts.
-        thorough: Whether to try all of them.
+        random: Chooses one of the errnos that are alike, and the lasting one.
+        thorough: Whether to yield all of them.
     """
     told_apart, alike = _errnos(point)
     every = told_apart + alike
     if not every:
         return
-    # A call that is interrupted each time is made again each time, by anyone; no kernel does that.
+    # A call that is always interrupted is repeated for ever; no kernel does that.
     lasting = [errno for errno in every if errno != "EINTR"]
     for errno in every if thorough else (*told_apart, random.choice(alike)):
         yield Fault(errno, lasting=False)
@@ -118,7 +118,7 @@ def faults_at(point: Point, random: Random, *, thorough: bool) -> Iterator[Fault
 
 
 def handed_in(points: list[Point]) -> list[Point]:
-    """Return where a file system is asked, by a close, whether it keeps what was written."""
+    """Return each close of a duplicate, which asks the file system whether it keeps the file."""
     return [
         close
         for duplicate, close in pairwise(points)
@@ -133,5 +133,5 @@ def _errnos(point: Point) -> Errnos:
     if point.call == "fcntl" and "F_DUPFD" not in point.text:
         return _NONE
     if (errnos := _BY_CALL.get(point.call)) is None:
-        raise LookupError(f"nobody has said what {point.call} may fail with")
+        raise LookupError(f"no errnos are listed for the system call {point.call}")
     return errnos

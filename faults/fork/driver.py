@@ -98,7 +98,7 @@ def _process(
 DRIVER = Driver(
     "fork while threads hold locks",
     run,
-    {"processes with locks": (1, 4, 20), "forks at any moment": (50, 500, 4000)},
+    {"processes with locks": (1, 4, 20), "forks at any moment": (25, 500, 4000)},
     root=False,
     seconds=55,
     goes_on=True,

@@ -1,4 +1,4 @@
-"""Two processes that share a store, of which one or both are killed at any moment."""
+"""Two processes that share a store, of which one or both are killed at random moments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from laboxide import FileStorage, digest_data
+from laboxide import FileStorage
 
 from faults.driver import Driver, Trial
-from faults.kill.account import PRESENT, Account
-from faults.kill.contents import CONTENTS
+from faults.kill.history import PRESENT, Account
 from faults.kill.process import Process
-from faults.kill.worker import ABSENT, CORRUPT, Scene
+from faults.kill.worker import ABSENT, CONTENTS, CORRUPT, Scene
+from faults.operations import digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STAGING = ".laboxide-staging"
 PATHS = {"native": False, "portable": True}
 ENOUGH = 5
-"""Findings after which no more is tried: most have one cause."""
+"""Findings after which the driver stops: most have one cause."""
 
 
 def run(trial: Trial) -> None:
@@ -40,7 +40,7 @@ def run(trial: Trial) -> None:
 
 
 def _cycle(trial: Trial, directory: Path, *, portable: bool) -> list[str]:
-    """Kill once, and tell what is wrong then."""
+    """Kill once, and return the findings."""
     root = FileStorage(directory / "store", mkdir=True).path
     _tear_one(trial, root)
     account = Account(_states(root))
@@ -53,13 +53,13 @@ def _cycle(trial: Trial, directory: Path, *, portable: bool) -> list[str]:
             process.wait_until_at_work()
         _kill(trial, account, root, first, second)
     account.close(_states(root))
-    strangers = [str(path) for path in _strangers(root)]
+    unknown = [str(path) for path in _unknown_files(root)]
     asyncio.run(_use_anew(root))
     leftovers = [str(path) for path in root.glob(f"{STAGING}/*")]
     trial.tried["operations"] += account.operations
     return [
         *account.found,
-        *(f"nobody wrote {path}" for path in strangers),
+        *(f"no process wrote {path}" for path in unknown),
         *(f"left after the next write: {path}" for path in leftovers),
     ]
 
@@ -68,7 +68,7 @@ def _kill(trial: Trial, account: Account, root: Path, first: Process, second: Pr
     time.sleep(trial.random.uniform(0, 0.03))
     account.enter("first", first.kill())
     if trial.random.random() < 0.7:
-        # What the next one sweeps away must not be what the second is at work on.
+        # The cleanup of the next process must keep the temporary files of the second one.
         asyncio.run(_use_anew(root))
         time.sleep(trial.random.uniform(0, 0.02))
     end = second.stop if trial.random.random() < 0.5 else second.kill
@@ -79,17 +79,17 @@ async def _use_anew(root: Path) -> None:
     """Open the store and write, as the next process does."""
     storage = FileStorage(root)
     data = b"the next process"
-    pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+    pointer = await storage.write_data(data, digest_of(data), {})
     assert await storage.read_data(pointer) == data
     await storage.delete(pointer)
 
 
 def _tear_one(trial: Trial, root: Path) -> None:
-    """Damage an object: replacing it is what needs a temporary name."""
+    """Tear an object: only its replacement needs a temporary name."""
     content = trial.random.choice(CONTENTS)
     path = root / content.pointer(root)["key"]
     if path.exists() and content.data:
-        path.unlink()  # it may be a hard link to what it was imported from
+        path.unlink()  # it may be a hard link to the imported file
         path.write_bytes(content.data[: len(content.data) // 2])
 
 
@@ -104,7 +104,7 @@ def _states(root: Path) -> dict[int, str]:
     return states
 
 
-def _strangers(root: Path) -> set[Path]:
+def _unknown_files(root: Path) -> set[Path]:
     ours = {root / content.pointer(root)["key"] for content in CONTENTS}
     found = {path for path in root.rglob("*") if path.is_file() and path.parent.name != STAGING}
     return found - ours
@@ -113,8 +113,8 @@ def _strangers(root: Path) -> set[Path]:
 DRIVER = Driver(
     "kill -9 at random, 2 processes sharing keys",
     run,
-    {"cycles": (250, 1000, 5000)},
+    {"cycles": (60, 1000, 5000)},
     root=False,
-    seconds=40,
+    seconds=15,
     goes_on=True,
 )

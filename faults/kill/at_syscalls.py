@@ -1,4 +1,4 @@
-"""SIGKILL at every system call that touches a file, of what writes, heals, sweeps and deletes."""
+"""SIGKILL at every system call that touches a file, in operations that write, clean and delete."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 from faults.driver import Driver, Trial
 from faults.file_systems import MAKERS, file_systems
 from faults.strace.child import Child
-from faults.strace.holds import differences, halfway, leftovers, visible
 from faults.strace.operations import OPERATIONS
-from faults.strace.points import Course, Point, changing, concerning, course
-from faults.strace.strace import traced
+from faults.strace.points import Baseline, Point, baseline, changing, concerning
+from faults.strace.state import differences, intermediate, leftovers, visible
 from faults.strace.subject import Scene
+from faults.strace.trace import traced
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAIN = ("write_data", "write_data_stream", "import_file", "heal", "delete")
-"""The operations of a run per change: each way in, the one that replaces an object, and the end.
-Reads leave nothing that a kill could tear."""
+"""The operations of the tier "change": each way to write, one that replaces an object, and delete.
+Reads write nothing that a kill could tear."""
 
 
 def run(trial: Trial) -> None:
-    """Kill at each point, look at the files, and do it anew."""
+    """Kill at each point, check the files, and repeat the operation."""
     for place, directory in file_systems(trial):
         for portable in (False, True):
             with Child(directory, portable=portable, frozen=False) as survivor:
@@ -39,20 +39,20 @@ def _all_operations(
     names = writing if trial.count("all operations") else MAIN
     for name, durable in trial.units(list(product(names, (False, True)))):
         scene = Scene(name, directory / "scene", durable)
-        told = f"{name}, {way}{', durable' * durable}, {place}"
+        what = f"{name}, {way}{', durable' * durable}, {place}"
         log = directory / "log"
-        undisturbed = course(scene, log, portable=portable)
+        undisturbed = baseline(scene, log, portable=portable)
         shutil.rmtree(scene.directory)
-        points = concerning(undisturbed.points, scene.what.alone)
+        points = concerning(undisturbed.points, scene.operation.alone)
         for point in points if trial.count("every call") else changing(points):
             trial.tried[f"{way} on {place}"] += 1
             found = _kill(scene, point, undisturbed, survivor, portable=portable)
-            trial.found += [f"{told}: killed at {point}: {what}" for what in found]
+            trial.found += [f"{what}: killed at {point}: {each}" for each in found]
             shutil.rmtree(scene.directory)
 
 
 def _kill(
-    scene: Scene, point: Point, undisturbed: Course, survivor: Child, *, portable: bool
+    scene: Scene, point: Point, undisturbed: Baseline, survivor: Child, *, portable: bool
 ) -> list[str]:
     with Child(scene.directory.parent, portable=portable) as victim:
         victim.call("arrange", scene)
@@ -64,14 +64,14 @@ def _kill(
                 outcome = victim.call("act")
             except EOFError:
                 outcome = None
-    # It may be the last thing that a worker does when the caller knows already.
+    # The call may be the last one of a worker, after the operation has returned.
     if outcome is not None and "killed by SIGKILL" not in log.read_text(encoding="utf-8"):
-        return [f"it was not reached: {outcome}"]
+        return [f"the call was not reached: {outcome}"]
     if outcome is not None:
         before = undisturbed.after
-    found = halfway(before, undisturbed.after, visible(scene.directory))
-    error = survivor.call("anew", scene)
-    found += [f"a new storage cannot do it: {error}"] if error else []
+    found = intermediate(before, undisturbed.after, visible(scene.directory))
+    error = survivor.call("again_anew", scene)
+    found += [f"the operation fails in a new storage: {error}"] if error else []
     found += differences(undisturbed.after, visible(scene.directory))
     return found + [f"{file} was left" for file in leftovers(scene.directory)]
 

@@ -1,4 +1,4 @@
-"""A process that uses a store until it is stopped or killed, and tells what it does."""
+"""A process that uses a store until it is stopped or killed, and reports each operation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import laboxide
-from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_stream
+from laboxide import (
+    CorruptDataError,
+    Digest,
+    FilePointer,
+    FileStorage,
+    NoStorageData,
+    content_router,
+    digest_stream,
+)
 
-from faults.kill.contents import CONTENTS, Content
+from faults.operations import chunks, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,11 +32,14 @@ TASKS = 3
 """Operations that are in flight at once."""
 
 DONE, ABSENT, CORRUPT = "done", "absent", "corrupt"
-"""How operations end that nothing is wrong with; any other end is a finding."""
+"""Expected outcomes of operations; any other outcome is a finding."""
+
+SIZES = (0, 1, 500, 4096, 60_000, 300_000, 1 << 20, 1_200_000, 2_200_000)
+"""An empty content, one job, several blocks, a stream with a last block that is not full."""
 
 
 class Scene(NamedTuple):
-    """Where a process works, and how."""
+    """The place and the options of a process."""
 
     directory: Path
     seed: int
@@ -37,12 +48,12 @@ class Scene(NamedTuple):
 
     @property
     def root(self) -> Path:
-        """The store."""
+        """The root of the store."""
         return self.directory / "store"
 
 
-class Told(NamedTuple):
-    """What is told of an operation, when it begins and when it has ended."""
+class Report(NamedTuple):
+    """A report of an operation, when it begins and when it has ended."""
 
     number: int
     action: str
@@ -51,9 +62,44 @@ class Told(NamedTuple):
     outcome: str | None = None
 
 
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), 200_000):
-        yield data[start : start + 200_000]
+class Content(NamedTuple):
+    """One of the contents that all processes write and delete."""
+
+    number: int
+    data: bytes
+    digest: Digest
+
+    def pointer(self, root: Path) -> FilePointer:
+        """Return the pointer of the content in the store at `root`."""
+        return FilePointer(
+            root=str(root),
+            key=content_router(self.digest, {})["key"],
+            algorithm=self.digest["content_hash_algorithm"],
+            hash=self.digest["content_hash"],
+            size=len(self.data),
+        )
+
+    def source(self, directory: Path) -> Path:
+        """Return the path of the file to import it from."""
+        return directory / f"source-{self.number}"
+
+
+def make_contents() -> list[Content]:
+    """Return one content of each size."""
+    contents = []
+    for number, size in enumerate(SIZES):
+        data = (random.Random(number).randbytes(251) * (size // 251 + 1))[:size]
+        contents.append(Content(number, data, digest_of(data)))
+    return contents
+
+
+CONTENTS = make_contents()
+"""Made once: forked processes inherit them."""
+
+
+async def _slow_chunks(data: bytes) -> AsyncIterator[bytes]:
+    async for chunk in chunks(data, 200_000):
+        yield chunk
         await asyncio.sleep(0)
 
 
@@ -80,7 +126,7 @@ class _Worker:
 
     async def _do(self, action: str, content: Content) -> None:
         number = next(self._numbers)
-        begun = Told(number, action, content.number, time.monotonic())
+        begun = Report(number, action, content.number, time.monotonic())
         self._pipe.send(begun)
         outcome = await self._outcome(ACTIONS[action](self, content))
         self._pipe.send(begun._replace(at=time.monotonic(), outcome=outcome))
@@ -92,18 +138,18 @@ class _Worker:
             return ABSENT
         except CorruptDataError:
             return CORRUPT
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 - any other exception is a finding
             return repr(error)
         return DONE
 
     async def write(self, content: Content) -> None:
         await self._storage.write_data(content.data, content.digest, {})
 
-    async def stream(self, content: Content) -> None:
-        pair = digest_stream(_chunks(content.data), content_type="a/b")
+    async def write_stream(self, content: Content) -> None:
+        pair = digest_stream(_slow_chunks(content.data), content_type="a/b")
         await self._storage.write_data_stream(*pair, {})
 
-    async def bring(self, content: Content) -> None:
+    async def import_file(self, content: Content) -> None:
         source = content.source(self._scene.directory)
         await self._storage.import_file(source, link=self._random.choice(("copy", "hardlink")))
 
@@ -111,23 +157,23 @@ class _Worker:
         await self._storage.delete(content.pointer(self._scene.root))
 
     async def read(self, content: Content) -> None:
-        _same(await self._storage.read_data(content.pointer(self._scene.root)), content)
+        _expect(await self._storage.read_data(content.pointer(self._scene.root)), content)
 
     async def read_stream(self, content: Content) -> None:
         stream = self._storage.read_data_stream(content.pointer(self._scene.root))
-        _same(b"".join([chunk async for chunk in stream]), content)
+        _expect(b"".join([chunk async for chunk in stream]), content)
 
 
-def _same(read: bytes, content: Content) -> None:
-    # Not an assertion: its message would be both of them.
+def _expect(read: bytes, content: Content) -> None:
+    # The message of an assertion would contain both contents.
     if read != content.data:
         raise AssertionError(f"content {content.number} was read wrong")
 
 
 ACTIONS: dict[str, Callable[[_Worker, Content], Awaitable[None]]] = {
     "write_data": _Worker.write,
-    "write_data_stream": _Worker.stream,
-    "import_file": _Worker.bring,
+    "write_data_stream": _Worker.write_stream,
+    "import_file": _Worker.import_file,
     "delete": _Worker.delete,
     "read_data": _Worker.read,
     "read_data_stream": _Worker.read_stream,
@@ -137,8 +183,8 @@ WRITES = ("write_data", "write_data_stream", "import_file")
 
 
 def work(scene: Scene, pipe: Connection) -> None:
-    """Use the store of `scene` until SIGTERM comes."""
-    # As LABOXIDE_PORTABLE does, which was looked at when the process that forks was started.
+    """Use the store of `scene` until SIGTERM arrives."""
+    # LABOXIDE_PORTABLE was read when the fork server started.
     laboxide._bridge.PORTABLE = scene.portable  # noqa: SLF001
-    logging.disable()  # it tells of each torn object that it replaces
+    logging.disable()  # it warns about each torn object that it replaces
     asyncio.run(_Worker(scene, pipe).run())

@@ -88,7 +88,7 @@ async def _do(trial: Trial, name: str, world: World) -> None:
 DRIVER = Driver(
     "leaks: descriptors, threads, temps, memory",
     run,
-    {"loops": (13, 40, 125)},
+    {"loops": (7, 40, 125)},
     root=False,
     seconds=30,
     minutes=6,

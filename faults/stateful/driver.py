@@ -55,7 +55,7 @@ DRIVER = Driver(
     "random steps beside a model (hypothesis)",
     run,
     # At the most: as some runs end early, 57 and 110 steps make 50 and 100 on average.
-    {"runs": (2000, 6000, 20_000), "steps of a run": (57, 110, 110)},
+    {"runs": (500, 6000, 20_000), "steps of a run": (57, 110, 110)},
     root=False,
     seconds=110,
     goes_on=True,

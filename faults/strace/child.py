@@ -1,37 +1,36 @@
-"""A process under test, seen from the driver: started, told what to do, killed."""
+"""The process under test, as the driver controls it."""
 
 from __future__ import annotations
 
 import multiprocessing
 import re
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Any
 
-from faults.strace.frozen import bury, freeze, names_of_threads
 from faults.strace.subject import serve
+from faults.strace.threads import bury, freeze, names_of_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 LIMIT = 20.0
 """Seconds after which an operation counts as hung."""
 
-# A process that has everything imported forks one for each trial: 7 ms in place of 150.
+# A process with all imports forks one for each trial: 7 ms in place of 150.
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["faults.strace.subject"])
 
 
 class HungError(Exception):
-    """An operation did not end."""
+    """Report an operation that did not end."""
 
 
-class Child:
-    """A process with a warm engine, in which each kind of thread is there once.
+class Child(AbstractContextManager["Child"]):
+    """A process with a warm engine and one thread of each kind.
 
     Args:
-        directory: Where it may write to warm up.
-        portable: Whether it keeps to what every platform has.
+        directory: A directory for the warm-up.
+        portable: Whether the engine takes its portable path.
         frozen: Whether all but one of several workers are stopped.
     """
 
@@ -48,16 +47,16 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process id."""
         assert self._process.pid is not None
         return self._process.pid
 
     def call(self, name: str, *arguments: object) -> Any:
-        """Have a method of `Subject` called and return its result.
+        """Call a method of `Subject` in the process and return its result.
 
         Raises:
             EOFError: The process died.
-            HungError: It takes too long.
+            HungError: The call takes too long.
         """
         self._connection.send((name, arguments))
         return self._answer()
@@ -70,10 +69,10 @@ class Child:
         raise EOFError
 
     def settle(self) -> None:
-        """Leave one thread of each kind, once all wait for work. Some are started by and by.
+        """Wait until all threads are idle, and freeze all but one of each kind.
 
         Raises:
-            LookupError: Of a kind none is left but what is frozen.
+            LookupError: Only frozen threads of a kind are left.
         """
         known, self.threads = self.threads, {"main": self.pid}
         names = names_of_threads(self.pid, but=self._frozen)
@@ -89,19 +88,11 @@ class Child:
         if gone := known.keys() - self.threads.keys():
             raise LookupError(f"no longer running: {', '.join(gone)}")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         self._process.kill()
         for thread in self._frozen:
             bury(thread)
@@ -110,10 +101,10 @@ class Child:
         self._connection.close()
 
 
-class Relay:
-    """One process for many operations, and another when it is lost.
+class Relay(AbstractContextManager["Relay"]):
+    """One process for many operations, replaced when it is lost.
 
-    To start one takes longer than most operations do.
+    Starting a process takes longer than most operations.
     """
 
     def __init__(self, directory: Path, *, portable: bool) -> None:
@@ -123,7 +114,7 @@ class Relay:
     def child(self) -> Child:
         """Return the process, settled."""
         if self._child is not None:
-            # A thread that had nothing to do for some seconds has ended.
+            # A thread that was idle for some seconds has ended.
             with suppress(LookupError):
                 self._child.settle()
                 return self._child
@@ -132,18 +123,10 @@ class Relay:
         return self._child
 
     def dismiss(self) -> None:
-        """End the process that there is."""
+        """End the process, if there is one."""
         if self._child is not None:
             self._child.end()
         self._child = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.dismiss()

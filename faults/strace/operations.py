@@ -1,4 +1,4 @@
-"""The operations that are disturbed: what is there before, and what is done."""
+"""The operations that are disturbed, and the files that they find."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from laboxide import FilePointer, content_router, digest_data, digest_stream, hash_file
+from laboxide import FilePointer, content_router, digest_stream, hash_file
+
+from faults.operations import chunks, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from laboxide import FileStorage
@@ -21,7 +23,7 @@ TEMPORARY = ".laboxide-tmp"
 
 
 def _painted(size: int, seed: int) -> bytes:
-    """Return content in which no two blocks are alike."""
+    """Return content in which no two blocks are equal."""
     return (random.Random(seed).randbytes(251) * (size // 251 + 1))[:size]
 
 
@@ -29,35 +31,27 @@ NEIGHBOUR = _painted(5000, 1)
 SMALL = _painted(4096, 2)
 LARGE = _painted((3 << 20) + 1000, 3)
 LARGER = _painted(17 << 20, 4)
-"""So large that a durable write asks the device to begin with it before its last block."""
+"""So large that a durable write has the device start before its last block."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """Something that a storage does.
-
-    The storage that acts is new. Whatever comes before is done by another one.
-    """
+    """One operation of a new storage, and the preparations by another storage."""
 
     act: Step
     arrange: Step
     data: bytes = SMALL
-    """The content that it is about."""
+    """The content of its object."""
     writes: bool = True
-    """Whether it changes what is stored. What does not cannot be torn by a kill."""
+    """Whether it changes the store. Only then can a kill tear anything."""
     publishes: bool = True
-    """Whether its content has a name at the end that it may not have had before."""
+    """Whether its content has a name at the end that it may have lacked before."""
     absent: bool = False
-    """Whether it ends with the object gone, so that it fails the second time."""
+    """Whether it removes the object, so that it fails the second time."""
     alone: str = ""
-    """The system call that it is there for; its other ones are those of other operations."""
+    """The only system call to disturb; the others occur in other operations, too."""
     early: bool = False
-    """Whether it has the device begin before its last write, if it is durable."""
-
-
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), 1 << 16):
-        yield data[start : start + (1 << 16)]
+    """Whether it has the device start before the last write, if it is durable."""
 
 
 async def _nothing(_: FileStorage) -> None:
@@ -69,7 +63,7 @@ async def _neighbour(storage: FileStorage) -> None:
 
 
 async def _write(storage: FileStorage, data: bytes) -> FilePointer:
-    return await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+    return await storage.write_data(data, digest_of(data), {})
 
 
 async def _write_small(storage: FileStorage) -> None:
@@ -81,15 +75,15 @@ async def _write_large(storage: FileStorage) -> None:
 
 
 async def _write_stream(storage: FileStorage) -> None:
-    await storage.write_data_stream(*digest_stream(_chunks(LARGE), content_type="a/b"), {})
+    await storage.write_data_stream(*digest_stream(chunks(LARGE, 1 << 16), content_type="a/b"), {})
 
 
 async def _write_larger_stream(storage: FileStorage) -> None:
-    await storage.write_data_stream(*digest_stream(_chunks(LARGER), content_type="a/b"), {})
+    await storage.write_data_stream(*digest_stream(chunks(LARGER, 1 << 16), content_type="a/b"), {})
 
 
 def _pointer(storage: FileStorage, data: bytes) -> FilePointer:
-    digest = digest_data(data, content_type="a/b")
+    digest = digest_of(data)
     return FilePointer(
         root=str(storage.path),
         key=content_router(digest, {})["key"],
@@ -101,7 +95,7 @@ def _pointer(storage: FileStorage, data: bytes) -> FilePointer:
 
 def object_path(root: Path, data: bytes) -> Path:
     """Return where a store with the default router keeps `data`."""
-    return root / content_router(digest_data(data, content_type="a/b"), {})["key"]
+    return root / content_router(digest_of(data), {})["key"]
 
 
 def _source(storage: FileStorage) -> Path:
@@ -155,22 +149,22 @@ async def _sweep(storage: FileStorage) -> None:
 
 
 async def _read(storage: FileStorage) -> None:
-    _same(await storage.read_data(_pointer(storage, SMALL)), SMALL)
+    _expect(await storage.read_data(_pointer(storage, SMALL)), SMALL)
 
 
 async def _read_twice(storage: FileStorage) -> None:
-    # The second time on the loop's thread: the storage knows the file system then.
+    # The second time on the loop's thread, since the storage knows the file system by then.
     await _read(storage)
     await _read(storage)
 
 
 async def _read_large(storage: FileStorage) -> None:
-    _same(await storage.read_data(_pointer(storage, LARGE)), LARGE)
+    _expect(await storage.read_data(_pointer(storage, LARGE)), LARGE)
 
 
 async def _read_stream(storage: FileStorage) -> None:
     stream = storage.read_data_stream(_pointer(storage, LARGE))
-    _same(b"".join([chunk async for chunk in stream]), LARGE)
+    _expect(b"".join([chunk async for chunk in stream]), LARGE)
 
 
 async def _export(storage: FileStorage) -> None:
@@ -179,7 +173,7 @@ async def _export(storage: FileStorage) -> None:
 
 
 async def _exported_before(storage: FileStorage) -> None:
-    """Have had an export: the first of a process looks for what others have left, no later one."""
+    """Export once before: only the first export of a process looks for leftovers of others."""
     await _large(storage)
     await _export(storage)
     (storage.path.parent / "exported").unlink()
@@ -202,10 +196,10 @@ async def _verify(storage: FileStorage) -> None:
     await storage.verify(_pointer(storage, LARGE))
 
 
-def _same(read: bytes, written: bytes) -> None:
-    # Not an assertion: its message would be both of them.
+def _expect(read: bytes, written: bytes) -> None:
+    # The message of an assertion would contain both contents.
     if read != written:
-        raise AssertionError("what was read is not what was written")
+        raise AssertionError("the read returned other bytes than were written")
 
 
 OPERATIONS = {

@@ -1,4 +1,4 @@
-"""The points of an operation: each system call with which it touches files, in order."""
+"""The points of an operation: each of its system calls that touch files, in order."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from faults.strace.child import Child
-from faults.strace.holds import State, digests_wrong, visible
-from faults.strace.strace import calls, traced
+from faults.strace.state import State, digests_wrong, visible
+from faults.strace.trace import calls, traced
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from faults.strace.subject import Scene
 
-# What changes files or depends on them. Between two of these nothing of what is stored changes, so
-# that a kill at a futex, a wake-up or an allocation is one at the next of these; and nothing of the
-# file system fails there. The names with a question mark are not known on every architecture.
+# Calls that change files or depend on them. Between two of these no stored file changes, so a kill
+# at a futex, a wake-up or an allocation equals one at the next of these; and no call of the file
+# system fails there. Names with a question mark do not exist on every architecture.
 FILE_CALLS = (
     "?open,openat,openat2,?creat,close,fcntl,dup,ioctl,flock,"
     "?stat,?lstat,fstat,newfstatat,statx,statfs,fstatfs,?access,faccessat,faccessat2,?readlink,readlinkat,"
@@ -28,7 +28,7 @@ FILE_CALLS = (
 )
 
 
-# Those that only look, or let go of what the kernel lets go of when the process ends.
+# Calls that only read, or release a resource that the end of the process releases, too.
 _LOOKING = re.compile(
     r"(open|openat|openat2)\((?!.*O_(CREAT|TMPFILE))|close\(|fcntl\(|dup\(|flock\(|\w*stat\w*\(|"
     r"\w*access\w*\(|readlink|getdents64\(|p?read|lseek\("
@@ -36,13 +36,13 @@ _LOOKING = re.compile(
 
 
 class Point(NamedTuple):
-    """A system call of one thread."""
+    """One system call of one thread."""
 
     thread: str
     """The kind of the thread."""
     call: str
     nth: int
-    """Which of that name in that thread it is, from 1."""
+    """The number of the call among those of its name and thread, from 1."""
     text: str
     """The line of the log."""
 
@@ -50,8 +50,8 @@ class Point(NamedTuple):
         return f"{self.call} {self.nth} of {self.thread} [{self.text}]"
 
 
-class Course(NamedTuple):
-    """What an operation does when nothing disturbs it."""
+class Baseline(NamedTuple):
+    """The calls and effects of an undisturbed operation."""
 
     points: list[Point]
     before: State
@@ -59,26 +59,26 @@ class Course(NamedTuple):
 
 
 def concerning(points: list[Point], call: str) -> list[Point]:
-    """Return those of a system call, or all if none is named."""
+    """Return the points with the name `call`, or all if it is empty."""
     return [point for point in points if call in {"", point.call}]
 
 
 def changing(points: list[Point]) -> list[Point]:
-    """Return those between which something is changed.
+    """Return the points that change something, and the first one after the last change.
 
-    Who dies at a call that only looks leaves what he leaves at the next that changes something. Of
-    what follows the last change one is enough.
+    A process that dies at a call that only reads leaves the same files as one that dies at the next
+    changing call.
     """
     looks = [_LOOKING.match(point.text.split(maxsplit=1)[1]) is not None for point in points]
     last = max((index for index, look in enumerate(looks) if not look), default=-1)
     return [point for index, point in enumerate(points) if not looks[index] or index == last + 1]
 
 
-def course(scene: Scene, log: Path, *, portable: bool) -> Course:
-    """Do the operation once and tell how it went.
+def baseline(scene: Scene, log: Path, *, portable: bool) -> Baseline:
+    """Run the operation once, undisturbed.
 
     Raises:
-        AssertionError: It failed, or wrote something else than its name says.
+        AssertionError: It failed, leaked, or stored content under the wrong name.
     """
     with Child(scene.directory.parent, portable=portable) as child:
         child.call("arrange", scene)
@@ -89,8 +89,8 @@ def course(scene: Scene, log: Path, *, portable: bool) -> Course:
         kinds = {number: kind for kind, number in child.threads.items()}
         after = visible(scene.directory)
     wrong = [*([outcome.error] if outcome.error else []), *leaks, *digests_wrong(after)]
-    assert not wrong, f"{scene.operation}, undisturbed: {wrong}"
-    return Course(_points(log, kinds, str(scene.directory)), before, after)
+    assert not wrong, f"{scene.name}, undisturbed: {wrong}"
+    return Baseline(_points(log, kinds, str(scene.directory)), before, after)
 
 
 def _points(log: Path, kinds: dict[int, str], directory: str) -> list[Point]:
@@ -98,7 +98,7 @@ def _points(log: Path, kinds: dict[int, str], directory: str) -> list[Point]:
     points = []
     for call in calls(log):
         counts[call.thread, call.name] += 1
-        # The others are files of Python's own, and what the standard library reads in /proc.
+        # Other calls are for files of Python itself, and of the standard library in /proc.
         if directory in call.text:
             nth = counts[call.thread, call.name]
             points.append(Point(kinds[call.thread], call.name, nth, call.text))

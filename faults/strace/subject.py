@@ -1,4 +1,4 @@
-"""The process that is disturbed: it does what it is told, one operation at a time."""
+"""The process under test: it serves the calls of its driver, one operation at a time."""
 
 from __future__ import annotations
 
@@ -13,30 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import laboxide
-from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_data
+from laboxide import CorruptDataError, FileStorage, NoStorageData
 
+from faults.operations import digest_of
 from faults.strace.operations import OPERATIONS, SMALL, Operation
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 PATIENCE = 2.0
-"""Seconds for workers to close what nobody waits for any more."""
-
-
-DIGEST = digest_data(SMALL, content_type="a/b")
+"""Seconds in which workers close the files of operations that were abandoned."""
 
 
 class Scene(NamedTuple):
-    """Where an operation is done, and how."""
+    """An operation by name, and the place for it."""
 
-    operation: str
+    name: str
     directory: Path
     durable: bool
 
     @property
     def root(self) -> Path:
-        """The store."""
+        """The root of the store."""
         return self.directory / "store"
 
     def storage(self) -> FileStorage:
@@ -44,56 +42,56 @@ class Scene(NamedTuple):
         return FileStorage(self.root, mkdir=True, durable=self.durable)
 
     @property
-    def what(self) -> Operation:
+    def operation(self) -> Operation:
         """The operation."""
-        return OPERATIONS[self.operation]
+        return OPERATIONS[self.name]
 
 
 class Held(NamedTuple):
-    """What a process has."""
+    """The resources of a process."""
 
     files: frozenset[str]
     threads: int
 
 
 class Outcome(NamedTuple):
-    """How an operation ended."""
+    """The outcome of an operation."""
 
     error: str | None
     typed: bool
 
 
 class Subject:
-    """What the process can be told to do."""
+    """The methods that a driver can call in the process."""
 
     _storage: FileStorage
     _operation: Operation
     _before: Held
 
     async def warm_up(self, directory: Path) -> None:
-        """Start every thread, and import what is imported late."""
-        logging.disable()  # the storage tells when it heals
+        """Start every thread, and import modules that are imported late."""
+        logging.disable()  # the storage warns when it heals an object
         storage = FileStorage(directory / "warm", mkdir=True, durable=True)
         data = os.urandom(100)
-        await storage.write_data(data, digest_data(data, content_type="a/b"), {})
+        await storage.write_data(data, digest_of(data), {})
 
     async def arrange(self, scene: Scene) -> None:
-        """Make what the operation finds, and the storage that will do it."""
+        """Create the files that the operation finds, and the storage for it."""
         scene.directory.mkdir(exist_ok=True)
-        await scene.what.arrange(FileStorage(scene.root, mkdir=True))
-        self._storage, self._operation = scene.storage(), scene.what
+        await scene.operation.arrange(FileStorage(scene.root, mkdir=True))
+        self._storage, self._operation = scene.storage(), scene.operation
         self._before = _held()
 
     async def act(self) -> Outcome:
-        """Do the operation."""
+        """Run the operation."""
         try:
             await self._operation.act(self._storage)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
+        except Exception as error:  # noqa: BLE001 - the driver judges it
             return Outcome(describe(error), is_typed(error))
         return Outcome(None, typed=True)
 
     async def leaks(self) -> list[str]:
-        """Tell what there is more than before the operation, when it had time to go."""
+        """Return the resources beyond those before, after some time to release them."""
         deadline = time.monotonic() + PATIENCE
         while found := _more(self._before, _held()):
             if time.monotonic() > deadline:
@@ -102,12 +100,12 @@ class Subject:
         return found
 
     async def again(self) -> str | None:
-        """Do it a second time with the same storage; what should not fail."""
+        """Repeat the operation with the same storage; return the error, if there is one."""
         return await self._undisturbed(self._storage)
 
-    async def anew(self, scene: Scene) -> str | None:
-        """Do it with a storage that is new, and write: its first write sweeps."""
-        self._operation = scene.what
+    async def again_anew(self, scene: Scene) -> str | None:
+        """Repeat the operation with a new storage, and write: its first write cleans up."""
+        self._operation = scene.operation
         storage = scene.storage()
         return await self._undisturbed(storage) or await _write_and_delete(storage)
 
@@ -116,65 +114,65 @@ class Subject:
             await self._operation.act(storage)
         except NoStorageData as error:
             return None if self._operation.absent else describe(error)
-        except Exception as error:  # noqa: BLE001 - nothing disturbs it, so it should not fail
+        except Exception as error:  # noqa: BLE001 - nothing disturbs it, so any error is a finding
             return describe(error)
         return None
 
     async def marked(self, scene: Scene) -> None:
-        """Do the operation with a storage that is new, and mark where it begins and ends."""
-        mark(scene.operation, "made")
+        """Run the operation with a new storage, and mark its begin and end in the log."""
+        mark(scene.name, "made")
         storage = scene.storage()
-        mark(scene.operation, "begin")
-        await scene.what.act(storage)
-        mark(scene.operation, "end")
+        mark(scene.name, "begin")
+        await scene.operation.act(storage)
+        mark(scene.name, "end")
 
-    async def known_way(self, scene: Scene) -> None:
-        """Write what another wrote last, where the directory was flushed before that."""
-        mark(scene.operation, "made")
+    async def after_another_write(self, scene: Scene) -> None:
+        """Write an object that another storage wrote, in a directory that is flushed already."""
+        mark(scene.name, "made")
         storage, another = scene.storage(), FileStorage(scene.root)
-        await storage.write_data(SMALL, DIGEST, {})
-        await storage.delete(await another.write_data(SMALL, DIGEST, {}))
-        await another.write_data(SMALL, DIGEST, {})
-        mark(scene.operation, "begin")
-        await storage.write_data(SMALL, DIGEST, {})
-        mark(scene.operation, "end")
+        digest = digest_of(SMALL)
+        await storage.write_data(SMALL, digest, {})
+        await storage.delete(await another.write_data(SMALL, digest, {}))
+        await another.write_data(SMALL, digest, {})
+        mark(scene.name, "begin")
+        await storage.write_data(SMALL, digest, {})
+        mark(scene.name, "end")
 
-    async def crowd(self, scene: Scene, contents: list[bytes]) -> None:
-        """Write everything at once, and mark the end of each."""
-        mark(scene.operation, "made")
+    async def write_many(self, scene: Scene, contents: list[bytes]) -> None:
+        """Write all contents at once, and mark the end of each write."""
+        mark(scene.name, "made")
         storage = scene.storage()
-        mark(scene.operation, "begin")
+        mark(scene.name, "begin")
 
         async def one(index: int, data: bytes) -> None:
-            await storage.write_data(data, digest_data(data, content_type="a/b"), {})
-            mark(scene.operation, str(index))
+            await storage.write_data(data, digest_of(data), {})
+            mark(scene.name, str(index))
 
         await asyncio.gather(*itertools.starmap(one, enumerate(contents)))
 
 
 def mark(operation: str, moment: str) -> None:
-    """Make a system call that shows in a log."""
+    """Make a system call that marks a moment in the log."""
     os.access(mark_of(operation, moment), os.F_OK)
 
 
 def mark_of(operation: str, moment: str) -> str:
-    """Return the path by which a moment is known in a log."""
+    """Return the path that marks a moment in the log."""
     return f"/marked/{operation}/{moment}"
 
 
 async def _write_and_delete(storage: FileStorage) -> str | None:
     data = b"after"
     try:
-        pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
-        await storage.delete(pointer)
+        await storage.delete(await storage.write_data(data, digest_of(data), {}))
     except OSError as error:
         return describe(error)
     return None
 
 
 def serve(connection: Connection, portable: bool, directory: Path) -> None:  # noqa: FBT001
-    """Be told what to do until the other end is closed."""
-    # As LABOXIDE_PORTABLE does, which was looked at when the process that forks was started.
+    """Serve calls of the driver until it closes the connection."""
+    # LABOXIDE_PORTABLE was read when the fork server started.
     laboxide._bridge.PORTABLE = portable  # noqa: SLF001
     subject = Subject()
     with asyncio.Runner() as runner:
@@ -189,14 +187,14 @@ def serve(connection: Connection, portable: bool, directory: Path) -> None:  # n
 
 
 def describe(error: BaseException) -> str:
-    """Return the class of an error, what it is about, and its text."""
+    """Return the class of an error, the name of its errno, and its text."""
     number = getattr(error, "errno", None)
     name = f" {errno.errorcode.get(number, number)}" if number is not None else ""
     return f"{type(error).__name__}{name}: {error}"
 
 
 def is_typed(error: BaseException) -> bool:
-    """Tell whether an error says what is wrong, and with which file."""
+    """Return whether an error has an errno and a file name, or reports a corrupt object."""
     if isinstance(error, CorruptDataError):
         return True
     return isinstance(error, OSError) and None not in (error.errno, error.filename)
@@ -205,7 +203,7 @@ def is_typed(error: BaseException) -> bool:
 def _held() -> Held:
     files = set()
     for descriptor in list(Path("/proc/self/fd").iterdir()):
-        with suppress(FileNotFoundError):  # that of the list itself
+        with suppress(FileNotFoundError):  # the descriptor of the listing itself
             files.add(f"{descriptor.name} {descriptor.readlink()}")
     return Held(frozenset(files), len(list(Path("/proc/self/task").iterdir())))
 
@@ -213,4 +211,4 @@ def _held() -> Held:
 def _more(before: Held, now: Held) -> list[str]:
     files = [f"left open: {file}" for file in sorted(now.files - before.files)]
     threads = now.threads - before.threads
-    return files + [f"{threads} threads more"] * (threads > 0)
+    return files + [f"{threads} more threads"] * (threads > 0)

@@ -1,4 +1,4 @@
-"""strace, attached to threads for as long as one operation takes."""
+"""strace, attached to threads for the duration of one operation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Call(NamedTuple):
     thread: int
     name: str
     text: str
-    """The line, or what there is of it before another thread came in between."""
+    """The line of the log, or its first part if another thread interrupted it."""
 
 
 @contextmanager
@@ -28,10 +28,10 @@ def traced(
     """Trace `threads` while the block runs.
 
     Args:
-        threads: Their numbers; that of a process is that of its first thread.
-        log: The file that is written.
-        *expressions: What `-e` is given: what to trace, what to inject.
-        follow: Whether all threads of the process are traced, and those to come.
+        threads: Their ids; the id of a process is that of its first thread.
+        log: The file to write.
+        *expressions: Arguments of `-e`: calls to trace, faults to inject.
+        follow: Whether to trace all threads of the process, present and future.
     """
     which = [word for thread in threads for word in ("-p", str(thread))]
     what = [word for expression in expressions for word in ("-e", expression)]
@@ -44,7 +44,7 @@ def traced(
                 raise OSError(f"{' '.join(command)}: {b''.join(said).decode().strip()}")
             yield
         finally:
-            # It lets go of what it traces when it is asked to end, and not when it is killed.
+            # It detaches from its threads when it is terminated, but not when it is killed.
             process.terminate()
 
 
@@ -60,5 +60,5 @@ def calls(log: Path) -> list[Call]:
 
 
 def injected(log: Path) -> int:
-    """Return how many calls were tampered with."""
+    """Return the number of calls into which a fault was injected."""
     return log.read_text(encoding="utf-8", errors="replace").count("(INJECTED)")

@@ -1,7 +1,7 @@
-"""What a log of strace tells: which files were open, written, flushed and named, and when.
+"""A log of strace as files: when each was opened, written, flushed and named.
 
-Times are lines of the log. A call that another thread came in between has two lines, one where it
-begins and one where it ends.
+Times are lines of the log. A call that another thread interrupts has two lines, one at its begin
+and one at its end.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ _RESULT = re.compile(r"(.*?)\)?\s+= (-?\d+)(?:<(.*?)>(?:\(deleted\))?)?(?: .*)?$
 
 
 class Event(NamedTuple):
-    """A system call that ended."""
+    """A system call that has ended."""
 
     call: str
     arguments: str
     result: int
     path: str | None
-    """What the descriptor is that was returned."""
+    """The path of the returned file descriptor."""
     begin: int
     end: int
 
 
 @dataclass
 class File:
-    """A file that was opened, by whichever descriptor it is reached."""
+    """An open file, with all calls through any of its file descriptors."""
 
     opened: Event
     path: str
     writes: list[Event] = field(default_factory=list)
     sizes: list[Event] = field(default_factory=list)
-    """When its size was looked at."""
+    """Checks of its size."""
     flushes: list[Event] = field(default_factory=list)
     write_outs: list[Event] = field(default_factory=list)
-    """When the device was asked to begin with what was written."""
+    """Requests that the device start writing."""
 
 
 class Name(NamedTuple):
-    """A file got a name."""
+    """A name that a file got."""
 
     path: str
     file: File | None
@@ -57,27 +57,27 @@ class Name(NamedTuple):
 
 
 class Named(NamedTuple):
-    """Something was done to a path."""
+    """A call that changed a path."""
 
     path: str
     event: Event
 
 
 @dataclass
-class Traffic:
-    """All that a log tells."""
+class Log:
+    """The files and names of a log."""
 
     files: list[File] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     directories: list[Named] = field(default_factory=list)
-    """Those that were made."""
+    """Directories that were made."""
     removed: list[Named] = field(default_factory=list)
-    """Files whose name was taken away."""
+    """Files that were unlinked."""
     marks: dict[str, Event] = field(default_factory=dict)
-    """What was asked for that is nowhere: the traced program tells with it how far it is."""
+    """Paths that do not exist: by asking for them the traced program marks its progress."""
 
     def flushes(self, path: str) -> list[Event]:
-        """Return every flush of what was opened as `path`."""
+        """Return every flush of a file that was opened as `path`."""
         return [flush for file in self.files if file.path == path for flush in file.flushes]
 
 
@@ -99,8 +99,8 @@ def events(lines: Iterable[str]) -> Iterator[Event]:
             yield Event(call, result[1], int(result[2]), result[3], begin, number)
 
 
-def traffic(lines: Iterable[str]) -> Traffic:
-    """Return what a log tells of one process."""
+def read_log(lines: Iterable[str]) -> Log:
+    """Return the files and names in the log of one process."""
     reader = _Reader()
     for event in sorted(events(lines), key=_moment):
         reader.take(event)
@@ -108,7 +108,7 @@ def traffic(lines: Iterable[str]) -> Traffic:
 
 
 def _moment(event: Event) -> int:
-    # A descriptor is used after the call has ended that returned it.
+    # A file descriptor is used after the call that returned it has ended.
     return event.end if event.call in (*_OPENING, "fcntl") else event.begin
 
 
@@ -116,7 +116,7 @@ class _Reader:
     """Follows the descriptors of a process, and the names of its files."""
 
     def __init__(self) -> None:
-        self.found = Traffic()
+        self.found = Log()
         self._descriptors: dict[int, File] = {}
         self._by_path: dict[str, File] = {}
 
@@ -139,7 +139,7 @@ class _Reader:
     def _open(self, event: Event, path: str) -> None:
         file = self._descriptors[event.result] = File(event, path)
         self.found.files.append(file)
-        # A sweep may open what another thread is about to name: the one who made it names it.
+        # A clean-up may open a file that its creator is about to name.
         if path not in self._by_path or re.search("O_CREAT|O_TMPFILE", event.arguments):
             self._by_path[path] = file
 
@@ -175,7 +175,7 @@ def _strings(event: Event) -> list[str]:
 
 
 def _path(event: Event, which: int) -> str:
-    """Return the path of a call, below the directory that stands before it if it is relative."""
+    """Return a path of a call; a relative one is below the directory that precedes it."""
     name = _strings(event)[which]
     before = event.arguments.split(f'"{name}"')[0]
     directories = re.findall(r"(?:\d+|AT_FDCWD)<([^>]*)>", before)

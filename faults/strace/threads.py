@@ -1,7 +1,7 @@
-"""Threads that are kept from running.
+"""Threads that are frozen with ptrace.
 
-Which of several workers does a job is chance, and a system call is counted for each thread. With
-one worker left the calls of an operation come in the same order every time.
+The worker that takes a job is random, and strace counts the system calls of each thread. With one
+worker left, an operation makes its calls in the same order every time.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 ALL_THREADS = 0x40000000
-"""`__WALL`: a thread is not a child of who waits for it."""
+"""`__WALL`: also wait for threads, which are not children of this process."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def names_of_threads(process: int, *, but: Container[int]) -> dict[int, str]:
-    """Return the names of a process's threads by their numbers, once all wait for work.
+    """Return the names of a process's threads by their ids, once all of them wait for work.
 
-    A thread that has not run yet has not named itself. One that is awake might hold a lock, or have
-    promised to look for the next job: it is not to be stopped.
+    A thread that has not run yet has no name. One that is awake may hold a lock, or be about to
+    take the next job, and must not be stopped.
 
     Args:
-        process: Its number.
-        but: Threads that are frozen, and left out.
+        process: The process id.
+        but: Frozen threads, which are excluded.
     """
     while True:
         tasks = Path(f"/proc/{process}/task").iterdir()
-        # One that ends while it is looked at was not waiting.
+        # A thread that ends during the look was not waiting.
         with suppress(FileNotFoundError, ProcessLookupError):
             others = [task for task in tasks if int(task.name) not in but]
             if all(_state(task) == "S" for task in others):
@@ -46,7 +46,7 @@ def names_of_threads(process: int, *, but: Container[int]) -> dict[int, str]:
 def freeze(thread: int) -> None:
     """Stop a thread that waits for work, until this process ends.
 
-    The kernel takes it off the queue of its futex: what wakes one of the waiting wakes another.
+    The kernel removes it from the queue of its futex, so a wake-up reaches another waiter.
     """
     _ptrace(PTRACE_SEIZE, thread)
     _ptrace(PTRACE_INTERRUPT, thread)
@@ -54,7 +54,7 @@ def freeze(thread: int) -> None:
 
 
 def bury(thread: int) -> None:
-    """Take note that a frozen thread was killed: its process is not gone before."""
+    """Wait for a frozen thread that was killed: its process does not end before."""
     os.waitpid(thread, ALL_THREADS)
 
 

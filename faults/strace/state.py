@@ -1,19 +1,18 @@
-"""What must hold of a store's files, whatever happened to the process that wrote them."""
+"""The files of a store, and their differences after an operation was disturbed."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from laboxide import digest_data
-
+from faults.operations import digest_of
 from faults.strace.operations import STAGING, TEMPORARY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 State = dict[str, bytes]
-"""The files of a directory, and what is in them."""
+"""The files of a directory with their content."""
 
 
 def visible(directory: Path) -> State:
@@ -26,30 +25,30 @@ def visible(directory: Path) -> State:
 
 
 def leftovers(directory: Path) -> set[Path]:
-    """Return the temporary files that are there, and whatever is beside them."""
+    """Return the temporary files of the store and of exports."""
     return staged(directory) | set(directory.glob(f"*{TEMPORARY}"))
 
 
 def staged(directory: Path) -> set[Path]:
-    """Return those of the store. Among exports there may be others, and no sweep looks there."""
+    """Return the temporary files of the store. No clean-up looks for those of exports."""
     return set((directory / "store" / STAGING).glob("*"))
 
 
 def digests_wrong(state: State) -> list[str]:
-    """Return the objects whose content is not what their name says."""
+    """Return a finding for each object whose content does not match its name."""
     return [
-        f"{path} does not hold its content"
+        f"{path} has other content than its name says"
         for path, data in state.items()
         if (match := re.fullmatch(r"store/(blake3|sha256)/../([0-9a-f]{64})", path))
-        and digest_data(data, content_type="a/b", algorithm=match[1])["content_hash"] != match[2]
+        and digest_of(data, match[1])["content_hash"] != match[2]
     ]
 
 
-def halfway(before: State, after: State, now: State) -> list[str]:
-    """Return what is neither as before an operation nor as after it."""
+def intermediate(before: State, after: State, now: State) -> list[str]:
+    """Return a finding for each file that is neither as before an operation nor as after it."""
     missing = [f"{path} is gone" for path in before.keys() & after.keys() - now.keys()]
     wrong = [
-        f"{path} holds {len(data)} bytes that nobody wrote there"
+        f"{path} has {len(data)} bytes that were never written to it"
         for path, data in now.items()
         if data not in (before.get(path), after.get(path))
     ]
@@ -57,9 +56,9 @@ def halfway(before: State, after: State, now: State) -> list[str]:
 
 
 def differences(expected: State, now: State) -> list[str]:
-    """Return what is not as expected."""
+    """Return a finding for each file that is not as expected."""
     missing = [f"{path} is missing" for path in expected.keys() - now.keys()]
-    more = [f"{path} is one too many" for path in now.keys() - expected.keys()]
+    more = [f"{path} is unexpected" for path in now.keys() - expected.keys()]
     common = expected.keys() & now.keys()
-    wrong = [f"{path} holds something else" for path in common if expected[path] != now[path]]
+    wrong = [f"{path} has other content" for path in common if expected[path] != now[path]]
     return sorted(missing + more + wrong)
