@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	test-faults test-faults-long test-faults-night test-pythons needs-faults fuzz \
+	lint-text test-faults test-faults-long test-faults-night test-pythons needs-faults fuzz \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
@@ -95,7 +95,11 @@ bench-compare: $(EXTENSION) $(REFERENCE) ## what changed since a revision (BASE=
 bench-scaling: $(EXTENSION) ## what each further core adds
 	$(PY) -m benches.scaling
 
-lint: lint-rust lint-python ## formatting, clippy, ruff, mypy and stubtest; changes nothing
+lint: lint-text lint-rust lint-python ## words, formatting, clippy, ruff, mypy and stubtest; changes nothing
+
+# Prose that hides the thing it speaks about. List the places with `scripts/check_words.py PATH...`.
+lint-text: | $(PY)
+	$(PY) scripts/check_words.py
 
 lint-rust: | needs-lint $(PY)
 	cargo fmt --all --check

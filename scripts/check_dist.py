@@ -1,4 +1,4 @@
-"""Check built distributions: what is in them, and that each CPython here can install and use them.
+"""Check built distributions: their files, and a trial on each CPython of this machine.
 
 Usage: python scripts/check_dist.py FILE... with wheels (.whl) or source distributions (.tar.gz).
 """
@@ -31,16 +31,16 @@ REQUIRED = {
     ),
 }
 MUTANTS = b"LABOXIDE_MUTANT"
-"""Only the build that tests the tests has it; see rust/core/src/mutant.rs."""
+"""In the build for the driver of mutants alone; see rust/core/src/mutant.rs."""
 FORBIDDEN = {
-    # laboxide/testing is no test code of ours: it is what users run against their storages.
+    # laboxide/testing is public: users run it against their storages.
     ".whl": (".rs", "Cargo.", "tests/", "benches/", "scripts/", "__pycache__", "conftest"),
     ".gz": ("__pycache__", ".abi3.so", "/target/", "/.venv/"),
 }
 
 
 class CheckFailedError(Exception):
-    """A distribution is not what it should be."""
+    """A distribution has wrong content or fails its trial."""
 
 
 def main() -> int:
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def check_contents(path: Path) -> None:
-    """Look for what must and must not be in the archive."""
+    """Check the archive for missing and forbidden files."""
     names = names_in(path)
     for part in REQUIRED[path.suffix]:
         if not any(part in name for name in names):
@@ -99,20 +99,20 @@ def check_everywhere(path: Path) -> None:
 
 
 def check_installed(path: Path, python: str) -> str:
-    """Install `path` with pip alone in an empty environment, and return what the trial says."""
+    """Install `path` with pip alone in an empty environment, and return the output of the trial."""
     with tempfile.TemporaryDirectory(prefix="laboxide-") as directory:
         environment = Path(directory, "venv")
         run(python, "-m", "venv", environment)
         installed = next(environment.glob("[bS]*/python*")).parent / "python"
         run(installed, "-m", "pip", "install", "--quiet", path.resolve())
-        # Isolated, and elsewhere: nothing but what was installed can be imported.
+        # Isolated, in another directory: only the installed package can be imported.
         return run(installed, "-I", "-W", "error", TRIAL.resolve(), directory).strip()
 
 
 def run(*command: str | Path) -> str:
-    """Run a command and return its output; what it says matters only if it fails."""
+    """Run a command and return its output, or raise with the output if it fails."""
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    # The interpreter that builds is the one that installs.
+    # The package is built by the interpreter that installs it.
     environment.pop("PYO3_PYTHON", None)
     process = subprocess.run(
         command,
@@ -128,7 +128,7 @@ def run(*command: str | Path) -> str:
 
 
 def find_python(version: str) -> str | None:
-    """Return a CPython of that version that really runs: a name may be a version manager's shim."""
+    """Return a CPython of that version that runs: a name may be a version manager's shim."""
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
     managed = sorted(versions.glob(f"{version}.*/bin/python{version}"))
     for candidate in (f"python{version}", "python3", *map(str, managed)):

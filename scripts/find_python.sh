@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the first CPython that really runs, is 3.11 or newer and can make environments.
-# Arguments: the candidates. A name on the PATH proves nothing: version managers leave shims there.
+# Prints the first CPython that runs, is 3.11 or newer and can make environments.
+# Arguments: the candidates. A name on the PATH may be a version manager's shim, so each is run.
 
 for candidate in "$@"; do
     if "$candidate" -c '

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to it that the tests find a PostgreSQL server: one that is on the PATH or where Debian puts it,
-# else Debian's package, if this is root on a Debian. Where neither is to be had it says so, and the
-# tests that need one say so again; LABOXIDE_REQUIRE_POSTGRES=1 makes that an error.
+# Finds a PostgreSQL server for the tests, on the PATH or in Debian's place for it, or installs Debian's
+# package, as root on Debian. Without a server it prints a warning, and the tests that need one are
+# skipped; LABOXIDE_REQUIRE_POSTGRES=1 makes that an error.
 
 found() {
     command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1
@@ -14,5 +14,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null
 fi
 found && exit
-echo "WARNING: no PostgreSQL server here: the tests that need one will not run" >&2
+echo "WARNING: no PostgreSQL server: the tests that need one will be skipped" >&2
 [ "${LABOXIDE_REQUIRE_POSTGRES:-0}" = 0 ]

@@ -1,6 +1,6 @@
-"""Test a wheel with each other CPython of this machine: what depends on the interpreter.
+"""Test a wheel with each other CPython of this machine: the tests that depend on the interpreter.
 
-Usage: python scripts/test_pythons.py WHEEL, with what is installed for development.
+Usage: python scripts/test_pythons.py WHEEL, in the environment for development.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ TESTS = (
     *(f"tests/runtime/test_{name}.py" for name in ("lifecycle", "forks", "loops", "interrupts")),
     "tests/hostile/test_security.py",
 )
-"""Loops and interpreters that come and go, forks, signals, and what another user may do."""
+"""Start and exit of loops and interpreters, forks, signals, permissions of another user."""
 CHOSEN = "not test_interrupts or test_a_call or (asyncio and (stream or verify_all))"
-"""Of what can be interrupted one of each kind; `make test` has all of it, on each loop."""
+"""One interrupted call of each kind; `make test` runs all of them, on each loop."""
 AT_ONCE = "4"
-"""Most of it is waiting."""
+"""Processes. The tests mostly wait."""
 
 
 def main() -> int:
-    """Look at the wheel, test it with every CPython there is, and return the exit status."""
+    """Check the wheel, test it with every CPython found, and return the exit status."""
     [wheel] = map(Path, sys.argv[1:])
     found = {version: find_python(version) for version in VERSIONS if version != OWN}
     try:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def check_tested(wheel: Path, version: str, python: str) -> None:
-    """Install the wheel and what the tests need in an empty environment, and run them."""
+    """Install the wheel and the tests' packages in an empty environment, and run the tests."""
     print(f"CPython {version} ({python}):", flush=True)
     environment = PLACE / version
     run(python, "-m", "venv", "--clear", "--without-pip", environment)

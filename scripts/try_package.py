@@ -27,7 +27,7 @@ async def chunks() -> AsyncIterator[bytes]:
 
 
 async def main(root: Path) -> None:
-    """Write and read, and compare with what the standard library says."""
+    """Write and read, and compare the hashes with those of the standard library."""
     storage = laboxide.FileStorage(root / "store", mkdir=True)
     value = b"a value"
     digest = laboxide.digest_data(value, content_type="text/plain", algorithm="sha256")
