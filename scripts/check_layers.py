@@ -41,11 +41,11 @@ class Import(NamedTuple):
 def group_names(source: str, start: int) -> Iterator[str]:
     """Return the first names in `a::b, c::{d, e}`, up to the brace that closes the group."""
     depth = 0
-    for token in re.finditer(r"[{}]|(?:::)?\w+", source[start:]):
+    for token in re.finditer(r"[{}]|(?:::|\bas\s+)?\b\w+", source[start:]):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if depth < 0:
             return
-        if depth == 0 and token[0][0] not in ":{}":
+        if depth == 0 and re.fullmatch(r"\w+", token[0]):
             yield token[0]
 
 

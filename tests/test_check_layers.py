@@ -15,7 +15,7 @@ PYTHON = "python/laboxide"
 DOWN = {
     f"{RUST}/lib.rs": "pub mod audit;\npub use crate::audit::Audit;\n",
     f"{RUST}/error.rs": "use std::io;\n",
-    f"{RUST}/fs/mod.rs": "use crate::{error::Error, runtime::{Pool, fork}};\nuse super::error;\n",
+    f"{RUST}/fs/mod.rs": "use crate::{error::Error as E, runtime::{Pool as P, fork}};\n",
     f"{RUST}/fs/io.rs": "use super::kind;\nuse crate::error::Result;\n// crate::store is above.\n",
     f"{RUST}/write/sink.rs": "use crate::read::Blob;\nuse super::super::fs;\n",
     f"{RUST}/read/mod.rs": "use crate::fs;\n#[cfg(test)]\nmod tests {\n    use crate::audit;\n}\n",
