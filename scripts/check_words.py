@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CHECKED = ("scripts",)
 """Files and folders that must pass, below the root of the project."""
 EVERYTHING = (
-    *(".ci", "Makefile", "Cargo.toml", "clippy.toml", "pyproject.toml", "mkdocs.yml"),
+    *(".ci", ".cargo", "Makefile", "Cargo.toml", "clippy.toml", "pyproject.toml", "mkdocs.yml"),
     *("rust", "python", "tests", "faults", "benches", "scripts", "docs"),
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 )
@@ -55,7 +55,7 @@ STARTS = re.compile(
 VERBS = (
     "is|was|has|are|were|had|isn't|it|its|they|there|he|she|we|you|can|could|may|might|must|"
     "would|will|should|does|did|do|comes|came|goes|went|lies|lay|stands|stays|follows|remains|"
-    "belongs|needs|takes|happens|happened|else"
+    "belongs|needs|takes|happens|happened|else|the|an?|each|another|others"
 )
 BEFORE = (
     "of|by|from|with|than|that|as|and|or|but|to|for|at|in|on|before|after|beside|below|like|"
@@ -327,7 +327,7 @@ def folder_of(name: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check what the command line names, print the findings, and return the exit status."""
+    """Check the paths of the command line, print the findings, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--all", action="store_true", help="count the markers of every folder")
     parser.add_argument("paths", nargs="*", type=Path, help="list the markers of these alone")

@@ -36,7 +36,14 @@ MARKERS = {
 }
 CLAUSES = (
     *("of_what_is_left", "that_what_came", "what_has_come_of_it", "what_it_reads", "what_was_read"),
-    *("what_are_these", "what_were_these", "what_had_come", "what_they_read", "not_what_came"),
+    *(
+        "what_are_these",
+        "what_were_these",
+        "what_had_come",
+        "what_they_read",
+        "not_what_came",
+        "what_the_task_reads",
+    ),
 )
 TEXTS = {
     "comment.py": "# {}\n",
