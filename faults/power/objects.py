@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from laboxide import Digest, FileKey
-    from laboxide.contract import TagMap
+    from laboxide.types import TagMap
 
 SMALL, LARGE = 30_000, 9 << 18
 BYTES = random.Random(0).randbytes(2 * LARGE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import typing
 
 from laboxide import _native
-from laboxide.contract import Digest, GetStreamDigest, Storage, StreamDigest, TagMap
 from laboxide.digest import (
     ALGORITHMS,
     DigestedStream,
@@ -26,6 +25,8 @@ from laboxide.file import FileStat, FileStorage, Finding, Leftover, StoreAudit
 from laboxide.memory import MemoryPointer, MemoryStorage
 from laboxide.pointer import FilePointer
 from laboxide.router import FileKey, FileRouter, content_router
+from laboxide.storage import Storage
+from laboxide.types import Digest, GetStreamDigest, StreamDigest, TagMap
 
 __all__ = (
     "ALGORITHMS",

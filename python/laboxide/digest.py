@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, TypeVar
 
-    from laboxide.contract import Digest, GetStreamDigest, StreamDigest
+    from laboxide.types import Digest, GetStreamDigest, StreamDigest
 
     B = TypeVar("B", bound=Buffer, default=bytes)
 else:  # defaults are of Python 3.13

@@ -9,17 +9,17 @@ from laboxide import _bridge
 from laboxide._arguments import check_chunk_size, check_flag
 from laboxide._feeding import chunk_view, value_bytes
 from laboxide._native import Hasher, check_hash
-from laboxide.contract import Storage
 from laboxide.digest import claim
 from laboxide.errors import DigestMismatchError, NoStorageData
 from laboxide.pointer import check_digest, check_fields
+from laboxide.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
 
     from typing_extensions import Buffer
 
-    from laboxide.contract import Digest, GetStreamDigest, TagMap
+    from laboxide.types import Digest, GetStreamDigest, TagMap
 
 __all__ = ("MemoryPointer", "MemoryStorage")
 

@@ -15,7 +15,7 @@ from laboxide.errors import RootNotAllowedError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from laboxide.contract import Digest
+    from laboxide.types import Digest
 
 __all__ = ("FilePointer",)
 

@@ -10,7 +10,7 @@ from laboxide._arguments import plain_text, shown
 from laboxide._native import check_key
 
 if TYPE_CHECKING:
-    from laboxide.contract import Digest, TagMap
+    from laboxide.types import Digest, TagMap
 
 __all__ = ("FileKey", "FileRouter", "content_router")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
     from pathlib import Path
 
-PUBLIC_MODULES = ["contract", "digest", "errors", "file", "memory", "pointer", "router"]
+PUBLIC_MODULES = ["storage", "digest", "errors", "file", "memory", "pointer", "router"]
 
 
 class DictStorage(Storage[dict[str, Any]]):

@@ -13,9 +13,9 @@ from laboxide.router import route
 
 if TYPE_CHECKING:
     from laboxide._native import Staged, Store
-    from laboxide.contract import Digest, TagMap
     from laboxide.file._root import Expected, FileRoot
     from laboxide.pointer import FilePointer
+    from laboxide.types import Digest, TagMap
 
 
 def routed(root: FileRoot, digest: Digest, tags: TagMap) -> tuple[str, Digest]:

@@ -13,8 +13,8 @@ from laboxide.pointer import FilePointer, foreign_root
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide.contract import Digest
     from laboxide.router import FileRouter
+    from laboxide.types import Digest
 
 Expected = tuple[int, tuple[str, str] | None]
 """What an object must be: its size and, if it is to be checked, algorithm and hash."""

@@ -21,7 +21,6 @@ from laboxide._feeding import feed_all, large_view
 from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._reading import ObjectStream
-from laboxide.contract import Storage
 from laboxide.digest import claim
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._care import FileCare
@@ -31,6 +30,7 @@ from laboxide.file._root import check_fits, full, name_methods, pointer_below, r
 from laboxide.file._transfer import FileTransfer
 from laboxide.pointer import FilePointer, digest_value, parse_pointer
 from laboxide.router import FileRouter, content_router
+from laboxide.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from laboxide._native import Store
-    from laboxide.contract import Digest, GetStreamDigest, TagMap
     from laboxide.file._root import Expected
+    from laboxide.types import Digest, GetStreamDigest, TagMap
 
 _LARGE = 16 << 20
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import os
 
     from laboxide._native import Staged
-    from laboxide.contract import Digest, TagMap
     from laboxide.pointer import FilePointer
+    from laboxide.types import Digest, TagMap
 
 _LINKS = ("auto", "reflink", "hardlink", "copy")
 

@@ -19,10 +19,10 @@ except ImportError as error:
         path=error.path,
     ) from error
 
-from laboxide.contract import Storage as _Storage
 from laboxide.labox._accelerate import Acceleration, accelerate
 from laboxide.labox._adopt import Adoption, AdoptionFailure, adopt
 from laboxide.labox._storage import FileStorage, NoStorageData
+from laboxide.storage import Storage as _Storage
 
 if TYPE_CHECKING:
     file_storage: FileStorage

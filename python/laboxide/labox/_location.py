@@ -16,8 +16,8 @@ from laboxide.pointer import FilePointer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide.contract import Digest, TagMap
     from laboxide.router import FileKey
+    from laboxide.types import Digest, TagMap
 
 _WRITES_URIS = sys.version_info >= (3, 13)
 _HASH = re.compile("[0-9a-f]{64}")

@@ -9,7 +9,7 @@ from laboxide.digest import digest_stream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 
-    from laboxide.contract import Digest, GetStreamDigest
+    from laboxide.types import Digest, GetStreamDigest
 
 ALGORITHM = "sha256"
 """What Labox names all content by."""

@@ -10,10 +10,10 @@ from labox.common.exceptions import NoStorageData as _LaboxNoStorageData
 
 from laboxide import errors, file
 from laboxide._reading import ChunkStream
-from laboxide.contract import Storage
 from laboxide.digest import digest_stream
 from laboxide.errors import CorruptDataError
 from laboxide.labox._location import file_name_router, location_of, pointer_of
+from laboxide.storage import Storage
 
 if TYPE_CHECKING:
     import os
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from laboxide.contract import Digest, GetStreamDigest, TagMap
     from laboxide.pointer import FilePointer
+    from laboxide.types import Digest, GetStreamDigest, TagMap
 
 # Labox's saver names everything by SHA-256. A name of BLAKE3 looks the same.
 _ALGORITHM, _OTHER_ALGORITHM = "sha256", "blake3"

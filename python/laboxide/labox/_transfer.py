@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from laboxide.contract import Digest, StreamDigest, TagMap
     from laboxide.pointer import FilePointer
+    from laboxide.types import Digest, StreamDigest, TagMap
 
 _LINKS = {
     "auto": ("reflink", "hardlink", "copy"),

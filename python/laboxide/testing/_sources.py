@@ -13,7 +13,7 @@ from laboxide.digest import digest_data, digest_stream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 
-    from laboxide.contract import Digest, GetStreamDigest, StreamDigest
+    from laboxide.types import Digest, GetStreamDigest, StreamDigest
 
 Pair = tuple["AsyncIterable[bytes]", "GetStreamDigest"]
 """What `Storage.write_data_stream` takes."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
     from pathlib import Path
 
-    from laboxide.contract import Storage
+    from laboxide.storage import Storage
 
 MakePair = Any
 """A function from a source to a stream and what tells its digest."""

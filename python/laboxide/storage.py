@@ -8,68 +8,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Generic,
-    NotRequired,
-    Protocol,
-    TypedDict,
-    TypeVar,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
 
-__all__ = ("Digest", "GetStreamDigest", "Storage", "StreamDigest", "TagMap")
+    from laboxide.types import Digest, GetStreamDigest, TagMap
+
+__all__ = ("Storage",)
 
 C = TypeVar("C")
-
-TagMap = Mapping[str, str]
-"""Tags from the user that describe the data. A router may use them; storages keep them nowhere."""
-
-
-class Digest(TypedDict):
-    """What describes content."""
-
-    content_encoding: str | None
-    """The encoding of the data, such as ``"gzip"`` or ``"utf-8"``."""
-    content_type: str
-    """The MIME type of the data."""
-    content_hash_algorithm: str
-    """The algorithm that the content is named by."""
-    content_hash: str
-    """The hash of the data in hexadecimal."""
-    content_size: int
-    """The size of the data in bytes."""
-    content_hashes: NotRequired[Mapping[str, str]]
-    """Further hashes of the same data, by algorithm, where they were asked for."""
-
-
-class StreamDigest(Digest):
-    """What describes the content of a stream, as far as it has been read."""
-
-    is_complete: bool
-    """Whether the stream has been read to its end."""
-
-
-class GetStreamDigest(Protocol):
-    """Tells the digest of a stream while or after it is read."""
-
-    def __call__(self, *, allow_incomplete: bool = False) -> StreamDigest:
-        """Return the digest of the bytes that the stream has yielded.
-
-        Args:
-            allow_incomplete: Whether a digest of the bytes so far will do.
-
-        Raises:
-            ValueError: The stream has not ended and `allow_incomplete` is False, or there is no
-                digest of a part because the storage that hashes it has given up.
-        """
-        ...
 
 
 class Storage(ABC, Generic[C]):
