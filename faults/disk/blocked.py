@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from laboxide import _bridge, digest_stream, hash_file
+from laboxide import digest_data, digest_stream, hash_file
+from laboxide._runtime import hub
 
 from faults.operations import CHUNK, READS, digest_of, writes
 
@@ -132,7 +133,7 @@ async def _close_verified(scene: Scene) -> object:
     """Drop a verified object, which is still open, while the disk hangs: its close waits."""
     pointer, store = scene.pointer, scene.storage._store()  # noqa: SLF001
     expected = (pointer["size"], (pointer["algorithm"], pointer["hash"]))
-    verified = await _bridge.run(store.open_verified, pointer["key"], expected)
+    verified = await hub.run(store.open_verified, pointer["key"], expected)
     scene.stop()
     del verified
     return await scene.storage.exists(pointer)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
 
-from laboxide import FileStorage, _bridge
+from laboxide import FileStorage
+from laboxide._runtime import process
 
 from faults.driver import Driver
 from faults.file_systems import MAKE, MAKERS, Image, command
@@ -62,7 +63,7 @@ def run(trial: Trial) -> None:
     for kind in tuple(MAKE)[: trial.count("file systems")]:
         with Image(kind, trial.directory / f"{kind}.image").mounted() as mount:
             for portable in (False, True):
-                with mock.patch.object(_bridge, "PORTABLE", portable):
+                with mock.patch.object(process, "PORTABLE", portable):
                     what = f"{kind}, portable={portable}"
                     asyncio.run(_protect(trial, what, mount / f"portable={portable}"))
 

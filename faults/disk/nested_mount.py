@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from laboxide import FileStorage, _bridge
+from laboxide import FileStorage
+from laboxide._runtime import process
 
 from faults.driver import Driver
 from faults.file_systems import Image, command, unmount
@@ -31,7 +32,7 @@ def run(trial: Trial) -> None:
     """Mount over the parent directory of every object, on both paths of the engine."""
     with Image("ext4", trial.directory / "ext4.image").mounted() as mount:
         for portable in (False, True):
-            with mock.patch.object(_bridge, "PORTABLE", portable):
+            with mock.patch.object(process, "PORTABLE", portable):
                 asyncio.run(_mount(trial, mount / f"portable={portable}"))
 
 

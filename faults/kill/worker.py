@@ -185,6 +185,6 @@ WRITES = ("write_data", "write_data_stream", "import_file")
 def work(scene: Scene, pipe: Connection) -> None:
     """Use the store of `scene` until SIGTERM arrives."""
     # LABOXIDE_PORTABLE was read when the fork server started.
-    laboxide._bridge.PORTABLE = scene.portable  # noqa: SLF001
+    laboxide._runtime.process.PORTABLE = scene.portable  # noqa: SLF001
     logging.disable()  # it warns about each torn object that it replaces
     asyncio.run(_Worker(scene, pipe).run())

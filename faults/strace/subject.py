@@ -173,7 +173,7 @@ async def _write_and_delete(storage: FileStorage) -> str | None:
 def serve(connection: Connection, portable: bool, directory: Path) -> None:  # noqa: FBT001
     """Serve calls of the driver until it closes the connection."""
     # LABOXIDE_PORTABLE was read when the fork server started.
-    laboxide._bridge.PORTABLE = portable  # noqa: SLF001
+    laboxide._runtime.process.PORTABLE = portable  # noqa: SLF001
     subject = Subject()
     with asyncio.Runner() as runner:
         runner.run(subject.warm_up(directory))

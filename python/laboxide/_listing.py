@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from laboxide import _bridge
 from laboxide._native import Listing
+from laboxide._runtime import hub, process
 from laboxide.pointer import FilePointer
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def refusal(root: Path, listed: Listed) -> OSError:
 
 async def next_listed(listing: Listing) -> list[Listed]:
     """Return what comes next in a native walk; nothing at its end."""
-    return [Listed(*found) for found in await _bridge.run(listing.next_batch, BATCH)]
+    return [Listed(*found) for found in await hub.run(listing.next_batch, BATCH)]
 
 
 class Walk(AsyncIterator[T]):
@@ -65,7 +65,7 @@ class Walk(AsyncIterator[T]):
     def __init__(self, name: str, store: Store, after: str | None) -> None:
         self._name = name
         self._store = store
-        self._generation = _bridge.generation
+        self._generation = process.generation
         self._is_running = False
         self._is_closed = False
         self._reached = after
@@ -85,7 +85,7 @@ class Walk(AsyncIterator[T]):
         if self._is_closed:
             raise StopAsyncIteration
         # A thread of the parent's may have the lock of the native walk.
-        if self._generation != _bridge.generation:
+        if self._generation != process.generation:
             raise RuntimeError(
                 f"this {self._name} belongs to the parent process: after fork begin anew"
             )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from laboxide import _bridge
 from laboxide._algorithms import algorithm_names
-from laboxide._feeding import feed, feed_all
 from laboxide._native import ALGORITHMS, Hasher, Store, Writer, hash_data
 from laboxide._native import hash_file as _hash_file
 from laboxide._paths import text_path
+from laboxide._runtime import hub
+from laboxide._runtime.feeding import feed, feed_all
 
 if TYPE_CHECKING:
     import os
@@ -114,7 +114,7 @@ async def hash_file(
         ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
     """
     names = algorithm_names(algorithm, algorithms)
-    hashed = await _bridge.run(_hash_file, text_path("path", path), names)
+    hashed = await hub.run(_hash_file, text_path("path", path), names)
     return _digest(hashed, content_type, content_encoding)
 
 
@@ -153,7 +153,7 @@ class StreamDigester:
 
     async def end(self) -> None:
         """Wait until all is hashed and, with a store, written."""
-        await _bridge.run(self.writer.finish)
+        await hub.run(self.writer.finish)
         self.is_complete = True
 
 

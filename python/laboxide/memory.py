@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, TypedDict
 
-from laboxide import _bridge
 from laboxide._arguments import check_chunk_size, check_flag
-from laboxide._feeding import chunk_view, value_bytes
 from laboxide._native import Hasher, check_hash
+from laboxide._runtime import hub
+from laboxide._runtime.feeding import chunk_view, value_bytes
 from laboxide.digest import claim
 from laboxide.errors import DigestMismatchError, NoStorageData
 from laboxide.pointer import check_digest, check_fields
@@ -98,7 +98,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         content = bytearray()
         async for chunk in data_stream:
             content += chunk if type(chunk) is bytes else chunk_view(chunk)
-            await _bridge.breathe()
+            await hub.breathe()
         return self._keep(bytes(content), check_digest(get_digest()))
 
     def read_data_stream(self, config: MemoryPointer, /) -> AsyncGenerator[bytes]:
@@ -115,7 +115,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         content = self._content(name)
         for start in range(0, len(content), self.chunk_size):
             yield content[start : start + self.chunk_size]
-            await _bridge.breathe()
+            await hub.breathe()
 
     def _keep(self, content: bytes, digest: Digest) -> MemoryPointer:
         algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]

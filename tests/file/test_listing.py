@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import FileStorage, _bridge
+from laboxide import FileStorage
 from laboxide._native import Listing
+from laboxide._runtime import hub
 from laboxide.testing._sources import content_of
 
 from tests.support.scripts import assert_clean, run_script
@@ -112,14 +113,14 @@ async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage, written = await fill_by_tags(tmp_path)
-    run = _bridge.run
+    run = hub.run
 
     async def hash_most(start: Callable[..., object], *args: object) -> object:
         if start.__name__ == "hash" and args[0] == written[3]["key"]:
             raise OSError(errno.EIO, "on purpose", args[0])
         return await run(start, *args)
 
-    monkeypatch.setattr("laboxide._bridge.run", hash_most)
+    monkeypatch.setattr("laboxide._runtime.hub.run", hash_most)
     listing = storage.list_pointers()
     before = [await anext(listing) for _ in range(3)]
     with pytest.raises(OSError, match="on purpose"):
@@ -157,7 +158,7 @@ async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_
     storage, _ = await fill_by_tags(tmp_path)
     walks: list[Listing] = []
 
-    run = _bridge.run
+    run = hub.run
 
     async def refuse_to_hash(start: Callable[..., object], *args: object) -> object:
         if start.__name__ == "hash":
@@ -168,7 +169,7 @@ async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_
         walks.append(Listing(store, after))
         return walks[-1]
 
-    monkeypatch.setattr("laboxide._bridge.run", refuse_to_hash)
+    monkeypatch.setattr("laboxide._runtime.hub.run", refuse_to_hash)
     monkeypatch.setattr("laboxide._listing.Listing", begin)
     listing = storage.list_pointers()
     for _ in range(20):

@@ -17,7 +17,7 @@ from laboxide import (
     FileStorage,
     NoStorageData,
 )
-from laboxide._reading import ChunkStream
+from laboxide._runtime.chunks import ChunkStream
 from laboxide.testing._sources import content_of
 
 from tests.support.storing import (

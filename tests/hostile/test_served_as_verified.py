@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from laboxide import FileStorage, _bridge, digest_data
+from laboxide import FileStorage, digest_data
 from laboxide._native import Reader, Store
+from laboxide._runtime import hub, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,8 @@ async def test_a_verified_object_is_not_opened_again(tmp_path: Path, size: int) 
     storage = FileStorage(tmp_path)
     pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})
     expected = (size, (pointer["algorithm"], pointer["hash"]))
-    store = Store(str(tmp_path), portable=_bridge.PORTABLE)
-    verified = await _bridge.run(store.open_verified, pointer["key"], expected)
+    store = Store(str(tmp_path), portable=process.PORTABLE)
+    verified = await hub.run(store.open_verified, pointer["key"], expected)
     path = tmp_path / pointer["key"]
     path.unlink()
     path.write_bytes(b"b" * size)
@@ -37,6 +38,6 @@ async def all_of(reader: Reader) -> bytes:
         except StopAsyncIteration:
             return content
         if chunk is None:
-            await _bridge.run(reader.wait)
+            await hub.run(reader.wait)
         else:
             content += chunk

@@ -220,7 +220,7 @@ def process_left_names(root: Path) -> bool:
     """Tell whether there are temporary names, which only the portable path has."""
     staging = root / ".laboxide-staging"
     left = list(staging.iterdir()) if staging.is_dir() else []
-    assert laboxide._bridge.PORTABLE or left == []
+    assert laboxide._runtime.process.PORTABLE or left == []
     return bool(left)
 
 

@@ -32,6 +32,7 @@ from tests.support.labox_world import (
     sqlite_url,
 )
 from tests.support.storing import until
+from laboxide._runtime import process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -332,7 +333,7 @@ async def test_labox_runs_with_our_storages_on_trio(storage: Any) -> None:
 
 
 # The portable path reads in the same way, and the suite is run on both.
-SAVES, AT_ONCE, CHUNK = (40 if _bridge.PORTABLE else 200), 2, 4 * MIB
+SAVES, AT_ONCE, CHUNK = (40 if process.PORTABLE else 200), 2, 4 * MIB
 
 
 async def test_two_hundred_saves_of_many_chunks_load_to_a_slow_consumer(tmp_path: Path) -> None:

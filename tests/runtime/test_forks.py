@@ -205,10 +205,10 @@ def test_a_child_that_is_forked_while_its_thread_hashes_with_others_goes_on_alon
 def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> None:
     process = run_script(
         """
-        from laboxide import _bridge
+        from laboxide._runtime import hub, process
         from laboxide._native import Store, Writer
 
-        writer = Writer(["blake3"], Store(root, portable=_bridge.PORTABLE))
+        writer = Writer(["blake3"], Store(root, portable=process.PORTABLE))
         for _ in range(5):
             writer.feed(bytes(1 << 20))
         time.sleep(0.2)
@@ -217,9 +217,9 @@ def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> No
             sys.exit(7)  # runs finalisers
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
         async def publish():
-            await _bridge.run(writer.finish)
+            await hub.run(writer.finish)
             staged = writer.take_staged()
-            print(await _bridge.run(staged.publish, "key", (5 << 20, None), True))
+            print(await hub.run(staged.publish, "key", (5 << 20, None), True))
         asyncio.run(publish())
         """,
         tmp_path,

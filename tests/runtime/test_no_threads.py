@@ -19,7 +19,7 @@ NOBODY = 65534
 # out of the user's reach.
 BEFORE = f"""
     import errno, resource
-    import laboxide._bridge_asyncio
+    import laboxide._runtime.asyncio
 
     threading.Thread(target=int).start()
     (root / "store").mkdir()

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from laboxide import FileStorage, _bridge, digest_data
+from laboxide import FileStorage, digest_data
 from laboxide._native import Store
+from laboxide._runtime import hub
 
 from tests.support.scripts import assert_clean, program_of
 from tests.support.storing import files
@@ -173,9 +174,9 @@ async def test_a_sweep_keeps_each_of_two_second_names_of_one_file(tmp_path: Path
     root.mkdir()
     store = Store(root, portable=True)
     first, second = [
-        await _bridge.run(store.import_file, source, "hardlink", ["blake3"], None) for _ in range(2)
+        await hub.run(store.import_file, source, "hardlink", ["blake3"], None) for _ in range(2)
     ]
-    await _bridge.run(first.publish, "first", (22, None), False)
+    await hub.run(first.publish, "first", (22, None), False)
     await write(root)  # by a storage that has not swept yet
-    assert await _bridge.run(second.publish, "second", (22, None), False) == "created"
+    assert await hub.run(second.publish, "second", (22, None), False) == "created"
     assert not list((root / ".laboxide-staging").iterdir())

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from laboxide import _bridge
 from laboxide._arguments import shown
 from laboxide._listing import Listed, Walk, next_listed
 from laboxide._native import Hasher, Moved, Pacer, Progress, audit, check_hash
+from laboxide._runtime import hub
 from laboxide.file._publishing import warn
 from laboxide.router import content_of
 
@@ -155,7 +155,7 @@ class StoreAudit(Walk[Finding]):
         plan, progress = self._plan, Progress()
         arguments = self._store, objects, plan.workers, self._pacer, self._moved, progress
         try:
-            seen = await _bridge.run(audit, *arguments)
+            seen = await hub.run(audit, *arguments)
         except BaseException:
             # What it has read so far is not read again, however often it is cancelled.
             self._account(*progress.so_far())

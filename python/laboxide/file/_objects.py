@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from laboxide import _bridge
 from laboxide._arguments import check_flag
 from laboxide._listing import Listed, PointerListing, refusal
+from laboxide._runtime import hub
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._root import FileRoot, full, require_router
 from laboxide.pointer import FilePointer, parse_pointer
@@ -80,7 +80,7 @@ class FileObjects(FileRoot):
         require_router(self)
         pointer = parse_pointer(config)
         try:
-            await _bridge.run(self._store().remove, pointer["key"])
+            await hub.run(self._store().remove, pointer["key"])
         except NoStorageData:
             if not missing_ok:
                 raise
@@ -107,7 +107,7 @@ class FileObjects(FileRoot):
             return None
         if (content := content_of(key)) is None:
             try:
-                hashed = await _bridge.run(self._store().hash, key, ["blake3"])
+                hashed = await hub.run(self._store().hash, key, ["blake3"])
             except (NoStorageData, CorruptDataError):  # it is gone, or is no file any more
                 return None
             size, [content] = hashed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laboxide import _bridge
-from laboxide._feeding import feed
 from laboxide._native import Writer
+from laboxide._runtime import hub
+from laboxide._runtime.feeding import feed
 from laboxide.file._root import check_fits, pointer_below, require_router
 from laboxide.pointer import check_digest
 from laboxide.router import route
@@ -47,7 +47,7 @@ async def write_buffer(
     writer = Writer([digest["content_hash_algorithm"]], store)
     try:
         await feed(writer, view)
-        await _bridge.run(writer.finish)
+        await hub.run(writer.finish)
         await give_name(root, writer.take_staged(), key, digest, verified=True)
     finally:
         writer.abort()
@@ -70,7 +70,7 @@ async def give_name(
     """Publish what is staged under `key`."""
     try:
         expected, heal = publication(root, key, digest, verified=verified)
-        report(root, await _bridge.run(staged.publish, key, expected, heal), key)
+        report(root, await hub.run(staged.publish, key, expected, heal), key)
     finally:
         # The traceback of an error keeps this frame, and with it what was staged.
         staged.discard()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from laboxide import _bridge
 from laboxide._elsewhere import not_told
 from laboxide._native import Store
+from laboxide._runtime import hub, process
 from laboxide.errors import NoStorageData, ObjectTooLargeError
 from laboxide.pointer import FilePointer, foreign_root
 
@@ -49,24 +49,24 @@ class FileRoot:
     def _store(self) -> Store:
         """Return the native store of this process: its locks do not survive a fork."""
         generation, store = self._native
-        if store is None or generation != _bridge.generation:
-            store = Store(self.path, durable=self.durable, portable=_bridge.PORTABLE)
-            self._native = (_bridge.generation, store)
+        if store is None or generation != process.generation:
+            store = Store(self.path, durable=self.durable, portable=process.PORTABLE)
+            self._native = (process.generation, store)
         return store
 
     def _foreign_store(self, pointer: FilePointer) -> Store | None:
         root = foreign_root(pointer, self.path, self.allowed_roots)
-        return None if root is None else Store(root, portable=_bridge.PORTABLE)
+        return None if root is None else Store(root, portable=process.PORTABLE)
 
     async def _find(self, pointer: FilePointer, operation: str, *args: object) -> Any:
         """Run an operation on an object below this root or, if it is not there, the pointer's."""
         try:
-            return await _bridge.run(getattr(self._store(), operation), pointer["key"], *args)
+            return await hub.run(getattr(self._store(), operation), pointer["key"], *args)
         except NoStorageData:
             if (foreign := self._foreign_store(pointer)) is None:
                 raise
             with not_told():
-                return await _bridge.run(getattr(foreign, operation), pointer["key"], *args)
+                return await hub.run(getattr(foreign, operation), pointer["key"], *args)
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _ARGUMENTS}

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laboxide import _bridge
 from laboxide._algorithms import algorithm_names
 from laboxide._arguments import (
     check_choice,
@@ -17,10 +16,11 @@ from laboxide._arguments import (
     shown,
 )
 from laboxide._elsewhere import not_told
-from laboxide._feeding import feed_all, large_view
 from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
-from laboxide._reading import ObjectStream
+from laboxide._runtime import hub
+from laboxide._runtime.chunks import ObjectStream
+from laboxide._runtime.feeding import feed_all, large_view
 from laboxide.digest import claim
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._care import FileCare
@@ -131,7 +131,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             await write_buffer(self, store, view, key, digest)
         else:
             expected, heal = publication(self, key, digest)
-            report(self, await _bridge.run(store.write_blob, key, data, expected, heal), key)
+            report(self, await hub.run(store.write_blob, key, data, expected, heal), key)
         return pointer_below(self, key, digest)
 
     async def write_data_stream(
@@ -165,7 +165,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         try:
             if claimed is None:
                 await feed_all(writer, data_stream, self.max_object_size)
-                await _bridge.run(writer.finish)
+                await hub.run(writer.finish)
             digest = get_digest()
             return await publish(self, writer.take_staged(), digest, tags)
         finally:
@@ -185,7 +185,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         data: bytes | None = self._store().read_cached(config, self.verify_reads == "hash")
         if data is not None:
             if pause_due():
-                await _bridge.current_hub().checkpoint()
+                await hub.current_hub().checkpoint()
             return data
         pointer = parse_pointer(config)
         expected = self._expected(pointer)
@@ -219,7 +219,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             if (foreign := self._foreign_store(pointer)) is None:
                 return None
             with not_told():
-                verified = await _bridge.run(foreign.open_verified, key, full(pointer))
+                verified = await hub.run(foreign.open_verified, key, full(pointer))
             return Reader.of(verified, full(pointer), self.chunk_size)
 
         return ObjectStream(
@@ -251,8 +251,8 @@ async def _read_whole(store: Store, key: str, expected: Expected) -> bytes:
     size, _ = expected
     if size >= _LARGE:
         # Memory for all of it is taken before the object is opened, and a pointer may say anything.
-        path, actual, _ = await _bridge.run(store.status, key)
+        path, actual, _ = await hub.run(store.status, key)
         if actual != size:
             raise CorruptDataError(f"{size} bytes", f"{actual} bytes", path)
-    data: bytes = await _bridge.run(store.read_blob, key, expected)
+    data: bytes = await hub.run(store.read_blob, key, expected)
     return data

@@ -6,9 +6,9 @@ import time
 from pathlib import Path  # noqa: TC003 - readers of the type want to resolve it
 from typing import TYPE_CHECKING, NamedTuple
 
-from laboxide import _bridge
 from laboxide._listing import Listed, next_listed, refusal
 from laboxide._native import Listing, sweep
+from laboxide._runtime import hub
 
 if TYPE_CHECKING:
     from laboxide.file._root import FileRoot
@@ -40,7 +40,7 @@ async def leftovers(root: FileRoot, *, delete: bool) -> list[Leftover]:
     """Return what is left over below `root`; with `delete`, after removing temporary files."""
     store, now = root._store(), time.time()  # noqa: SLF001 - this is a part of it
     found = []
-    for name, is_temporary, size, modified, removed in await _bridge.run(sweep, store, delete):
+    for name, is_temporary, size, modified, removed in await hub.run(sweep, store, delete):
         path, kind = root.path / STAGING / name, "temporary" if is_temporary else "unknown"
         found.append(Leftover(path, kind, size, _age(now, modified), removed))
     listing = Listing(store)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laboxide import _bridge
 from laboxide._algorithms import algorithm_names
 from laboxide._arguments import check_choice, check_flag
 from laboxide._paths import file_path, text_path
+from laboxide._runtime import hub
 from laboxide.errors import DigestMismatchError
 from laboxide.file._publishing import publish
 from laboxide.file._root import FileRoot, check_fits, full, require_router
@@ -72,7 +72,7 @@ class FileTransfer(FileRoot):
             algorithm = digest["content_hash_algorithm"]
         names = algorithm_names(algorithm)
         limit = self.max_object_size
-        staged = await _bridge.run(self._store().import_file, source, link, names, limit)
+        staged = await hub.run(self._store().import_file, source, link, names, limit)
         if digest is not None:
             _check_staged(staged, digest)
         size, [(algorithm_name, content_hash)] = staged.digest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labox.common.exceptions import NoStorageData as _LaboxNoStorageData
 
 from laboxide import errors, file
-from laboxide._reading import ChunkStream
+from laboxide._runtime.chunks import ChunkStream
 from laboxide.digest import digest_stream
 from laboxide.errors import CorruptDataError
 from laboxide.labox._location import file_name_router, location_of, pointer_of

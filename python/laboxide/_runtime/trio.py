@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import outcome
 import trio
 
-from laboxide import _bridge
-from laboxide._bridge import Hub, pump
+from laboxide._runtime import process
+from laboxide._runtime.hub import Hub
+from laboxide._runtime.wait_thread import pump
 
 if TYPE_CHECKING:
     from laboxide._native import Ticket
@@ -80,7 +81,7 @@ def current_hub() -> TrioHub:
     except LookupError:
         hub = TrioHub()
         _hub.set(hub)
-    if hub.generation != _bridge.generation:
+    if hub.generation != process.generation:
         raise RuntimeError("this trio run is the parent process's: start another in this one")
     if hub.is_over():
         raise RuntimeError("this trio run is at its end, and wakes nobody any more")

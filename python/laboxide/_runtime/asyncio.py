@@ -7,8 +7,9 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from laboxide._bridge import Hub, pump
 from laboxide._native import Completions
+from laboxide._runtime.hub import Hub
+from laboxide._runtime.wait_thread import pump
 
 if TYPE_CHECKING:
     from collections.abc import Callable

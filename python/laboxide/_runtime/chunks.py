@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from laboxide import _bridge
 from laboxide._arguments import shown
 from laboxide._elsewhere import not_told
+from laboxide._runtime import hub
 from laboxide.errors import NoStorageData
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class ObjectStream(ChunkStream):
 
 async def _next_of(reader: Reader) -> bytes:
     while (chunk := reader.next()) is None:
-        await _bridge.run(reader.wait)
+        await hub.run(reader.wait)
     if reader.pause_due():
-        await _bridge.current_hub().checkpoint()
+        await hub.current_hub().checkpoint()
     return chunk

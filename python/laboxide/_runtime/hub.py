@@ -7,26 +7,17 @@ in its place. No operation costs more than one turn of the loop.
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
-import threading
-import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
-from laboxide._native import Completions, forget_after_fork, pause_due
+from laboxide._native import Completions, pause_due
+from laboxide._runtime import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from laboxide._native import Ticket, Writer
-
-PORTABLE = os.environ.get("LABOXIDE_PORTABLE", "0") not in ("", "0")
-"""Keep to what every platform has. For tests; read when laboxide is imported."""
-
-POLL = 0.2
-"""Seconds after which a thread that waits in a loop's place looks whether the loop is gone."""
 
 FULL = 2
 """What `Writer.feed` returns when its queue is full; 1 asks for a turn of the loop."""
@@ -38,16 +29,13 @@ HUB = "_laboxide_hub"
 """The attribute in which an asyncio loop holds its hub. Nothing else may hold it: through the
 futures of those who wait it holds the loop, which would never be freed."""
 
-generation = 0
-"""Counts the forks on the way to this process. What has threads or locks belongs to one."""
-
 
 class Hub(ABC):
     """Finished work on its way to the tasks of one event loop."""
 
     def __init__(self) -> None:
-        self.generation = generation
-        self._completions = Completions(portable=PORTABLE)
+        self.generation = process.generation
+        self._completions = Completions(portable=process.PORTABLE)
         self._waiting: dict[int, Any] = {}
         self._last_task: object = None
 
@@ -109,52 +97,6 @@ class Hub(ABC):
                 self._complete(ticket_id, waiter, value, error)
 
 
-def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
-    """Wait for finished work in a thread of its own, for loops that watch no descriptor.
-
-    The thread ends with its loop, or with the hub, and closes the list.
-
-    Raises:
-        OSError: No thread is to be had.
-    """
-    hub_ref = weakref.ref(hub)
-    drained = threading.Event()
-
-    def drain() -> None:
-        if (hub := hub_ref()) is not None:
-            hub.drain()
-        drained.set()
-
-    def is_over() -> bool:
-        return (hub := hub_ref()) is None or hub.is_over()
-
-    def work() -> None:
-        while not is_over():
-            if not completions.wait(POLL):
-                continue
-            drained.clear()
-            try:
-                call_in_loop(drain)
-            except Exception:  # noqa: BLE001 - RuntimeError or trio's own: the loop has ended
-                break
-            while not drained.wait(POLL) and not is_over():
-                pass
-        _close(completions, hub_ref())
-
-    thread = threading.Thread(target=work, name="laboxide-pump", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as error:
-        text = f"cannot start a thread for the event loop: {os.strerror(errno.EAGAIN)}"
-        raise OSError(errno.EAGAIN, text) from error
-
-
-def _close(completions: Completions, hub: Hub | None) -> None:
-    completions.close()
-    if hub is not None:
-        hub.let_go()
-
-
 def current_hub() -> Hub:
     """Return the hub of the running event loop.
 
@@ -165,17 +107,17 @@ def current_hub() -> Hub:
     # While another thread imports it, it has no `lowlevel` yet.
     lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
     if lowlevel is not None and lowlevel.in_trio_task():
-        from laboxide import _bridge_trio  # noqa: PLC0415 - needs trio
+        from laboxide._runtime import trio  # noqa: PLC0415 - needs trio
 
-        return _bridge_trio.current_hub()
+        return trio.current_hub()
     if (asyncio := sys.modules.get("asyncio")) is None:
         raise RuntimeError("no running event loop")
     loop = asyncio.get_running_loop()
     hub = getattr(loop, HUB, None)
-    if hub is None or hub.generation != generation:
-        from laboxide import _bridge_asyncio  # noqa: PLC0415 - takes longer than the rest to import
+    if hub is None or hub.generation != process.generation:
+        from laboxide._runtime.asyncio import AsyncioHub  # noqa: PLC0415 - imports asyncio
 
-        hub = _bridge_asyncio.AsyncioHub(loop)
+        hub = AsyncioHub(loop)
         setattr(loop, HUB, hub)
     return cast("Hub", hub)
 
@@ -198,13 +140,3 @@ async def relax(writer: Writer, flow: int) -> None:
         await hub.run(writer.room)
     else:
         await hub.checkpoint()
-
-
-def _after_fork_in_child() -> None:
-    global generation  # noqa: PLW0603 - the number of this process
-    generation += 1
-    forget_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
