@@ -22,9 +22,9 @@ from laboxide.errors import (
     RootNotAllowedError,
 )
 from laboxide.file import FileStat, FileStorage, Finding, Leftover, StoreAudit
+from laboxide.file.pointer import FilePointer
+from laboxide.file.router import FileKey, FileRouter, content_router
 from laboxide.memory import MemoryPointer, MemoryStorage
-from laboxide.pointer import FilePointer
-from laboxide.router import FileKey, FileRouter, content_router
 from laboxide.storage import Storage
 from laboxide.types import Digest, GetStreamDigest, StreamDigest, TagMap
 

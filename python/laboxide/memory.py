@@ -11,7 +11,7 @@ from laboxide._runtime import hub
 from laboxide._runtime.feeding import chunk_view, value_bytes
 from laboxide.digest import claim
 from laboxide.errors import DigestMismatchError, NoStorageData
-from laboxide.pointer import check_digest, check_fields
+from laboxide.file.pointer import check_digest, check_fields
 from laboxide.storage import Storage
 
 if TYPE_CHECKING:

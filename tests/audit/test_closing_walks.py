@@ -95,7 +95,7 @@ async def test_another_audit_goes_on_from_one_that_was_closed(storage: FileStora
 async def test_a_walk_that_is_closed_holds_no_directory(
     storage: FileStorage, walk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("laboxide._listing.BATCH", 1)
+    monkeypatch.setattr("laboxide.file.listing.BATCH", 1)
     before = opened(storage)
     iterator = begin(storage, walk)
     await anext(iterator)

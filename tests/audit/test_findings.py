@@ -137,7 +137,7 @@ def test_what_may_not_be_read_is_unreadable_and_stays(tmp_path: Path) -> None:
 def test_a_want_of_descriptors_is_no_finding(tmp_path: Path) -> None:
     script = """
     import resource
-    from laboxide.router import content_of
+    from laboxide.file.router import content_of
 
     taken = []
 

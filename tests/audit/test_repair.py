@@ -81,7 +81,7 @@ async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
             time.sleep(0.001)
 
     with monkeypatch.context() as patched, scope:
-        patched.setattr("laboxide.file._audit.audit", begin_a_round_that_is_not_waited_for)
+        patched.setattr("laboxide.file.audit.audit", begin_a_round_that_is_not_waited_for)
         await anext(audit)
     assert scope.cancelled_caught
     with caplog.at_level(logging.WARNING, "laboxide.file"):

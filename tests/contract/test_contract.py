@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
     from pathlib import Path
 
-PUBLIC_MODULES = ["storage", "digest", "errors", "file", "memory", "pointer", "router"]
+PUBLIC_MODULES = ["storage", "digest", "errors", "file", "file.pointer", "file.router", "memory"]
 
 
 class DictStorage(Storage[dict[str, Any]]):

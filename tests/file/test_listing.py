@@ -170,7 +170,7 @@ async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_
         return walks[-1]
 
     monkeypatch.setattr("laboxide._runtime.hub.run", refuse_to_hash)
-    monkeypatch.setattr("laboxide._listing.Listing", begin)
+    monkeypatch.setattr("laboxide.file.listing.Listing", begin)
     listing = storage.list_pointers()
     for _ in range(20):
         with pytest.raises(OSError, match="on purpose"):
@@ -266,8 +266,8 @@ def test_a_listing_that_goes_on_raises_what_it_may_not_look_at_any_more(tmp_path
     script = f"""
     {FIVE}
     async def work():
-        from laboxide import _listing
-        _listing.BATCH = 4  # two directories, an object, and a directory
+        from laboxide.file import listing
+        listing.BATCH = 4  # two directories, an object, and a directory
         storage = FileStorage(root / "store", mkdir=True)
         pointers, refused = await put_five(storage), []
         listing = storage.list_pointers()

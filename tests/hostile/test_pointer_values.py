@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_data
-from laboxide.pointer import parse_pointer
+from laboxide.file.pointer import parse_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,20 +1,12 @@
-"""The stream of chunks of one object."""
+"""The base class of streams of chunks that are read."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from laboxide._arguments import shown
-from laboxide._elsewhere import not_told
-from laboxide._runtime import hub
-from laboxide.errors import NoStorageData
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from laboxide._native import Reader
 
 
 class ChunkStream(AsyncGenerator[bytes, None]):
@@ -77,52 +69,3 @@ class ChunkStream(AsyncGenerator[bytes, None]):
         self._check_idle()
         self._close()
         return await super().athrow(typ, val, tb)
-
-
-class ObjectStream(ChunkStream):
-    """Yields the chunks of an object, read ahead by the engine.
-
-    Nothing but the native reader is held between two chunks.
-
-    Args:
-        open_reader: Makes the reader when the first chunk is asked for.
-        elsewhere: Finds another reader if there is no object where the first one looked.
-    """
-
-    def __init__(
-        self, open_reader: Callable[[], Reader], elsewhere: Callable[[], Awaitable[Reader | None]]
-    ) -> None:
-        super().__init__()
-        self._open_reader = open_reader
-        self._elsewhere = elsewhere
-        self._reader: Reader | None = None
-        self._is_elsewhere = False
-
-    async def _next(self) -> bytes:
-        if self._reader is None:
-            self._reader = self._open_reader()
-            try:
-                return await _next_of(self._reader)
-            except NoStorageData:
-                # What looks elsewhere may need the descriptor that this one has a right to.
-                self._reader.close()
-                reader = await self._elsewhere()
-                if reader is None:
-                    raise
-                self._reader, self._is_elsewhere = reader, True
-        if self._is_elsewhere:
-            with not_told():
-                return await _next_of(self._reader)
-        return await _next_of(self._reader)
-
-    def _release(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-
-
-async def _next_of(reader: Reader) -> bytes:
-    while (chunk := reader.next()) is None:
-        await hub.run(reader.wait)
-    if reader.pause_due():
-        await hub.current_hub().checkpoint()
-    return chunk

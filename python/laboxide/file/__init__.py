@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from laboxide.file._audit import Finding, StoreAudit
 from laboxide.file._objects import FileStat
-from laboxide.file._storage import FileStorage
-from laboxide.file._sweep import Leftover
+from laboxide.file.audit import Finding, StoreAudit
+from laboxide.file.cleanup import Leftover
+from laboxide.file.storage import FileStorage
 
 __all__ = ("FileStat", "FileStorage", "Finding", "Leftover", "StoreAudit")

@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from laboxide._arguments import check_flag, check_integer, check_number, shown
-from laboxide.file._audit import Plan, StoreAudit
 from laboxide.file._root import FileRoot, require_router
-from laboxide.file._sweep import Leftover, leftovers
-from laboxide.router import content_of as content_of_key
+from laboxide.file.audit import Plan, StoreAudit
+from laboxide.file.cleanup import Leftover, leftovers
+from laboxide.file.router import content_of as content_of_key
 
 if TYPE_CHECKING:
-    from laboxide.file._audit import ContentOf
+    from laboxide.file.audit import ContentOf
 
 _WORKERS_MAX = 64
 _SEED_MAX = (1 << 64) - 1

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from laboxide._arguments import check_flag
-from laboxide._listing import Listed, PointerListing, refusal
 from laboxide._runtime import hub
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._root import FileRoot, full, require_router
-from laboxide.pointer import FilePointer, parse_pointer
-from laboxide.router import content_of
+from laboxide.file.listing import Listed, PointerListing, refusal
+from laboxide.file.pointer import FilePointer, parse_pointer
+from laboxide.file.router import content_of
 
 
 class FileStat(NamedTuple):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from laboxide._elsewhere import not_told
 from laboxide._native import Store
 from laboxide._runtime import hub, process
 from laboxide.errors import NoStorageData, ObjectTooLargeError
-from laboxide.pointer import FilePointer, foreign_root
+from laboxide.file.foreign import not_told
+from laboxide.file.pointer import FilePointer, foreign_root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide.router import FileRouter
+    from laboxide.file.router import FileRouter
     from laboxide.types import Digest
 
 Expected = tuple[int, tuple[str, str] | None]

@@ -9,15 +9,15 @@ from laboxide._arguments import check_choice, check_flag
 from laboxide._paths import file_path, text_path
 from laboxide._runtime import hub
 from laboxide.errors import DigestMismatchError
-from laboxide.file._publishing import publish
 from laboxide.file._root import FileRoot, check_fits, full, require_router
-from laboxide.pointer import check_digest, parse_pointer
+from laboxide.file.pointer import check_digest, parse_pointer
+from laboxide.file.publishing import publish
 
 if TYPE_CHECKING:
     import os
 
     from laboxide._native import Staged
-    from laboxide.pointer import FilePointer
+    from laboxide.file.pointer import FilePointer
     from laboxide.types import Digest, TagMap
 
 _LINKS = ("auto", "reflink", "hardlink", "copy")

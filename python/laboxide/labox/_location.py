@@ -11,12 +11,12 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from laboxide._arguments import shown
 from laboxide._native import check_key
-from laboxide.pointer import FilePointer
+from laboxide.file.pointer import FilePointer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide.router import FileKey
+    from laboxide.file.router import FileKey
     from laboxide.types import Digest, TagMap
 
 _WRITES_URIS = sys.version_info >= (3, 13)

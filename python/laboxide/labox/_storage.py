@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from laboxide.pointer import FilePointer
+    from laboxide.file.pointer import FilePointer
     from laboxide.types import Digest, GetStreamDigest, TagMap
 
 # Labox's saver names everything by SHA-256. A name of BLAKE3 looks the same.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from laboxide.pointer import FilePointer
+    from laboxide.file.pointer import FilePointer
     from laboxide.types import Digest, StreamDigest, TagMap
 
 _LINKS = {

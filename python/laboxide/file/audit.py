@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from laboxide._arguments import shown
-from laboxide._listing import Listed, Walk, next_listed
 from laboxide._native import Hasher, Moved, Pacer, Progress, audit, check_hash
 from laboxide._runtime import hub
-from laboxide.file._publishing import warn
-from laboxide.router import content_of
+from laboxide.file.listing import Listed, Walk, next_listed
+from laboxide.file.publishing import warn
+from laboxide.file.router import content_of
 
 if TYPE_CHECKING:
     from laboxide.file._root import FileRoot

@@ -15,21 +15,21 @@ from laboxide._arguments import (
     check_limit,
     shown,
 )
-from laboxide._elsewhere import not_told
 from laboxide._native import Reader, Writer, pause_due
 from laboxide._paths import check_directory, check_roots, make_directory, text_path
 from laboxide._runtime import hub
-from laboxide._runtime.chunks import ObjectStream
 from laboxide._runtime.feeding import feed_all, large_view
 from laboxide.digest import claim
 from laboxide.errors import CorruptDataError, NoStorageData
 from laboxide.file._care import FileCare
 from laboxide.file._objects import FileObjects
-from laboxide.file._publishing import publication, publish, report, routed, write_buffer
 from laboxide.file._root import check_fits, full, name_methods, pointer_below, require_router
 from laboxide.file._transfer import FileTransfer
-from laboxide.pointer import FilePointer, digest_value, parse_pointer
-from laboxide.router import FileRouter, content_router
+from laboxide.file.foreign import not_told
+from laboxide.file.pointer import FilePointer, digest_value, parse_pointer
+from laboxide.file.publishing import publication, publish, report, routed, write_buffer
+from laboxide.file.read_stream import ObjectStream
+from laboxide.file.router import FileRouter, content_router
 from laboxide.storage import Storage
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from laboxide._native import Writer
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import feed
 from laboxide.file._root import check_fits, pointer_below, require_router
-from laboxide.pointer import check_digest
-from laboxide.router import route
+from laboxide.file.pointer import check_digest
+from laboxide.file.router import route
 
 if TYPE_CHECKING:
     from laboxide._native import Staged, Store
     from laboxide.file._root import Expected, FileRoot
-    from laboxide.pointer import FilePointer
+    from laboxide.file.pointer import FilePointer
     from laboxide.types import Digest, TagMap
 
 

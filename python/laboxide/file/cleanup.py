@@ -6,9 +6,9 @@ import time
 from pathlib import Path  # noqa: TC003 - readers of the type want to resolve it
 from typing import TYPE_CHECKING, NamedTuple
 
-from laboxide._listing import Listed, next_listed, refusal
 from laboxide._native import Listing, sweep
 from laboxide._runtime import hub
+from laboxide.file.listing import Listed, next_listed, refusal
 
 if TYPE_CHECKING:
     from laboxide.file._root import FileRoot

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from laboxide._native import Listing
 from laboxide._runtime import hub, process
-from laboxide.pointer import FilePointer
+from laboxide.file.pointer import FilePointer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
