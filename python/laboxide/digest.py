@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
-from laboxide._algorithms import algorithm_names
-from laboxide._native import ALGORITHMS, Hasher, Store, Writer, hash_data
+from laboxide._native import ALGORITHMS, Hasher, Writer, hash_data
 from laboxide._native import hash_file as _hash_file
-from laboxide._paths import text_path
 from laboxide._runtime import hub
-from laboxide._runtime.feeding import feed, feed_all
+from laboxide._runtime.feeding import feed
+from laboxide._validation import algorithm_names, text_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable, AsyncIterator, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 
     from typing_extensions import Buffer, TypeVar
 
@@ -124,7 +123,7 @@ class StreamDigester:
     def __init__(
         self, algorithms: list[str], content_type: str, content_encoding: str | None
     ) -> None:
-        self._algorithms = algorithms
+        self.algorithms = algorithms
         self._content_type = content_type
         self._content_encoding = content_encoding
         self.writer = Writer(algorithms)
@@ -146,13 +145,8 @@ class StreamDigester:
         digest = _digest(self.writer.digest(), self._content_type, self._content_encoding)
         return cast("StreamDigest", {**digest, "is_complete": self.is_complete})
 
-    def write_to(self, store: Store) -> Writer:
-        """Return a writer of `store` that hashes from here on. Nothing may have been hashed yet."""
-        self.writer = Writer(self._algorithms, store)
-        return self.writer
-
     async def end(self) -> None:
-        """Wait until all is hashed and, with a store, written."""
+        """Wait until the writer has taken all that it was fed."""
         await hub.run(self.writer.finish)
         self.is_complete = True
 
@@ -206,50 +200,64 @@ class DigestedStream(Generic[B]):
                 await aclose()
                 return
 
-    def _is_pair_of(self, get_digest: GetStreamDigest) -> bool:
-        """Tell whether `get_digest` is this stream's own.
+    def _claim(self, get_digest: GetStreamDigest) -> Claim | None:
+        """Return the claim of a storage to the source, if `get_digest` is this stream's own.
 
         Raises:
-            ValueError: It is, and of more than is left of the stream.
+            ValueError: It is, but it is the digest of more than is left of the stream.
         """
         if get_digest is not self._digester:
-            return False
+            return None
         if self._is_over or self._iterator is not None:
             raise ValueError(
                 "this stream was read or written before, or closed: make another by digest_stream"
             )
-        return True
+        algorithms = self._digester.algorithms
+        return Claim(algorithms, self._take_source, self._finish, self._abandon)
 
-    async def _write_into(self, store: Store, limit: int | None) -> Writer:
-        """Feed all of the source to a writer of `store`, past this stream's own iteration.
-
-        Raises:
-            ObjectTooLargeError: It has more bytes than `limit`.
-        """
+    def _take_source(self, writer: Writer) -> AsyncIterator[B]:
         self._is_over = True
         self._iterator = aiter(self._source)
-        writer = self._digester.write_to(store)
+        self._digester.writer = writer
         self._is_being_written = True
+        return self._iterator
+
+    async def _finish(self) -> None:
+        await self._digester.end()
+        self._is_being_written = False
+
+    async def _abandon(self) -> None:
         try:
-            await feed_all(writer, self._iterator, limit)
-            await self._digester.end()
-        except BaseException:
-            writer.abort()
             await self._close_source()
-            raise
         finally:
             self._is_being_written = False
-        return writer
 
 
-def claim(stream: object, get_digest: GetStreamDigest) -> DigestedStream[Any] | None:
-    """Return `stream` if it and `get_digest` are a pair of ours.
+class Claim(NamedTuple):
+    """The claim of a storage to the source of a `DigestedStream`, to hash while it writes.
+
+    The storage feeds all of the source to a writer of its own and calls `finish`, or `abandon` if
+    anything is raised.
+    """
+
+    algorithms: list[str]
+    """The algorithms that the writer must hash with."""
+    take: Callable[[Writer], AsyncIterator[Any]]
+    """Return the source; the digest is that of the writer from now on."""
+    finish: Callable[[], Awaitable[None]]
+    """Wait until the writer is done; the digest is complete then."""
+    abandon: Callable[[], Awaitable[None]]
+    """Close the source."""
+
+
+def claim(stream: object, get_digest: GetStreamDigest) -> Claim | None:
+    """Return a claim to the source of `stream`, if it and `get_digest` are a pair of ours.
 
     Raises:
         ValueError: They are, and the stream was read, written or closed before.
     """
-    if isinstance(stream, DigestedStream) and stream._is_pair_of(get_digest):  # noqa: SLF001 - ours
-        return stream
+    if isinstance(stream, DigestedStream):
+        return stream._claim(get_digest)  # noqa: SLF001 - ours
     return None
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, TypedDict
 
-from laboxide._arguments import check_chunk_size, check_flag
 from laboxide._native import Hasher, check_hash
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import chunk_view, value_bytes
+from laboxide._validation import check_chunk_size, check_digest, check_fields, check_flag
 from laboxide.digest import claim
 from laboxide.errors import DigestMismatchError, NoStorageData
-from laboxide.file.pointer import check_digest, check_fields
 from laboxide.storage import Storage
 
 if TYPE_CHECKING:

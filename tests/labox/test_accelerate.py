@@ -245,16 +245,16 @@ async def test_laboxides_storages_are_given_what_they_can_hash(
 ) -> None:
     """One pass: the storage takes the source, and nothing iterates over the stream."""
     taken = []
-    original = DigestedStream._write_into
+    original = DigestedStream._take_source
 
-    async def write_into(self: DigestedStream, store: Any, limit: int | None) -> Any:
-        taken.append(store)
-        return await original(self, store, limit)
+    def take_source(self: DigestedStream, writer: Any) -> Any:
+        taken.append(writer)
+        return original(self, writer)
 
     async def anext_of(_self: DigestedStream) -> bytes:
         raise AssertionError("the stream was iterated over")
 
-    monkeypatch.setattr(DigestedStream, "_write_into", write_into)
+    monkeypatch.setattr(DigestedStream, "_take_source", take_source)
     monkeypatch.setattr(DigestedStream, "__anext__", anext_of)
     async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
         for storage in storages(tmp_path)[:2]:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from laboxide._arguments import shown
+from laboxide._validation import shown
 
 
 class ChunkStream(AsyncGenerator[bytes, None]):

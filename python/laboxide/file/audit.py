@@ -8,18 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from laboxide._arguments import shown
 from laboxide._native import Hasher, Moved, Pacer, Progress, audit, check_hash
 from laboxide._runtime import hub
+from laboxide._validation import check_integer, check_number, shown
 from laboxide.file.listing import Listed, Walk, next_listed
 from laboxide.file.publishing import warn
 from laboxide.file.router import content_of
 
 if TYPE_CHECKING:
-    from laboxide.file._root import FileRoot
+    from laboxide._native import Store
 
 _KINDS = {"link": "a symbolic link", "special": "a special file"}
 _PARTS = 2
+_WORKERS_MAX = 64
+_SEED_MAX = (1 << 64) - 1
 _NO_KEYS = ("foreign", "displaced", "quarantined")
 
 _Bad = tuple[str, str, str, str, str | None]
@@ -57,6 +59,44 @@ class Plan(NamedTuple):
     content_of: ContentOf
 
 
+def make_plan(
+    *,
+    sample: float | None,
+    seed: int | None,
+    max_bytes_per_second: float | None,
+    workers: int,
+    repair: bool,
+    content_of: ContentOf,
+) -> Plan:
+    """Return a plan of checked arguments."""
+    if not callable(content_of):
+        raise TypeError(f"content_of must be a function, not {shown(content_of)}")
+    return Plan(
+        sample=1.0 if sample is None else _check_sample(sample),
+        seed=_seed(seed),
+        max_bytes_per_second=_check_rate(max_bytes_per_second),
+        workers=check_integer("workers", workers, 1, _WORKERS_MAX),
+        repair=repair,
+        content_of=content_of,
+    )
+
+
+def _check_sample(sample: float) -> float:
+    if check_number("sample", sample, 0, 1) == 0:
+        raise ValueError(f"sample must be more than 0, not {sample!r}")
+    return float(sample)
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return int.from_bytes(os.urandom(8))
+    return check_integer("seed", seed, 0, _SEED_MAX)
+
+
+def _check_rate(rate: float | None) -> float | None:
+    return None if rate is None else float(check_number("max_bytes_per_second", rate, 1))
+
+
 class _Entry(NamedTuple):
     """Something listed that is still to be seen to."""
 
@@ -84,15 +124,20 @@ class StoreAudit(Walk[Finding]):
         seed: What chose the sample.
     """
 
-    def __init__(self, root: FileRoot, plan: Plan, cursor: str | None) -> None:
-        super().__init__("audit", root._store(), cursor)  # noqa: SLF001 - this is a part of it
+    def __init__(self, path: Path, store: Store, plan: Plan, cursor: str | None) -> None:
+        if cursor is not None and not isinstance(cursor, str):
+            raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
+        try:
+            super().__init__("audit", store, cursor)
+        except ValueError as error:
+            raise ValueError(f"cursor must be one of an earlier audit or None: {error}") from None
         self.cursor = cursor
         self.is_complete = False
         self.objects = 0
         self.bytes_read = 0
         self.skipped = 0
         self.seed = plan.seed
-        self._root = root
+        self._path = path
         self._plan = plan
         rate = plan.max_bytes_per_second
         self._pacer = None if rate is None else Pacer(rate)
@@ -176,9 +221,9 @@ class StoreAudit(Walk[Finding]):
         self, key: str, problem: str, expected: str, actual: str, moved_to: str | None = None
     ) -> Finding:
         if moved_to is not None:
-            warn("moved %s aside, which was %s, to %s", self._root.path / key, problem, moved_to)
+            warn("moved %s aside, which was %s, to %s", self._path / key, problem, moved_to)
         moved = None if moved_to is None else Path(moved_to)
-        return Finding(self._root.path / key, key, problem, expected, actual, moved)
+        return Finding(self._path / key, key, problem, expected, actual, moved)
 
     def _settle(self, done: int, bad: dict[str, Finding]) -> None:
         """Take what was seen to off the list, up to the first object that was not."""

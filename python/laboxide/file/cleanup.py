@@ -11,7 +11,7 @@ from laboxide._runtime import hub
 from laboxide.file.listing import Listed, next_listed, refusal
 
 if TYPE_CHECKING:
-    from laboxide.file._root import FileRoot
+    from laboxide._native import Store
 
 STAGING = ".laboxide-staging"
 
@@ -36,12 +36,12 @@ class Leftover(NamedTuple):
     """Whether it has been removed."""
 
 
-async def leftovers(root: FileRoot, *, delete: bool) -> list[Leftover]:
+async def leftovers(root: Path, store: Store, *, delete: bool) -> list[Leftover]:
     """Return what is left over below `root`; with `delete`, after removing temporary files."""
-    store, now = root._store(), time.time()  # noqa: SLF001 - this is a part of it
+    now = time.time()
     found = []
     for name, is_temporary, size, modified, removed in await hub.run(sweep, store, delete):
-        path, kind = root.path / STAGING / name, "temporary" if is_temporary else "unknown"
+        path, kind = root / STAGING / name, "temporary" if is_temporary else "unknown"
         found.append(Leftover(path, kind, size, _age(now, modified), removed))
     listing = Listing(store)
     while listed := await next_listed(listing):
@@ -49,11 +49,11 @@ async def leftovers(root: FileRoot, *, delete: bool) -> list[Leftover]:
     return found
 
 
-def _aside(root: FileRoot, now: float, listed: Listed) -> Leftover:
+def _aside(root: Path, now: float, listed: Listed) -> Leftover:
     if listed.kind == "closed":
-        raise refusal(root.path, listed)
+        raise refusal(root, listed)
     key, kind, size, modified, *_ = listed
-    return Leftover(root.path / key, kind, size, _age(now, modified), removed=False)
+    return Leftover(root / key, kind, size, _age(now, modified), removed=False)
 
 
 def _age(now: float, modified: float | None) -> float | None:

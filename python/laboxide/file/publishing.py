@@ -7,38 +7,65 @@ from typing import TYPE_CHECKING
 from laboxide._native import Writer
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import feed
-from laboxide.file._root import check_fits, pointer_below, require_router
-from laboxide.file.pointer import check_digest
+from laboxide._validation import check_digest
+from laboxide.errors import DigestMismatchError, ObjectTooLargeError
+from laboxide.file.pointer import pointer_to
 from laboxide.file.router import route
 
 if TYPE_CHECKING:
     from laboxide._native import Staged, Store
-    from laboxide.file._root import Expected, FileRoot
-    from laboxide.file.pointer import FilePointer
+    from laboxide.file.pointer import Expected, FilePointer
+    from laboxide.file.router import FileRouter
+    from laboxide.file.storage import FileStorage
     from laboxide.types import Digest, TagMap
 
 
-def routed(root: FileRoot, digest: Digest, tags: TagMap) -> tuple[str, Digest]:
-    """Return the key that the router of `root` gives, and the digest; all of it is checked."""
-    router = require_router(root)
+def require_router(storage: FileStorage) -> FileRouter:
+    """Return the router of `storage`, or refuse: without one it is read-only."""
+    if storage.router is None:
+        raise NotImplementedError(f"{storage!r} is read-only: it has no router")
+    return storage.router
+
+
+def check_fits(storage: FileStorage, size: int, path: str | None = None) -> None:
+    """Refuse an object of more bytes than `storage` takes; `path` is its file."""
+    if storage.max_object_size is not None and size > storage.max_object_size:
+        raise ObjectTooLargeError(storage.max_object_size, size, path)
+
+
+def check_staged(staged: Staged, digest: Digest) -> None:
+    """Discard what is staged, and refuse it, if it is not what `digest` describes."""
+    size, [(algorithm, content_hash)] = staged.digest
+    expected = digest["content_size"], digest["content_hash"]
+    if (size, content_hash) != expected:
+        staged.discard()
+        raise DigestMismatchError(
+            f"{expected[0]} bytes of {algorithm} {expected[1]}",
+            f"{size} bytes of {algorithm} {content_hash}",
+        )
+
+
+def routed(storage: FileStorage, digest: Digest, tags: TagMap) -> tuple[str, Digest]:
+    """Return the key that the router of `storage` gives, and the digest; all of it is checked."""
+    router = require_router(storage)
     digest = check_digest(digest)
-    check_fits(root, digest["content_size"])
+    check_fits(storage, digest["content_size"])
     return route(router, digest, tags), digest
 
 
 def publication(
-    root: FileRoot, key: str, digest: Digest, *, verified: bool = False
+    storage: FileStorage, key: str, digest: Digest, *, verified: bool = False
 ) -> tuple[Expected, bool]:
     """Return what is published under `key`, and whether the name tells what it must be."""
     size, content_hash = digest["content_size"], digest["content_hash"]
     heal = content_hash in key
-    if verified or root.verify_writes or not heal:
+    if verified or storage.verify_writes or not heal:
         return (size, (digest["content_hash_algorithm"], content_hash)), heal
     return (size, None), heal
 
 
 async def write_buffer(
-    root: FileRoot, store: Store, view: memoryview, key: str, digest: Digest
+    storage: FileStorage, store: Store, view: memoryview, key: str, digest: Digest
 ) -> None:
     """Write and publish what others may change meanwhile: block by block, and not unverified.
 
@@ -48,38 +75,40 @@ async def write_buffer(
     try:
         await feed(writer, view)
         await hub.run(writer.finish)
-        await give_name(root, writer.take_staged(), key, digest, verified=True)
+        await give_name(storage, writer.take_staged(), key, digest, verified=True)
     finally:
         writer.abort()
 
 
-async def publish(root: FileRoot, staged: Staged, digest: Digest, tags: TagMap) -> FilePointer:
+async def publish(
+    storage: FileStorage, staged: Staged, digest: Digest, tags: TagMap
+) -> FilePointer:
     """Give what is staged the name that the router says, and return a pointer to it."""
     try:
-        key, digest = routed(root, digest, tags)
+        key, digest = routed(storage, digest, tags)
     except BaseException:
         staged.discard()
         raise
-    await give_name(root, staged, key, digest)
-    return pointer_below(root, key, digest)
+    await give_name(storage, staged, key, digest)
+    return pointer_to(storage.path, key, digest)
 
 
 async def give_name(
-    root: FileRoot, staged: Staged, key: str, digest: Digest, *, verified: bool = False
+    storage: FileStorage, staged: Staged, key: str, digest: Digest, *, verified: bool = False
 ) -> None:
     """Publish what is staged under `key`."""
     try:
-        expected, heal = publication(root, key, digest, verified=verified)
-        report(root, await hub.run(staged.publish, key, expected, heal), key)
+        expected, heal = publication(storage, key, digest, verified=verified)
+        report(storage, await hub.run(staged.publish, key, expected, heal), key)
     finally:
         # The traceback of an error keeps this frame, and with it what was staged.
         staged.discard()
 
 
-def report(root: FileRoot, published: str, key: str) -> None:
+def report(storage: FileStorage, published: str, key: str) -> None:
     """Log what an operator should know of a publication."""
     if published == "healed":
-        warn("replaced %s, which did not hold its content", root.path / key)
+        warn("replaced %s, which did not hold its content", storage.path / key)
 
 
 def warn(message: str, *arguments: object) -> None:

@@ -4,51 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from laboxide._native import Reader
 from laboxide._runtime import hub
 from laboxide._runtime.chunks import ChunkStream
 from laboxide.errors import NoStorageData
-from laboxide.file.foreign import not_told
+from laboxide.file.foreign import redact_actual
+from laboxide.file.pointer import expected_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from laboxide._native import Reader
+    from laboxide._native import Store
+    from laboxide.file.foreign import Operation
+    from laboxide.file.pointer import Expected, FilePointer
 
 
 class ObjectStream(ChunkStream):
     """Yields the chunks of an object, read ahead by the engine.
 
-    Nothing but the native reader is held between two chunks.
-
     Args:
-        open_reader: Makes the reader when the first chunk is asked for.
-        elsewhere: Finds another reader if there is no object where the first one looked.
+        find: Runs one of two operations: below the storage's own root, or below a foreign one.
+        pointer: The pointer to the object.
+        expected: What an object below the own root must be.
+        chunk_size: Bytes in a chunk.
     """
 
     def __init__(
-        self, open_reader: Callable[[], Reader], elsewhere: Callable[[], Awaitable[Reader | None]]
+        self,
+        find: Callable[[Operation[bytes], Operation[bytes]], Awaitable[bytes]],
+        pointer: FilePointer,
+        expected: Expected,
+        chunk_size: int,
     ) -> None:
         super().__init__()
-        self._open_reader = open_reader
-        self._elsewhere = elsewhere
+        self._find = find
+        self._pointer = pointer
+        self._expected = expected
+        self._chunk_size = chunk_size
         self._reader: Reader | None = None
-        self._is_elsewhere = False
+        self._is_foreign = False
 
     async def _next(self) -> bytes:
         if self._reader is None:
-            self._reader = self._open_reader()
-            try:
+            return await self._find(self._first, self._first_of_foreign)
+        if self._is_foreign:
+            with redact_actual():
                 return await _next_of(self._reader)
-            except NoStorageData:
-                # What looks elsewhere may need the descriptor that this one has a right to.
-                self._reader.close()
-                reader = await self._elsewhere()
-                if reader is None:
-                    raise
-                self._reader, self._is_elsewhere = reader, True
-        if self._is_elsewhere:
-            with not_told():
-                return await _next_of(self._reader)
+        return await _next_of(self._reader)
+
+    async def _first(self, store: Store) -> bytes:
+        self._reader = Reader(store, self._pointer["key"], self._expected, self._chunk_size)
+        try:
+            return await _next_of(self._reader)
+        except NoStorageData:
+            # A foreign object may need the permit that this reader has.
+            self._reader.close()
+            raise
+
+    async def _first_of_foreign(self, store: Store) -> bytes:
+        # Content of a foreign root is served only after all of it was verified.
+        expected = expected_of(self._pointer)
+        verified = await hub.run(store.open_verified, self._pointer["key"], expected)
+        self._reader = Reader.of(verified, expected, self._chunk_size)
+        self._is_foreign = True
         return await _next_of(self._reader)
 
     def _release(self) -> None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
-from laboxide._arguments import plain_text, shown
 from laboxide._native import check_key
+from laboxide._validation import plain_text, shown
 
 if TYPE_CHECKING:
     from laboxide.types import Digest, TagMap

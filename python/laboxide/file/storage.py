@@ -1,35 +1,56 @@
-"""FileStorage: the contract of a storage, kept by files."""
+"""FileStorage: content in files below one root directory.
+
+`write_data` and `write_data_stream` hand bytes to a native writer; `publishing` gives the result
+its name. Reads go through `foreign.find`, which looks below the root first and then below the root
+in the pointer. `listing`, `audit` and `cleanup` go through the whole store.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from laboxide._algorithms import algorithm_names
-from laboxide._arguments import (
+from laboxide._native import Store, Writer, pause_due
+from laboxide._runtime import hub, process
+from laboxide._runtime.feeding import feed_all, large_view
+from laboxide._validation import (
+    algorithm_names,
     check_choice,
     check_chunk_size,
+    check_digest,
+    check_directory,
     check_flag,
     check_limit,
+    check_roots,
+    digest_value,
+    file_path,
+    make_directory,
     shown,
+    text_path,
 )
-from laboxide._native import Reader, Writer, pause_due
-from laboxide._paths import check_directory, check_roots, make_directory, text_path
-from laboxide._runtime import hub
-from laboxide._runtime.feeding import feed_all, large_view
 from laboxide.digest import claim
 from laboxide.errors import CorruptDataError, NoStorageData
-from laboxide.file._care import FileCare
-from laboxide.file._objects import FileObjects
-from laboxide.file._root import check_fits, full, name_methods, pointer_below, require_router
-from laboxide.file._transfer import FileTransfer
-from laboxide.file.foreign import not_told
-from laboxide.file.pointer import FilePointer, digest_value, parse_pointer
-from laboxide.file.publishing import publication, publish, report, routed, write_buffer
+from laboxide.file.audit import StoreAudit, make_plan
+from laboxide.file.cleanup import Leftover, leftovers
+from laboxide.file.foreign import find
+from laboxide.file.listing import Listed, PointerListing, refusal
+from laboxide.file.pointer import FilePointer, expected_of, parse_pointer, pointer_to
+from laboxide.file.publishing import (
+    check_fits,
+    check_staged,
+    publication,
+    publish,
+    report,
+    require_router,
+    routed,
+    write_buffer,
+)
 from laboxide.file.read_stream import ObjectStream
 from laboxide.file.router import FileRouter, content_router
+from laboxide.file.router import content_of as content_of_key
 from laboxide.storage import Storage
 
 if TYPE_CHECKING:
@@ -37,14 +58,43 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from laboxide._native import Store
-    from laboxide.file._root import Expected
+    from laboxide.digest import Claim
+    from laboxide.file.audit import ContentOf
+    from laboxide.file.foreign import Operation
+    from laboxide.file.pointer import Expected
     from laboxide.types import Digest, GetStreamDigest, TagMap
+
+__all__ = ("FileStat", "FileStorage")
+
+T = TypeVar("T")
+
+_LINKS = ("auto", "reflink", "hardlink", "copy")
 
 _LARGE = 16 << 20
 
+_ARGUMENTS = (
+    "router",
+    "chunk_size",
+    "durable",
+    "verify_reads",
+    "verify_writes",
+    "max_object_size",
+    "allowed_roots",
+)
 
-class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
+
+class FileStat(NamedTuple):
+    """What the file system says of an object."""
+
+    path: Path
+    """Where it is."""
+    size: int
+    """Its size in bytes."""
+    modified: float | None
+    """When it was written, in seconds since the epoch, where the file system tells."""
+
+
+class FileStorage(Storage[FilePointer]):
     """Stores content in files named by its hash.
 
     An object is visible under its name whole or not at all. Its bytes are hashed and written by
@@ -81,6 +131,8 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
     """
 
     name = "laboxide.file@v1"
+
+    _native: tuple[int, Store | None] = (-1, None)
 
     def __init__(
         self,
@@ -132,7 +184,7 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         else:
             expected, heal = publication(self, key, digest)
             report(self, await hub.run(store.write_blob, key, data, expected, heal), key)
-        return pointer_below(self, key, digest)
+        return pointer_to(self.path, key, digest)
 
     async def write_data_stream(
         self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
@@ -156,12 +208,11 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
                 the end: it is that of another stream.
         """
         require_router(self)
-        store = self._store()
         if (claimed := claim(data_stream, get_digest)) is not None:
-            writer = await claimed._write_into(store, self.max_object_size)  # noqa: SLF001 - ours
+            writer = await self._write_claimed(claimed)
         else:
             self._refuse_what_is_announced(get_digest)
-            writer = Writer(self._algorithms_of(get_digest), store)
+            writer = Writer(self._algorithms_of(get_digest), self._store())
         try:
             if claimed is None:
                 await feed_all(writer, data_stream, self.max_object_size)
@@ -188,14 +239,12 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
                 await hub.current_hub().checkpoint()
             return data
         pointer = parse_pointer(config)
-        expected = self._expected(pointer)
-        try:
-            return await _read_whole(self._store(), pointer["key"], expected)
-        except NoStorageData:
-            if (foreign := self._foreign_store(pointer)) is None:
-                raise
-            with not_told():
-                return await _read_whole(foreign, pointer["key"], full(pointer))
+        key, expected = pointer["key"], self._expected(pointer)
+        return await self._find(
+            pointer,
+            lambda store: _read_whole(store, key, expected),
+            lambda store: _read_whole(store, key, expected_of(pointer)),
+        )
 
     def read_data_stream(self, config: FilePointer, /) -> AsyncGenerator[bytes]:
         """Return a stream of the data of an object, in chunks of `chunk_size`.
@@ -212,19 +261,303 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
             ValueError: `config` is not a valid pointer.
         """
         pointer = parse_pointer(config)
-        key, expected = pointer["key"], self._expected(pointer)
+        expected = self._expected(pointer)
+        return ObjectStream(partial(self._find, pointer), pointer, expected, self.chunk_size)
 
-        async def elsewhere() -> Reader | None:
-            # Content from outside this root is served only after all of it was verified.
-            if (foreign := self._foreign_store(pointer)) is None:
-                return None
-            with not_told():
-                verified = await hub.run(foreign.open_verified, key, full(pointer))
-            return Reader.of(verified, full(pointer), self.chunk_size)
+    async def exists(self, config: FilePointer, /) -> bool:
+        """Tell whether there is an object of the pointer's size. Its content is not looked at.
 
-        return ObjectStream(
-            lambda: Reader(self._store(), key, expected, self.chunk_size), elsewhere
+        Raises:
+            CorruptDataError: Something that is not a file is in the object's place.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
+            TypeError: `config` is not a pointer.
+            ValueError: `config` is not a valid pointer.
+        """
+        try:
+            return (await self.stat(config)).size == config["size"]
+        except NoStorageData:
+            return False
+
+    async def stat(self, config: FilePointer, /) -> FileStat:
+        """Return what the file system says of an object.
+
+        Raises:
+            CorruptDataError: Something that is not a file is in the object's place.
+            NoStorageData: There is no object.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
+            TypeError: `config` is not a pointer.
+            ValueError: `config` is not a valid pointer.
+        """
+        pointer = parse_pointer(config)
+        path, size, modified = await self._find(
+            pointer, lambda store: hub.run(store.status, pointer["key"])
         )
+        return FileStat(Path(path), size, modified)
+
+    async def delete(self, config: FilePointer, /, *, missing_ok: bool = False) -> None:
+        """Remove an object from below this root; a pointer never removes anything elsewhere.
+
+        Equal content is one object: delete it only when no record leads to it. It is removed by its
+        key alone, so under a key without the hash whatever is there now.
+
+        Args:
+            config: The pointer that writing returned.
+            missing_ok: Whether it is no error if there is no object.
+
+        Raises:
+            CorruptDataError: Something that is not a file is in the object's place.
+            NoStorageData: There is no object below this root.
+            NotImplementedError: The storage is read-only.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `config` is not a pointer, or `missing_ok` not a flag.
+            ValueError: `config` is not a valid pointer.
+        """
+        check_flag("missing_ok", missing_ok)
+        require_router(self)
+        pointer = parse_pointer(config)
+        try:
+            await hub.run(self._store().remove, pointer["key"])
+        except NoStorageData:
+            if not missing_ok:
+                raise
+
+    def list_pointers(self) -> PointerListing:
+        """Yield a pointer to each object below the root, in no particular order.
+
+        Objects that the default router laid out are taken by their names; all other files below the
+        root are hashed, with BLAKE3, to know what they are. Objects written or deleted meanwhile
+        may be yielded or not. The iterator may be left at any point, and has an ``aclose`` for who
+        wants to be sure that it holds no directory open.
+
+        Raises:
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+        """
+        return PointerListing(self._store(), self._pointer_to)
+
+    async def verify(self, config: FilePointer, /) -> None:
+        """Read all of an object and compare it with its hash, whatever `verify_reads` says.
+
+        Raises:
+            CorruptDataError: The object is not what the pointer promises.
+            NoStorageData: There is no object.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
+            TypeError: `config` is not a pointer.
+            ValueError: `config` is not a valid pointer.
+        """
+        pointer = parse_pointer(config)
+        key, expected = pointer["key"], expected_of(pointer)
+        await self._find(pointer, lambda store: hub.run(store.verify, key, expected))
+
+    async def import_file(
+        self,
+        path: str | os.PathLike[str],
+        tags: TagMap | None = None,
+        *,
+        content_type: str = "application/octet-stream",
+        content_encoding: str | None = None,
+        algorithm: str = "blake3",
+        link: str = "auto",
+        digest: Digest | None = None,
+    ) -> FilePointer:
+        """Store a file and return a pointer to it. The file stays.
+
+        Args:
+            path: A regular file. Symbolic links are followed.
+            tags: What the user says of it, for the router.
+            content_type: The MIME type of the data, for the router.
+            content_encoding: The encoding of the data, for the router.
+            algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
+            link: ``"auto"`` shares the file's blocks where the file system can (XFS, btrfs) and
+                copies otherwise; ``"reflink"`` and ``"copy"`` do only one of the two; with
+                ``"hardlink"`` the object is the file itself, so that changing the file in place
+                corrupts the object.
+            digest: What the file must be, where that is known. It stands for the content type,
+                encoding and algorithm, too.
+
+        Raises:
+            DigestMismatchError: The file is not what `digest` describes; nothing is stored.
+            FileExistsError: The router's key does not contain the hash and has other content.
+            NotImplementedError: The storage is read-only.
+            ObjectTooLargeError: The file is larger than `max_object_size`.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `path`, `algorithm` or `digest` is of the wrong type, or the router does not
+                return a key.
+            ValueError: An argument is none of the values it can have, the path is not that of a
+                regular file, the file changed while it was read, or the router's key is not valid.
+        """
+        require_router(self)
+        check_choice("link", link, _LINKS)
+        source = text_path("path", path)
+        if digest is not None:
+            digest = check_digest(digest)
+            check_fits(self, digest["content_size"], source)
+            algorithm = digest["content_hash_algorithm"]
+        names = algorithm_names(algorithm)
+        limit = self.max_object_size
+        staged = await hub.run(self._store().import_file, source, link, names, limit)
+        if digest is not None:
+            check_staged(staged, digest)
+        size, [(algorithm_name, content_hash)] = staged.digest
+        found: Digest = {
+            "content_encoding": content_encoding,
+            "content_type": content_type,
+            "content_hash_algorithm": algorithm_name,
+            "content_hash": content_hash,
+            "content_size": size,
+        }
+        return await publish(self, staged, digest or found, tags or {})
+
+    async def export_file(
+        self,
+        config: FilePointer,
+        /,
+        path: str | os.PathLike[str],
+        *,
+        link: str = "auto",
+        overwrite: bool = False,
+    ) -> None:
+        """Write an object to a file, which appears there whole and verified or not at all.
+
+        It is the caller's from then on: not even a durable storage flushes it to the device.
+
+        Args:
+            config: The pointer that writing returned.
+            path: The file to make, in a directory that exists.
+            link: ``"auto"``, ``"reflink"`` or ``"copy"``, as for `import_file`.
+            overwrite: Whether to replace a file that is there already.
+
+        Raises:
+            CorruptDataError: The object is not what the pointer promises.
+            FileExistsError: There is something at `path`, and `overwrite` is False.
+            IsADirectoryError: `path` is spelled as that of a directory, ``"new/"`` say.
+            NoStorageData: There is no object.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
+            TypeError: `config` is not a pointer, `path` not a path, or `overwrite` not a flag.
+            ValueError: `config` is not a valid pointer, `link` none of its values, or `path` not
+                that of a file: empty, with a NUL character or a name that only temporary files
+                have, say.
+        """
+        check_choice("link", link, ("auto", "reflink", "copy"))
+        check_flag("overwrite", overwrite)
+        pointer = parse_pointer(config)
+        target = file_path("path", path)
+        arguments = pointer["key"], expected_of(pointer), target, link, overwrite
+        await self._find(pointer, lambda store: hub.run(store.export_file, *arguments))
+
+    def verify_all(
+        self,
+        *,
+        sample: float | None = None,
+        seed: int | None = None,
+        max_bytes_per_second: float | None = None,
+        workers: int = 4,
+        cursor: str | None = None,
+        repair: bool = False,
+        content_of: ContentOf = content_of_key,
+    ) -> StoreAudit:
+        """Read all objects below the root, compare them with their names, and yield what is wrong.
+
+        They are looked at in the order of their keys, by threads of their own. What seems bad is
+        read again, from the device, before it is called so. Nothing is changed unless `repair` is
+        set. What is written or deleted meanwhile may be looked at or not.
+
+        Args:
+            sample: The part of the objects to look at, such as 0.05; all by default.
+            seed: Chooses the sample: another seed, other objects. A random one by default, which
+                the audit's attribute `seed` tells.
+            max_bytes_per_second: How fast to read; as fast as it goes by default. An audit that is
+                stopped after some time does not get past an object that takes longer at this rate.
+            workers: Objects that are read at once, from 1 to 64.
+            cursor: The `cursor` of an earlier audit, to go on from there.
+            repair: Whether what is corrupt, or no file in the place of an object, is moved aside:
+                it gets another name in the same directory, with ``.corrupt-`` in it
+                (``.displaced-`` for a directory).
+                Reading it is `NoStorageData` then, and writing the content again stores it anew.
+                Nothing is deleted, and what cannot be read stays where it is.
+            content_of: Tells the algorithm and hash of an object from its key, or None for a key
+                that does not tell them: such files are passed over, and counted as `skipped`. By
+                default it knows the keys of `content_router`. A right file whose key it reads
+                wrongly is corrupt to it.
+
+        Raises:
+            NotImplementedError: `repair` is set, and the storage is read-only.
+            OSError: The file system refuses (while iterating): the root cannot be listed, what is
+                bad cannot be moved aside, or there are no descriptors left.
+            TypeError: An argument is of the wrong type.
+            ValueError: An argument is none of the values it can have.
+        """
+        if check_flag("repair", repair):
+            require_router(self)
+        plan = make_plan(
+            sample=sample,
+            seed=seed,
+            max_bytes_per_second=max_bytes_per_second,
+            workers=workers,
+            repair=repair,
+            content_of=content_of,
+        )
+        return StoreAudit(self.path, self._store(), plan, cursor)
+
+    async def sweep(self, *, delete: bool = False) -> list[Leftover]:
+        """Return what is left over below the root, and remove what writers left if told to.
+
+        These are the temporary files of writers that are gone, what else is among those, and what
+        was moved aside: directories that were in the place of an object (``.displaced-``) and what
+        had the name of an object and not its content (``.corrupt-``). What is no temporary file may
+        be somebody's, and stays.
+        A temporary file whose writer is at work is no leftover.
+
+        Args:
+            delete: Whether to remove temporary files. Nothing else is ever removed.
+
+        Raises:
+            NotImplementedError: `delete` is set, and the storage is read-only.
+            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            TypeError: `delete` is not True or False.
+        """
+        if check_flag("delete", delete):
+            require_router(self)
+        return await leftovers(self.path, self._store(), delete=delete)
+
+    def _store(self) -> Store:
+        """Return the native store of this process: its locks do not survive a fork."""
+        generation, store = self._native
+        if store is None or generation != process.generation:
+            store = Store(self.path, durable=self.durable, portable=process.PORTABLE)
+            self._native = (process.generation, store)
+        return store
+
+    async def _find(
+        self,
+        pointer: FilePointer,
+        operation: Operation[T],
+        foreign_operation: Operation[T] | None = None,
+    ) -> T:
+        """Run an operation on an object below this root or, if it is missing, the pointer's."""
+        return await find(
+            self._store(),
+            pointer,
+            operation,
+            foreign_operation,
+            own_root=self.path,
+            allowed=self.allowed_roots,
+        )
+
+    async def _write_claimed(self, claimed: Claim) -> Writer:
+        """Write the source of a stream of `digest_stream`, past the iteration of that stream."""
+        writer = Writer(claimed.algorithms, self._store())
+        try:
+            await feed_all(writer, claimed.take(writer), self.max_object_size)
+            await claimed.finish()
+        except BaseException:
+            writer.abort()
+            await claimed.abandon()
+            raise
+        return writer
 
     def _refuse_what_is_announced(self, get_digest: GetStreamDigest) -> None:
         """Refuse a stream of which it is known beforehand that it is too large."""
@@ -241,10 +574,44 @@ class FileStorage(FileObjects, FileTransfer, FileCare, Storage[FilePointer]):
         return algorithm_names(digest_value(announced, "content_hash_algorithm"))
 
     def _expected(self, pointer: FilePointer) -> Expected:
-        return full(pointer) if self.verify_reads == "hash" else (pointer["size"], None)
+        return expected_of(pointer) if self.verify_reads == "hash" else (pointer["size"], None)
 
+    async def _pointer_to(self, listed: Listed) -> FilePointer | None:
+        """Return a pointer to an object that was found; None if it is none, or is gone."""
+        key, size = listed.key, listed.size
+        if listed.kind == "closed":
+            raise refusal(self.path, listed)
+        if listed.kind != "file":
+            return None
+        if (content := content_of_key(key)) is None:
+            try:
+                hashed = await hub.run(self._store().hash, key, ["blake3"])
+            except (NoStorageData, CorruptDataError):  # it is gone, or is no file any more
+                return None
+            size, [content] = hashed
+        algorithm, content_hash = content
+        return FilePointer(
+            root=str(self.path), key=key, algorithm=algorithm, hash=content_hash, size=size
+        )
 
-name_methods(FileStorage, FileObjects, FileTransfer, FileCare)
+    def _arguments(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _ARGUMENTS}
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, FileStorage)  # noqa: S101 - for the type checker
+        return self.path == other.path and self._arguments() == other._arguments()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.path, *self._arguments().values()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The native store belongs to this process.
+        return {name: value for name, value in vars(self).items() if name != "_native"}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
 
 
 async def _read_whole(store: Store, key: str, expected: Expected) -> bytes:

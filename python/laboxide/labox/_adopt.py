@@ -11,7 +11,7 @@ from labox.core.database import ContentRecord, ManifestRecord
 from labox.core.storage import Storage as LaboxStorage
 from sqlalchemy import select, update
 
-from laboxide._arguments import check_flag, check_integer
+from laboxide._validation import check_flag, check_integer
 from laboxide.labox._transfer import Transfer, UnmovableError
 
 if TYPE_CHECKING:

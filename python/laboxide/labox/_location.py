@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from laboxide._arguments import shown
 from laboxide._native import check_key
+from laboxide._validation import shown
 from laboxide.file.pointer import FilePointer
 
 if TYPE_CHECKING:

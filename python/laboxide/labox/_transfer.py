@@ -10,8 +10,7 @@ from labox.builtin.storages.file import FileStorage as LaboxFileStorage
 from labox.core.database import SerializerTypeEnum
 
 from laboxide import file
-from laboxide._algorithms import algorithm_names
-from laboxide._arguments import check_choice
+from laboxide._validation import algorithm_names, check_choice
 from laboxide.digest import digest_stream, hash_file
 from laboxide.errors import DigestMismatchError
 from laboxide.labox._saving import digest_off_loop
