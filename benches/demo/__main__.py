@@ -12,8 +12,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from laboxide import FileStorage, Hasher, hash_file
+from laboxide import FileStorage, Hasher
 
+from benches.api import digest_file
 from benches.demo.jobs import keep_pointer
 from benches.demo.report import ROWS, checks, heading, row, table
 from benches.demo.rounds import Bench, Series, WrongContentError, fresh, run_job
@@ -79,7 +80,7 @@ async def prepare(source: Path) -> Bench:
     store = fresh(SCRATCH / "store")
     pointer = await FileStorage(store).import_file(source, link="copy")
     keep_pointer(store, pointer)
-    hashes = {"blake3": (await hash_file(source))["content_hash"], "sha256": sha256_of(source)}
+    hashes = {"blake3": (await digest_file(source))["content_hash"], "sha256": sha256_of(source)}
     if sha256_of(store / pointer["key"]) != hashes["sha256"]:
         raise WrongContentError("the imported object is not what the file has")
     return Bench(SCRATCH, source, store, hashes)

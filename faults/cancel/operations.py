@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from laboxide import digest_stream, hash_file
+from laboxide import digest_file, digest_stream
 
 from faults.cancel.world import describe
 
@@ -131,8 +131,8 @@ OPERATIONS: dict[str, Operation] = {
     },
     "digest_stream, suspending": lambda w: _digest(w.large, "sha256", suspends=True),
     "digest_stream, never suspending": lambda w: _digest(w.large, "blake3", suspends=False),
-    "hash_file": lambda w: hash_file(w.file),
-    "hash_file, sha256": lambda w: hash_file(w.file, algorithm="sha256"),
+    "digest_file": lambda w: digest_file(w.file),
+    "digest_file, sha256": lambda w: digest_file(w.file, algorithm="sha256"),
     "read_data, small": lambda w: w.store.read_data(w.kept["small"]),
     "read_data, large": lambda w: w.store.read_data(w.kept["large"]),
     "read_data, elsewhere": lambda w: w.store.read_data(w.kept["elsewhere"]),

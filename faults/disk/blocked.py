@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from laboxide import digest_data, digest_stream, hash_file
+from laboxide import digest_data, digest_file, digest_stream
 from laboxide._runtime import hub
 
 from faults.operations import CHUNK, READS, digest_of, writes
@@ -118,7 +118,7 @@ async def _export_onto_it(scene: Scene) -> object:
 
 _OTHERS: dict[str, Callable[[Scene], Awaitable[object]]] = {
     "export_file onto it": _export_onto_it,
-    "hash_file": lambda scene: hash_file(scene.path),
+    "digest_file": lambda scene: digest_file(scene.path),
     "verify": lambda scene: scene.storage.verify(scene.pointer),
     "verify_all": _verify_all,
     "sweep": lambda scene: scene.storage.sweep(),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from laboxide import FileStorage, Hasher, digest_data, digest_stream, hash_file
+from laboxide import FileStorage, Hasher, digest_data, digest_file, digest_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -134,7 +134,7 @@ class Hammer:
     async def verify(self) -> None:
         """Verify an object, and hash it where it is."""
         await self._storage.verify(self._kept)
-        await hash_file(self._storage.path / self._kept["key"], algorithm=self._algorithm())
+        await digest_file(self._storage.path / self._kept["key"], algorithm=self._algorithm())
 
     async def hash(self) -> None:
         """Hash in other threads."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import anyio
 import trio
-from laboxide import FileStorage, hash_file
+from laboxide import FileStorage, digest_file
 
 from faults.fork.child import live
 from faults.fork.hammer import Hammer, Shelf
@@ -121,7 +121,7 @@ def main() -> int:
 async def _import_all() -> None:
     """Have everything imported that a loop makes laboxide and anyio import."""
     await anyio.to_thread.run_sync(str)
-    await hash_file(__file__)
+    await digest_file(__file__)
 
 
 def _at_any_moment(parent: Parent, forks: int) -> int:

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from laboxide import FilePointer, content_router, digest_stream, hash_file
+from laboxide import FilePointer, content_router, digest_stream, digest_file
 
 from faults.operations import chunks, digest_of
 
@@ -189,7 +189,7 @@ async def _stat(storage: FileStorage) -> None:
 
 
 async def _hash(storage: FileStorage) -> None:
-    await hash_file(_source(storage))
+    await digest_file(_source(storage))
 
 
 async def _verify(storage: FileStorage) -> None:
@@ -224,5 +224,5 @@ OPERATIONS = {
     "verify": Operation(_verify, _large, writes=False),
     "list_pointers": Operation(_list, _large, writes=False),
     "stat": Operation(_stat, _small, writes=False),
-    "hash_file": Operation(_hash, _neighbour_and_source, writes=False),
+    "digest_file": Operation(_hash, _neighbour_and_source, writes=False),
 }

@@ -10,8 +10,8 @@ from laboxide.digest import (
     DigestedStream,
     Hasher,
     digest_data,
+    digest_file,
     digest_stream,
-    hash_file,
 )
 from laboxide.errors import (
     CorruptDataError,
@@ -55,8 +55,8 @@ __all__ = (
     "TagMap",
     "content_router",
     "digest_data",
+    "digest_file",
     "digest_stream",
-    "hash_file",
 )
 
 if typing.TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
-from laboxide._native import ALGORITHMS, Hasher, Writer, hash_data
-from laboxide._native import hash_file as _hash_file
+from laboxide._native import ALGORITHMS, Hasher, Writer, hash_data, hash_file
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import feed
 from laboxide._validation import algorithm_names, text_path
@@ -24,7 +23,7 @@ else:  # defaults are of Python 3.13
 
     B = TypeVar("B")
 
-__all__ = ("ALGORITHMS", "DigestedStream", "Hasher", "digest_data", "digest_stream", "hash_file")
+__all__ = ("ALGORITHMS", "DigestedStream", "Hasher", "digest_data", "digest_file", "digest_stream")
 
 
 def digest_data(
@@ -90,7 +89,7 @@ def digest_stream(
     return DigestedStream(source, digester), digester
 
 
-async def hash_file(
+async def digest_file(
     path: str | os.PathLike[str],
     *,
     content_type: str = "application/octet-stream",
@@ -113,7 +112,7 @@ async def hash_file(
         ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
     """
     names = algorithm_names(algorithm, algorithms)
-    hashed = await hub.run(_hash_file, text_path("path", path), names)
+    hashed = await hub.run(hash_file, text_path("path", path), names)
     return _digest(hashed, content_type, content_encoding)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from laboxide import FileStorage, digest_data, hash_file
+from laboxide import FileStorage, digest_data, digest_file
 
 from tests.support.failing import DATA, OwnError, describe
 
@@ -61,7 +61,7 @@ def test_a_bad_argument_is_refused_by_name(
 
 
 PATHS: dict[str, Callable[[FileStorage, Any, Any], Awaitable[object]]] = {
-    "hash_file": lambda _, path, __: hash_file(path),
+    "digest_file": lambda _, path, __: digest_file(path),
     "import_file": lambda storage, path, _: storage.import_file(path),
     "export_file": lambda storage, path, pointer: storage.export_file(pointer, path),
 }

@@ -11,8 +11,8 @@ from laboxide import (
     DigestMismatchError,
     FileStorage,
     digest_data,
+    digest_file,
     digest_stream,
-    hash_file,
 )
 from laboxide.testing._sources import content_of, stream_of
 
@@ -168,7 +168,7 @@ async def test_nothing_is_hashed_by_an_unknown_algorithm(
         digest_stream(stream_of([DATA]), content_type="a/b", algorithm=value)
     assert naming in str(caught.value)
     with pytest.raises(refused) as caught:
-        await hash_file(__file__, algorithm=value)
+        await digest_file(__file__, algorithm=value)
     assert naming in str(caught.value)
 
 

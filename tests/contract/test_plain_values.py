@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from laboxide import FileStorage, MemoryStorage, digest_data, digest_stream, hash_file
+from laboxide import FileStorage, MemoryStorage, digest_data, digest_file, digest_stream
 from laboxide.testing._sources import stream_of
 
 from tests.support.failing import DATA, describe, getter
@@ -135,7 +135,7 @@ async def test_a_digest_is_of_plain_values(tmp_path: Path, several: bool, algori
     made = [
         digest_data(DATA, content_type="a/b", **names),
         get_digest(),
-        await hash_file(path, **names),
+        await digest_file(path, **names),
     ]
     assert [digest["content_hash_algorithm"] for digest in made] == ["blake3"] * 3
     assert kinds_of(value for digest in made for value in digest.values()) == {str, int, bool}

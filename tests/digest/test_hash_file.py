@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import hash_file
+from laboxide import digest_file
 
 from tests.support.blake3_vectors import HASHES, vector_input
 from tests.support.hashing import BAD_ALGORITHMS, FILE_SIZES, both_algorithms, expected_hash
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @pytest.mark.anyio
 @BAD_ALGORITHMS
-async def test_hash_file_refuses_bad_algorithms(
+async def test_digest_file_refuses_bad_algorithms(
     tmp_path: Path, algorithms: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        await hash_file(tmp_path / "missing", algorithms=algorithms)
+        await digest_file(tmp_path / "missing", algorithms=algorithms)
 
 
 @pytest.mark.anyio
@@ -34,7 +34,7 @@ async def test_a_file_has_the_hash_of_its_content(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(vector_input(size))
-    assert await hash_file(path, content_type="a/b", algorithm=algorithm) == {
+    assert await digest_file(path, content_type="a/b", algorithm=algorithm) == {
         "content_encoding": None,
         "content_type": "a/b",
         "content_hash_algorithm": algorithm,
@@ -48,7 +48,7 @@ async def test_a_file_has_the_hash_of_its_content(
 async def test_a_file_is_hashed_with_several_algorithms(tmp_path: Path, size: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(vector_input(size))
-    digest = await hash_file(path, algorithms=("sha256", "blake3"))
+    digest = await digest_file(path, algorithms=("sha256", "blake3"))
     hashes = [digest["content_hash"], digest["content_hashes"]["blake3"]]
     assert hashes == [expected_hash("sha256", size), expected_hash("blake3", size)]
 
@@ -57,35 +57,35 @@ async def test_a_file_is_hashed_with_several_algorithms(tmp_path: Path, size: in
 async def test_a_file_is_of_unknown_type_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
-    assert (await hash_file(path))["content_type"] == "application/octet-stream"
+    assert (await digest_file(path))["content_type"] == "application/octet-stream"
 
 
 @pytest.mark.anyio
 async def test_a_path_may_be_text(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(vector_input(65))
-    assert (await hash_file(str(path)))["content_hash"] == HASHES[65]
+    assert (await digest_file(str(path)))["content_hash"] == HASHES[65]
 
 
 @pytest.mark.anyio
-async def test_hash_file_follows_links(tmp_path: Path) -> None:
+async def test_digest_file_follows_links(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(vector_input(65))
     (tmp_path / "link").symlink_to("file")
-    assert (await hash_file(tmp_path / "link"))["content_hash"] == HASHES[65]
+    assert (await digest_file(tmp_path / "link"))["content_hash"] == HASHES[65]
 
 
 @pytest.mark.anyio
 async def test_a_missing_file_is_an_error_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "missing"
     with pytest.raises(FileNotFoundError) as raised:
-        await hash_file(path)
+        await digest_file(path)
     assert (raised.value.errno, raised.value.filename) == (errno.ENOENT, str(path))
 
 
 @pytest.mark.anyio
 async def test_a_directory_is_refused_and_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a regular file") as raised:
-        await hash_file(tmp_path)
+        await digest_file(tmp_path)
     assert str(tmp_path) in str(raised.value)
 
 
@@ -95,10 +95,10 @@ async def test_a_fifo_is_refused_without_waiting_for_its_writer(tmp_path: Path) 
     os.mkfifo(path)
     with anyio.fail_after(30):
         with pytest.raises(ValueError, match="not a regular file"):
-            await hash_file(path)
+            await digest_file(path)
 
 
 @pytest.mark.anyio
 async def test_a_path_with_a_nul_character_is_refused() -> None:
     with pytest.raises(ValueError):
-        await hash_file("a\0b")
+        await digest_file("a\0b")

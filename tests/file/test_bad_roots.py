@@ -83,7 +83,7 @@ def open_directory() -> Iterator[Path]:
 UNPRIVILEGED = """
     import shutil
     (root / "warm").touch()
-    asyncio.run(hash_file(root / "warm"))
+    asyncio.run(digest_file(root / "warm"))
     (root / "store").mkdir()
     if os.geteuid() == 0:
         os.chown(root / "store", 65534, 65534)

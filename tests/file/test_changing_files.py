@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import CorruptDataError, FileStorage, content_router, digest_data, hash_file
+from laboxide import CorruptDataError, FileStorage, content_router, digest_data, digest_file
 from laboxide.testing._sources import content_of
 
 from tests.support.storing import WRITES, files
@@ -177,7 +177,7 @@ ODD_FILES = [
 @pytest.mark.parametrize("path", ODD_FILES, ids=str)
 async def test_a_file_of_another_size_than_it_says_is_hashed_or_refused(path: Path) -> None:
     try:
-        digest = await hash_file(path, algorithm="sha256")
+        digest = await digest_file(path, algorithm="sha256")
     except ValueError as error:
         assert str(path) in str(error)  # noqa: PT017 - either is right
         return

@@ -16,8 +16,8 @@ from laboxide import (
     FileStorage,
     NoStorageData,
     digest_data,
+    digest_file,
     digest_stream,
-    hash_file,
 )
 from laboxide.labox import FileStorage as LaboxStorage
 from laboxide.testing._sources import stream_of
@@ -151,7 +151,7 @@ async def test_as_an_algorithm_every_string_is_refused(root: Path, strings: Each
         for use in USES:
             await assert_refused(text, use(storage, pointer_to(root, algorithm=text)))
         await assert_refused(text, storage.import_file(root / "file", algorithm=text))
-        await assert_refused(text, hash_file(root / "file", algorithm=text))
+        await assert_refused(text, digest_file(root / "file", algorithm=text))
         with pytest.raises(ValueError):
             digest_data(DATA, content_type="a/b", algorithm=text)
         with pytest.raises(ValueError):

@@ -88,7 +88,7 @@ def test_a_file_that_becomes_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
     async def work():
         storage = FileStorage(root / "store", mkdir=True)
         for number in range(2000):
-            operation = (hash_file, storage.import_file)[number % 2]
+            operation = (digest_file, storage.import_file)[number % 2]
             try:
                 async with asyncio.timeout(10):
                     await operation(root / "name")
@@ -211,7 +211,7 @@ async def test_an_error_tells_nothing_of_what_has_changed_since_it_was_verified(
 # What is imported later than this may be out of the user's reach, as are the threads' libraries.
 AS_NOBODY = f"""
     (Path(root) / "warm").touch()
-    asyncio.run(hash_file(root / "warm"))
+    asyncio.run(digest_file(root / "warm"))
     os.setgroups([])
     os.setgid({NOBODY})
     os.setuid({NOBODY})

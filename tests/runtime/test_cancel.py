@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from laboxide import FileStorage, digest_data, digest_stream, hash_file
 
 from tests.support.storing import files, until
+from laboxide import FileStorage, digest_data, digest_file, digest_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -73,7 +73,7 @@ OPERATIONS: dict[str, Callable[[FileStorage, Path, FilePointer], Awaitable[Any]]
     "import_file": lambda s, path, _: s.import_file(path, algorithm="sha256", link="copy"),
     "export_file": lambda s, path, pointer: s.export_file(pointer, path.with_name("copy")),
     "verify": lambda s, _, pointer: s.verify(pointer),
-    "hash_file": lambda _, path, __: hash_file(path, algorithm="sha256"),
+    "digest_file": lambda _, path, __: digest_file(path, algorithm="sha256"),
 }
 
 

@@ -54,11 +54,11 @@ assert len({{pointer["hash"] for pointer in pointers}}) == {MORE}
         "slowly(storage.read_data_stream(pointer))",
         "storage.read_data(pointer)",
         "storage.verify(pointer)",
-        "hash_file(root / pointer['key'])",
+        "digest_file(root / pointer['key'])",
         "storage.export_file(pointer, root.parent / str(index))",
         "moved.read_data_stream(pointer).__anext__()",
     ],
-    ids=["streams", "large values", "verify", "hash_file", "exports", "foreign streams"],
+    ids=["streams", "large values", "verify", "digest_file", "exports", "foreign streams"],
 )
 def test_reads_beyond_the_descriptors_wait(tmp_path: Path, read: str) -> None:
     for name in ("store", "moved"):

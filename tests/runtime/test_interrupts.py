@@ -99,7 +99,7 @@ CALLS = {
 OPERATIONS = {
     "digest_stream": "all_of(pair()[0])",
     "get_digest": "ask_often()",
-    "hash_file": "hash_file(sparse, algorithm='sha256')",
+    "digest_file": "digest_file(sparse, algorithm='sha256')",
     "write_data": "over_and_over(lambda: storage.write_data(large, digest_of_large, {}))",
     "write_data, small": "over_and_over(lambda: stored(10))",
     "write_data_stream": "storage.write_data_stream(*pair(), {})",

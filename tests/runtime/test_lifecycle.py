@@ -26,7 +26,7 @@ def test_the_interpreter_ends_with_work_in_flight(tmp_path: Path, leave: str) ->
                 asyncio.ensure_future(awaitable)
                 for awaitable in (
                     storage.import_file(root / "large"),
-                    hash_file(root / "large"),
+                    digest_file(root / "large"),
                     store(storage, 1000),
                     storage.read_data(pointer),
                 )

@@ -63,7 +63,7 @@ def test_without_threads_each_call_says_so_until_there_are_some(shared: Path) ->
             await refused(storage.read_data(pointer))
             await refused(storage.import_file(sys.executable))
             await refused(storage.sweep())
-            await refused(hash_file(sys.executable))
+            await refused(digest_file(sys.executable))
             await refused(audit(storage))
         let_threads_start(most)
         assert await storage.read_data(await put(storage, b"data")) == b"data"

@@ -46,9 +46,9 @@ assert await storage.read_data(pointer) == b"".join(map(content, range(3)))
         "storage.verify(pointers[1])",
         "load(storage, pointers[1])",
         "storage.read_data(pointers[1])",
-        "hash_file(root / pointers[1]['key'])",
+        "digest_file(root / pointers[1]['key'])",
     ],
-    ids=["verify", "another stream", "a large value", "hash_file"],
+    ids=["verify", "another stream", "a large value", "digest_file"],
 )
 def test_the_reader_of_a_stream_reads_another_object_meanwhile(tmp_path: Path, done: str) -> None:
     run(

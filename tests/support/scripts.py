@@ -10,7 +10,7 @@ import textwrap
 PRELUDE = """
 import asyncio, contextlib, os, sys, threading, time
 from pathlib import Path
-from laboxide import CorruptDataError, FileStorage, digest_data, digest_stream, hash_file
+from laboxide import CorruptDataError, FileStorage, digest_data, digest_stream, digest_file
 
 async def chunks(count, size=1 << 16, pause=0.0):
     for index in range(count):

@@ -11,7 +11,7 @@ from labox.core.database import SerializerTypeEnum
 
 from laboxide import file
 from laboxide._validation import algorithm_names, check_choice
-from laboxide.digest import digest_stream, hash_file
+from laboxide.digest import digest_file, digest_stream
 from laboxide.errors import DigestMismatchError
 from laboxide.labox._saving import digest_off_loop
 from laboxide.labox._storage import FileStorage
@@ -102,7 +102,7 @@ class Transfer:
     ) -> Any:
         if self._dry_run:
             with _unmovable():
-                _check_same(digest, await hash_file(path, algorithm=_algorithm_of(digest)))
+                _check_same(digest, await digest_file(path, algorithm=_algorithm_of(digest)))
             return None
         try:
             pointer = await self._import(path, files, digest, tags)
