@@ -36,7 +36,7 @@ async def main(root: Path) -> None:
     require(await storage.read_data(pointer) == value, "a value read back")
 
     stream, get_digest = laboxide.digest_stream(
-        chunks(), content_type="application/octet-stream", algorithms=("blake3", "sha256")
+        chunks(), content_type="application/octet-stream", algorithm=("blake3", "sha256")
     )
     pointer = await storage.write_data_stream(stream, get_digest, {})
     content = b"".join([chunk async for chunk in storage.read_data_stream(pointer)])

@@ -149,19 +149,20 @@ def check_number(name: str, value: float, least: float, most: float = math.inf) 
     return value
 
 
-def algorithm_names(algorithm: str, algorithms: Sequence[str] | None = None) -> list[str]:
-    """Return the names of the algorithms, all of which are known."""
-    if algorithms is None:
-        return [_known(algorithm)]
-    if isinstance(algorithms, str) or not isinstance(algorithms, Iterable):
-        raise TypeError(f"algorithms are a sequence of names, not {shown(algorithms)}")
-    names = [_known(name) for name in algorithms]
+def algorithm_names(algorithm: object) -> list[str]:
+    """Return the names of one or several algorithms, each of them known and given once."""
+    if isinstance(algorithm, str):
+        return [algorithm_name(algorithm)]
+    if not isinstance(algorithm, Iterable) or isinstance(algorithm, (bytes, bytearray)):
+        raise TypeError(f"algorithm must be a name or a sequence of names, not {shown(algorithm)}")
+    names = [algorithm_name(name) for name in algorithm]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"algorithms must be named, each once, not {shown(algorithms)}")
+        raise ValueError(f"algorithm must name one or more, each once, not {shown(algorithm)}")
     return names
 
 
-def _known(name: str) -> str:
+def algorithm_name(name: str) -> str:
+    """Return the name of a known algorithm as a plain string."""
     if not isinstance(name, str):
         raise TypeError(f"a hash algorithm is named by a string, not {shown(name)}")
     if name not in ALGORITHMS:

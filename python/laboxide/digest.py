@@ -31,8 +31,7 @@ def digest_data(
     *,
     content_type: str,
     content_encoding: str | None = None,
-    algorithm: str = "blake3",
-    algorithms: Sequence[str] | None = None,
+    algorithm: str | Sequence[str] = "blake3",
 ) -> Digest:
     """Return the digest of `data`, hashed by the thread that calls.
 
@@ -44,16 +43,15 @@ def digest_data(
         data: Any contiguous buffer.
         content_type: The MIME type of the data.
         content_encoding: The encoding of the data, if it has one.
-        algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
-        algorithms: Several algorithms instead of one. The first names the content, the hashes of
-            the others are in the digest's ``content_hashes``.
+        algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both. The first one names the
+            content; the hashes of the others are in the digest's ``content_hashes``.
 
     Raises:
         BufferError: `data` is not contiguous.
-        TypeError: `data` is not a buffer, or an algorithm not named by a string.
-        ValueError: An algorithm is unknown, or named twice.
+        TypeError: `data` is not a buffer, or `algorithm` not a name or names.
+        ValueError: `algorithm` is empty, or has an unknown name or one twice.
     """
-    names = algorithm_names(algorithm, algorithms)
+    names = algorithm_names(algorithm)
     return _digest(hash_data(data, names), content_type, content_encoding)
 
 
@@ -62,8 +60,7 @@ def digest_stream(
     *,
     content_type: str,
     content_encoding: str | None = None,
-    algorithm: str = "blake3",
-    algorithms: Sequence[str] | None = None,
+    algorithm: str | Sequence[str] = "blake3",
 ) -> tuple[DigestedStream[B], GetStreamDigest]:
     """Return a stream of the same chunks, and a function that tells the digest of what it yielded.
 
@@ -74,15 +71,14 @@ def digest_stream(
         source: The chunks: ``bytes``, or other contiguous buffers.
         content_type: The MIME type of the data.
         content_encoding: The encoding of the data, if it has one.
-        algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
-        algorithms: Several algorithms instead of one, as for `digest_data`.
+        algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both, as for `digest_data`.
 
     Raises:
         OSError: No thread can be started.
-        TypeError: `source` is not an async iterable, or an algorithm not named by a string.
-        ValueError: An algorithm is unknown, or named twice.
+        TypeError: `source` is not an async iterable, or `algorithm` not a name or names.
+        ValueError: `algorithm` is empty, or has an unknown name or one twice.
     """
-    names = algorithm_names(algorithm, algorithms)
+    names = algorithm_names(algorithm)
     if not hasattr(source, "__aiter__"):
         raise TypeError(f"source must be an async iterable of bytes, not {type(source).__name__!r}")
     digester = StreamDigester(names, content_type, content_encoding)
@@ -94,8 +90,7 @@ async def digest_file(
     *,
     content_type: str = "application/octet-stream",
     content_encoding: str | None = None,
-    algorithm: str = "blake3",
-    algorithms: Sequence[str] | None = None,
+    algorithm: str | Sequence[str] = "blake3",
 ) -> Digest:
     """Return the digest of a file, hashed off the event loop and, for BLAKE3, on all cores.
 
@@ -103,15 +98,15 @@ async def digest_file(
         path: A regular file. Symbolic links are followed.
         content_type: The MIME type of the data.
         content_encoding: The encoding of the data, if it has one.
-        algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
-        algorithms: Several algorithms instead of one, as for `digest_data`.
+        algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both, as for `digest_data`.
 
     Raises:
         OSError: The file cannot be read; ``filename`` says which.
-        TypeError: `path` is not a path, or an algorithm not named by a string.
-        ValueError: An algorithm is unknown or named twice, or the file is not a regular one.
+        TypeError: `path` is not a path, or `algorithm` not a name or names.
+        ValueError: `algorithm` is empty, or has an unknown name or one twice; or the file is not a
+            regular one.
     """
-    names = algorithm_names(algorithm, algorithms)
+    names = algorithm_names(algorithm)
     hashed = await hub.run(hash_file, text_path("path", path), names)
     return _digest(hashed, content_type, content_encoding)
 

@@ -91,9 +91,9 @@ def test_a_rate_must_be_finite(storage: FileStorage, rate: float) -> None:
 
 
 def test_algorithms_that_cannot_be_gone_through_are_refused_by_name() -> None:
-    algorithms: Any = 5
-    with pytest.raises(TypeError, match="algorithms are a sequence of names, not 5"):
-        digest_data(b"", content_type="a/b", algorithms=algorithms)
+    algorithm: Any = 5
+    with pytest.raises(TypeError, match="algorithm must be a name or a sequence of names, not 5"):
+        digest_data(b"", content_type="a/b", algorithm=algorithm)
 
 
 class Unspeakable:

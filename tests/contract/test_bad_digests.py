@@ -147,11 +147,11 @@ async def test_a_stream_verified_by_a_digest_without_an_algorithm_is_refused(
     await assert_unharmed(storage)
 
 
-@pytest.mark.parametrize("algorithms", ["sha256", ["sha256", ["blake3"]]], ids=repr)
-def test_algorithms_are_a_sequence_of_names(algorithms: Any) -> None:
-    naming = re.escape(repr(algorithms[-1] if isinstance(algorithms, list) else algorithms))
+@pytest.mark.parametrize("algorithm", [b"sha256", ["sha256", ["blake3"]]], ids=repr)
+def test_algorithms_are_a_sequence_of_names(algorithm: Any) -> None:
+    naming = re.escape(repr(algorithm[-1] if isinstance(algorithm, list) else algorithm))
     with pytest.raises(TypeError, match=naming):
-        digest_data(b"", content_type="a/b", algorithms=algorithms)
+        digest_data(b"", content_type="a/b", algorithm=algorithm)
 
 
 @pytest.mark.parametrize("algorithm", BAD_ALGORITHMS)

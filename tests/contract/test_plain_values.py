@@ -126,7 +126,7 @@ async def test_a_pointer_into_memory_that_was_returned_can_be_read(
 @ALGORITHMS
 @pytest.mark.parametrize("several", [False, True])
 async def test_a_digest_is_of_plain_values(tmp_path: Path, several: bool, algorithm: str) -> None:
-    names: Any = {"algorithms": [algorithm]} if several else {"algorithm": algorithm}
+    names: Any = {"algorithm": [algorithm] if several else algorithm}
     path = tmp_path / "file"
     path.write_bytes(DATA)
     stream, get_digest = digest_stream(stream_of([DATA]), content_type="a/b", **names)

@@ -55,7 +55,7 @@ def test_digest_data_names_content_by_blake3_unless_told() -> None:
 
 
 def test_digest_data_puts_the_hashes_of_further_algorithms_beside_the_first() -> None:
-    digest = digest_data(vector_input(1025), content_type="a/b", algorithms=("sha256", "blake3"))
+    digest = digest_data(vector_input(1025), content_type="a/b", algorithm=("sha256", "blake3"))
     assert digest == {
         "content_encoding": None,
         "content_type": "a/b",
@@ -76,7 +76,7 @@ def test_digest_data_of_what_several_threads_hash(kind: type[bytes], length: int
 @given(start=st.integers(0, 100), size=st.integers(MIB - 10, TOTAL_LIMIT))
 def test_digest_data_of_any_large_part_is_that_of_one_thread(start: int, size: int) -> None:
     part = memoryview(random_bytes())[start : start + size]
-    digest = digest_data(part, content_type="a/b", algorithms=("sha256", "blake3"))
+    digest = digest_data(part, content_type="a/b", algorithm=("sha256", "blake3"))
     assert digest["content_hash"] == hashlib.sha256(part).hexdigest()
     assert digest["content_hashes"] == {"blake3": one_shot("blake3", part)}
 
@@ -124,6 +124,6 @@ def test_digest_data_refuses_a_str() -> None:
 
 
 @BAD_ALGORITHMS
-def test_digest_data_refuses_bad_algorithms(algorithms: tuple[str, ...], message: str) -> None:
+def test_digest_data_refuses_bad_algorithms(algorithm: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        digest_data(b"", content_type="a/b", algorithms=algorithms)
+        digest_data(b"", content_type="a/b", algorithm=algorithm)

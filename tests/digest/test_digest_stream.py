@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 @BAD_ALGORITHMS
 def test_digest_stream_refuses_bad_algorithms_at_once(
-    algorithms: tuple[str, ...], message: str
+    algorithm: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        digested([], algorithms=algorithms)
+        digested([], algorithm=algorithm)
 
 
 @pytest.mark.parametrize("source", [[b"data"], b"data", None], ids=repr)
@@ -81,7 +81,7 @@ async def test_a_large_stream_has_the_hash_of_the_reference_implementation(
 @pytest.mark.anyio
 async def test_several_algorithms_take_one_pass_of_a_stream() -> None:
     chunks = pieces_of(vector_input(102400), 999)
-    assert await digest_of(chunks, algorithms=("sha256", "blake3")) == {
+    assert await digest_of(chunks, algorithm=("sha256", "blake3")) == {
         "content_encoding": None,
         "content_type": "a/b",
         "content_hash_algorithm": "sha256",
@@ -390,6 +390,6 @@ def test_any_chunks_of_a_stream_give_the_hash_of_the_whole(
 def test_any_chunks_with_several_algorithms_give_each_hash_of_the_whole(sizes: list[int]) -> None:
     chunks = cut(sizes)
     data = b"".join(chunks)
-    digest = anyio.run(digest_of, chunks, "", ("blake3", "sha256"))
+    digest = anyio.run(digest_of, chunks, ("blake3", "sha256"))
     hashes = [digest["content_hash"], digest["content_hashes"]["sha256"]]
     assert hashes == [one_shot("blake3", data), one_shot("sha256", data)]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @pytest.mark.anyio
 @BAD_ALGORITHMS
 async def test_digest_file_refuses_bad_algorithms(
-    tmp_path: Path, algorithms: tuple[str, ...], message: str
+    tmp_path: Path, algorithm: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        await digest_file(tmp_path / "missing", algorithms=algorithms)
+        await digest_file(tmp_path / "missing", algorithm=algorithm)
 
 
 @pytest.mark.anyio
@@ -48,7 +48,7 @@ async def test_a_file_has_the_hash_of_its_content(
 async def test_a_file_is_hashed_with_several_algorithms(tmp_path: Path, size: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(vector_input(size))
-    digest = await digest_file(path, algorithms=("sha256", "blake3"))
+    digest = await digest_file(path, algorithm=("sha256", "blake3"))
     hashes = [digest["content_hash"], digest["content_hashes"]["blake3"]]
     assert hashes == [expected_hash("sha256", size), expected_hash("blake3", size)]
 

@@ -17,7 +17,7 @@ from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
 from laboxide._runtime.feeding import feed_all, large_view
 from laboxide._validation import (
-    algorithm_names,
+    algorithm_name,
     check_choice,
     check_chunk_size,
     check_digest,
@@ -395,16 +395,16 @@ class FileStorage(Storage[FilePointer]):
             digest = check_digest(digest)
             check_fits(self, digest["content_size"], source)
             algorithm = digest["content_hash_algorithm"]
-        names = algorithm_names(algorithm)
+        names = [algorithm_name(algorithm)]
         limit = self.max_object_size
         staged = await hub.run(self._store().import_file, source, link, names, limit)
         if digest is not None:
             check_staged(staged, digest)
-        size, [(algorithm_name, content_hash)] = staged.digest
+        size, [(algorithm, content_hash)] = staged.digest
         found: Digest = {
             "content_encoding": content_encoding,
             "content_type": content_type,
-            "content_hash_algorithm": algorithm_name,
+            "content_hash_algorithm": algorithm,
             "content_hash": content_hash,
             "content_size": size,
         }
@@ -571,7 +571,7 @@ class FileStorage(Storage[FilePointer]):
         if not self.verify_writes:
             return []
         announced = get_digest(allow_incomplete=True)
-        return algorithm_names(digest_value(announced, "content_hash_algorithm"))
+        return [algorithm_name(digest_value(announced, "content_hash_algorithm"))]
 
     def _expected(self, pointer: FilePointer) -> Expected:
         return expected_of(pointer) if self.verify_reads == "hash" else (pointer["size"], None)

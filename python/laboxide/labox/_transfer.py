@@ -10,7 +10,7 @@ from labox.builtin.storages.file import FileStorage as LaboxFileStorage
 from labox.core.database import SerializerTypeEnum
 
 from laboxide import file
-from laboxide._validation import algorithm_names, check_choice
+from laboxide._validation import algorithm_name, check_choice
 from laboxide.digest import digest_file, digest_stream
 from laboxide.errors import DigestMismatchError
 from laboxide.labox._saving import digest_off_loop
@@ -79,7 +79,7 @@ class Transfer:
         """
         digest, tags = _digest_of(row), row.tags or {}
         with _unmovable():
-            algorithm_names(digest["content_hash_algorithm"])
+            algorithm_name(digest["content_hash_algorithm"])
             config = self._source.deserialize_config(row.storage_config)
             path = await self._path_of(config)
         if path is not None and self._files is not None:
