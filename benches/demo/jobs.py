@@ -19,7 +19,7 @@ from benches.demo.sample import READ_SIZE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from laboxide import FilePointer
+    from laboxide import FilePointer, VerifyReads
 
 CHUNK_SIZE = 64 << 10
 CHUNKS_BETWEEN_PAUSES = 16
@@ -111,7 +111,7 @@ async def read_size(_source: Path, directory: Path) -> Outcome:
     return await _read(directory, "size")
 
 
-async def _read(directory: Path, verify_reads: str) -> Outcome:
+async def _read(directory: Path, verify_reads: VerifyReads) -> Outcome:
     storage = FileStorage(directory, verify_reads=verify_reads)
     pointer = load_pointer(directory)
     moved = 0

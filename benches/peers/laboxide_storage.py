@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator
     from pathlib import Path
 
+    from laboxide import ImportLink, VerifyReads
+
 CONTENT_TYPE = "application/octet-stream"
 
 
@@ -31,8 +33,8 @@ class Laboxide:
         directory: Path,
         *,
         algorithm: str = "blake3",
-        verify: str = "hash",
-        link: str = "copy",
+        verify: VerifyReads = "hash",
+        link: ImportLink = "copy",
         durable: bool = False,
     ) -> None:
         self._directory = directory

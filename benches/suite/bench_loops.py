@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from typing import Any, TypeVar
 
+    from laboxide import VerifyReads
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.loops import Cost
@@ -77,7 +78,7 @@ def _write_streams(loop: str, lab: Lab) -> Trial[list[Stored]]:
     return Trial(_warm(lab, loop, peer, work), check, total, STREAMS, memory=total)
 
 
-def _read_stream(verify: str, loop: str, lab: Lab) -> Trial[int]:
+def _read_stream(verify: VerifyReads, loop: str, lab: Lab) -> Trial[int]:
     size = LABOXIDE["blake3"].read_size(lab.scale, MIB)
     stored = lab.shelf.object("blake3", size)
     peer = Laboxide(lab.shelf.directory, verify=verify)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
+    from laboxide import VerifyReads
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
@@ -145,7 +146,7 @@ def _write(
     return _beside(lab, work, partial(check_streams, size=size), size * streams)
 
 
-def _read(verify: str, lab: Lab) -> Trial[int]:
+def _read(verify: VerifyReads, lab: Lab) -> Trial[int]:
     stored = lab.shelf.object("blake3", lab.scale.stream_size)
     peer = Laboxide(lab.shelf.directory, verify=verify)
     check = partial(check_size, expected=stored.size)

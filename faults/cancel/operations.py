@@ -89,7 +89,7 @@ async def _list(storage: FileStorage) -> object:
 
 
 async def _audit(storage: FileStorage, **options: Any) -> object:
-    return [finding async for finding in storage.verify_all(**options)]
+    return [finding async for finding in storage.audit(**options)]
 
 
 async def _delete(world: World) -> None:
@@ -147,9 +147,9 @@ OPERATIONS: dict[str, Operation] = {
     "export_file": _export,
     "export_file, overwriting": partial(_export, overwrite=True),
     "verify": lambda w: w.store.verify(w.kept["large"]),
-    "verify_all": lambda w: _audit(w.store),
-    "verify_all, repairing": lambda w: _audit(w.store, repair=True, workers=2),
-    "sweep": lambda w: w.store.sweep(delete=True),
+    "audit": lambda w: _audit(w.store),
+    "audit, repairing": lambda w: _audit(w.store, repair=True, workers=2),
+    "clean": lambda w: w.store.clean(delete=True),
     "delete": _delete,
     "stat": lambda w: w.store.stat(w.kept["small"]),
     "exists, elsewhere": lambda w: w.store.exists(w.kept["elsewhere"]),

@@ -137,12 +137,12 @@ async def _audit(trial: Trial) -> None:
     """Look after a store in which every second object is damaged."""
     storage = FileStorage(trial.directory / "audited", mkdir=True)
     damaged = damaged_store(storage.path, trial.random, trial.count("audited objects"))
-    trial.tried["verify_all"] += len(damaged)
-    found = {finding.key async for finding in storage.verify_all() if finding.problem == "corrupt"}
+    trial.tried["audit"] += len(damaged)
+    found = {finding.key async for finding in storage.audit() if finding.problem == "corrupt"}
     for key in sorted(damaged.keys() - found):
-        trial.found.append(f"{damaged[key]}: verify_all did not find {key}")
+        trial.found.append(f"{damaged[key]}: audit did not find {key}")
     for key in sorted(found - damaged.keys()):
-        trial.found.append(f"verify_all found {key}, which is right")
+        trial.found.append(f"audit found {key}, which is right")
 
 
 DRIVER = Driver(

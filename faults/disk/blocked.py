@@ -102,8 +102,8 @@ async def _list(scene: Scene) -> object:
     return [pointer["key"] async for pointer in scene.storage.list_pointers()]
 
 
-async def _verify_all(scene: Scene) -> object:
-    return [finding async for finding in scene.storage.verify_all()]
+async def _audit(scene: Scene) -> object:
+    return [finding async for finding in scene.storage.audit()]
 
 
 async def _size(scene: Scene) -> object:
@@ -120,8 +120,8 @@ _OTHERS: dict[str, Callable[[Scene], Awaitable[object]]] = {
     "export_file onto it": _export_onto_it,
     "digest_file": lambda scene: digest_file(scene.path),
     "verify": lambda scene: scene.storage.verify(scene.pointer),
-    "verify_all": _verify_all,
-    "sweep": lambda scene: scene.storage.sweep(),
+    "audit": _audit,
+    "clean": lambda scene: scene.storage.clean(),
     "exists": lambda scene: scene.storage.exists(scene.pointer),
     "stat": _size,
     "list_pointers": _list,

@@ -127,9 +127,9 @@ class Hammer:
 
     async def audit(self) -> None:
         """Look after the whole store. Nothing is wrong with it, and nobody has left it."""
-        with self._shelf.with_(self._storage.verify_all()) as findings:
+        with self._shelf.with_(self._storage.audit()) as findings:
             assert [finding async for finding in findings] == []
-        await self._storage.sweep()
+        await self._storage.clean()
 
     async def verify(self) -> None:
         """Verify an object, and hash it where it is."""

@@ -143,13 +143,13 @@ class StoreMachine(Steps):
         self.storage = FileStorage(self.root, **options)
 
     @rule(delete=st.booleans())
-    def sweep(self, delete: bool) -> None:  # noqa: FBT001
+    def clean(self, delete: bool) -> None:  # noqa: FBT001
         """Be told of a killed writer's temporary file and nothing in use, and lose no object.
 
         A write that was cancelled may be at a sweep, too, and have the file.
         """
         left = disk.leave_temporary_file(self.root)
-        leftovers = self._run(self.storage.sweep(delete=delete))
+        leftovers = self._run(self.storage.clean(delete=delete))
         temporary = [each for each in leftovers if each.kind == "temporary"]
         assert {each.kind for each in leftovers} <= {"temporary", "displaced"}
         assert all(each.removed == delete for each in temporary)

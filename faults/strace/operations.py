@@ -144,8 +144,8 @@ async def _leftovers(storage: FileStorage) -> None:
         (staging / f"{index}{TEMPORARY}").write_bytes(SMALL)
 
 
-async def _sweep(storage: FileStorage) -> None:
-    await storage.sweep(delete=True)
+async def _clean(storage: FileStorage) -> None:
+    await storage.clean(delete=True)
 
 
 async def _read(storage: FileStorage) -> None:
@@ -216,7 +216,7 @@ OPERATIONS = {
     "heal": Operation(_write_small, _torn),
     "delete": Operation(_delete, _small, absent=True),
     "first write after a crash": Operation(_write_small, _leftovers),
-    "sweep": Operation(_sweep, _leftovers, publishes=False),
+    "clean": Operation(_clean, _leftovers, publishes=False),
     "read_data, twice": Operation(_read_twice, _small, writes=False),
     "read_data, large": Operation(_read_large, _large, writes=False),
     "read_data_stream": Operation(_read_stream, _large, writes=False),

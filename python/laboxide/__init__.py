@@ -21,38 +21,56 @@ from laboxide.errors import (
     ObjectTooLargeError,
     RootNotAllowedError,
 )
-from laboxide.file import FileStat, FileStorage, Finding, Leftover, StoreAudit
-from laboxide.file.pointer import FilePointer
-from laboxide.file.router import FileKey, FileRouter, content_router
+from laboxide.file import (
+    Audit,
+    AuditFinding,
+    AuditProblem,
+    ExportLink,
+    FileKey,
+    FilePointer,
+    FileRouter,
+    FileStat,
+    FileStorage,
+    ImportLink,
+    StrayFile,
+    StrayKind,
+    VerifyReads,
+    content_router,
+)
 from laboxide.memory import MemoryPointer, MemoryStorage
 from laboxide.storage import Storage
 from laboxide.types import Digest, GetStreamDigest, StreamDigest, TagMap
 
 __all__ = (
     "ALGORITHMS",
+    "Audit",
+    "AuditFinding",
+    "AuditProblem",
     "CorruptDataError",
     "Digest",
     "DigestMismatchError",
     "DigestedStream",
+    "ExportLink",
     "FileKey",
     "FilePointer",
     "FileRouter",
     "FileStat",
     "FileStorage",
-    "Finding",
     "GetStreamDigest",
     "Hasher",
+    "ImportLink",
     "LaboxideError",
-    "Leftover",
     "MemoryPointer",
     "MemoryStorage",
     "NoStorageData",
     "ObjectTooLargeError",
     "RootNotAllowedError",
     "Storage",
-    "StoreAudit",
+    "StrayFile",
+    "StrayKind",
     "StreamDigest",
     "TagMap",
+    "VerifyReads",
     "content_router",
     "digest_data",
     "digest_file",

@@ -1,6 +1,6 @@
 import sys
 from os import PathLike
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 if sys.version_info >= (3, 12):
     from collections.abc import Buffer
@@ -40,7 +40,8 @@ DEBUG: Final[bool]
 _Path: TypeAlias = str | PathLike[str]
 _Expected: TypeAlias = tuple[int, tuple[str, str] | None]
 _Digest: TypeAlias = tuple[int, list[tuple[str, str]]]
-_Finding: TypeAlias = tuple[str, str, str, str, str | None]
+_Problem: TypeAlias = Literal["corrupt", "not a file", "unreadable", "foreign name"]
+_Finding: TypeAlias = tuple[str, _Problem, str, str, str | None]
 
 def check_hash(algorithm: str, hash: str, /) -> None: ...
 def check_key(text: str, /) -> None: ...

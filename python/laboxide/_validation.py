@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from laboxide._native import ALGORITHMS, check_hash
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from laboxide.types import Digest
 
+
+S = TypeVar("S", bound=str)
 
 CHUNK_SIZE_MAX = 1 << 30
 """Bytes: more in one piece is not a stream any more."""
@@ -125,7 +127,7 @@ def check_integer(name: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+def check_choice(name: str, value: S, choices: Sequence[str]) -> S:
     """Return `value` if it is one of `choices`."""
     if value not in choices:
         known = ", ".join(map(repr, choices))

@@ -27,7 +27,7 @@ async def test_a_sample_is_a_part_and_the_same_for_the_same_seed(storage: FileSt
         flip(path_of(storage, pointer), 0)
     samples = []
     for seed in (1, 2, 1):
-        audit = storage.verify_all(sample=0.25, seed=seed)
+        audit = storage.audit(sample=0.25, seed=seed)
         samples.append([finding.key for finding in await findings(audit)])
         assert audit.objects == len(samples[-1])
         assert audit.skipped == 0
@@ -36,17 +36,17 @@ async def test_a_sample_is_a_part_and_the_same_for_the_same_seed(storage: FileSt
 
 
 async def test_a_sample_is_by_default_another_each_time(storage: FileStorage) -> None:
-    audits = [storage.verify_all(sample=0.5) for _ in range(3)]
+    audits = [storage.audit(sample=0.5) for _ in range(3)]
     assert len({audit.seed for audit in audits}) == 3
 
 
 async def test_a_sample_goes_on_with_its_seed(storage: FileStorage) -> None:
     for pointer in await fill(storage, 100):
         flip(path_of(storage, pointer), 0)
-    whole = await findings(storage.verify_all(sample=0.5, seed=7))
-    first = storage.verify_all(sample=0.5, seed=7)
+    whole = await findings(storage.audit(sample=0.5, seed=7))
+    first = storage.audit(sample=0.5, seed=7)
     begun = [await anext(first) for _ in range(10)]
-    rest = await findings(storage.verify_all(sample=0.5, seed=first.seed, cursor=first.cursor))
+    rest = await findings(storage.audit(sample=0.5, seed=first.seed, cursor=first.cursor))
     assert begun + rest == whole
 
 
@@ -55,7 +55,7 @@ async def test_no_more_is_read_in_a_second_than_it_may(storage: FileStorage, wor
     for seed in range(3):
         await put(storage, content_of(2 * MIB, seed=seed))
     began = time.monotonic()
-    audit = storage.verify_all(max_bytes_per_second=6 * MIB, workers=workers)
+    audit = storage.audit(max_bytes_per_second=6 * MIB, workers=workers)
     assert await findings(audit) == []
     # The first block does not wait.
     assert time.monotonic() - began > 5 / 6 - 0.1
@@ -76,7 +76,7 @@ async def test_the_loop_goes_on_beside_an_audit(storage: FileStorage) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(tick)
         # A quarter of a second: without the limit it would be over before the ticks are due.
-        assert await findings(storage.verify_all(max_bytes_per_second=80 * MIB)) == []
+        assert await findings(storage.audit(max_bytes_per_second=80 * MIB)) == []
         tasks.cancel_scope.cancel()
     assert ticks > 3
 
@@ -110,21 +110,21 @@ def test_a_bad_argument_of_an_audit_is_refused_by_name(
 ) -> None:
     arguments = {name: value}
     with pytest.raises(kind) as caught:
-        FileStorage(tmp_path).verify_all(**arguments)
+        FileStorage(tmp_path).audit(**arguments)
     assert repr(value)[:200].strip("'\"") in str(caught.value) or "\\0" in str(caught.value)
 
 
 async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileStorage) -> None:
     for pointer in await fill(storage, 20):
         flip(path_of(storage, pointer), 0)
-    await findings(storage.verify_all())
+    await findings(storage.audit())
     with anyio.fail_after(30):
         while _threads():
             await anyio.sleep(0.01)
     before = len(names(DESCRIPTORS))
     for _ in range(5):
         with suppress(StopAsyncIteration):
-            audit = storage.verify_all(max_bytes_per_second=100)
+            audit = storage.audit(max_bytes_per_second=100)
             with anyio.move_on_after(0.05):
                 await anext(audit)
         del audit

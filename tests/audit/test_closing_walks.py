@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 pytestmark = pytest.mark.anyio
-WALKS = pytest.mark.parametrize("walk", ["list_pointers", "verify_all"])
+WALKS = pytest.mark.parametrize("walk", ["list_pointers", "audit"])
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def test_an_audit_whose_next_one_is_waited_for_cannot_be_closed(tmp_path: 
     await fill(storage, 5)
     # What it waits for comes after seconds.
     await refuses_to_close(
-        storage.verify_all(max_bytes_per_second=1), functools.partial(anyio.sleep, 0.05)
+        storage.audit(max_bytes_per_second=1), functools.partial(anyio.sleep, 0.05)
     )
 
 
@@ -83,9 +83,9 @@ async def refuses_to_close(walk: Any, begun: Callable[[], Awaitable[object]]) ->
 
 
 async def test_another_audit_goes_on_from_one_that_was_closed(storage: FileStorage) -> None:
-    async with aclosing(storage.verify_all()) as audit:
+    async with aclosing(storage.audit()) as audit:
         first = await anext(audit)
-    rest = [found.key async for found in storage.verify_all(cursor=audit.cursor)]
+    rest = [found.key async for found in storage.audit(cursor=audit.cursor)]
     assert len({first.key, *rest}) == 5
     assert first.key not in rest
 

@@ -19,7 +19,7 @@ from tests.support.storing import DATA, KIB, MIB, path_of, put
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide import FilePointer, Finding
+    from laboxide import AuditFinding, FilePointer
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ async def test_findings_come_in_the_order_of_keys(storage: FileStorage, workers:
     bad = pointers[::50]
     for pointer in bad:
         flip(path_of(storage, pointer), 0)
-    audit = storage.verify_all(workers=workers)
+    audit = storage.audit(workers=workers)
     seen = []
     async for finding in audit:
         assert audit.cursor == finding.key
@@ -48,7 +48,7 @@ async def test_an_audit_goes_on_from_each_cursor(storage: FileStorage) -> None:
     seen: list[str] = []
     stops = 0
     while True:
-        audit = storage.verify_all(cursor=cursor, workers=1)
+        audit = storage.audit(cursor=cursor, workers=1)
         async for finding in audit:
             seen.append(finding.key)
             break
@@ -65,7 +65,7 @@ async def test_a_cursor_covers_what_comes_before_it_and_no_more(
     storage: FileStorage, count: int
 ) -> None:
     pointers = await fill(storage, 12)
-    audit = storage.verify_all(cursor=pointers[-count]["key"])
+    audit = storage.audit(cursor=pointers[-count]["key"])
     await findings(audit)
     assert audit.objects == count - 1
 
@@ -78,7 +78,7 @@ MOVED = ["blake3/80/80.corrupt-1-2", "blake3/80.displaced-1-2", "blake3/80.displ
 async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor: str) -> None:
     pointers = await fill(storage, 50)
     later = [pointer for pointer in pointers if pointer["key"].split("/") > cursor.split("/")]
-    audit = storage.verify_all(cursor=cursor)
+    audit = storage.audit(cursor=cursor)
     assert await findings(audit) == []
     assert audit.objects == len(later)
 
@@ -86,7 +86,7 @@ async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor:
 def test_an_audit_that_goes_on_tells_what_it_may_not_look_at_any_more(tmp_path: Path) -> None:
     script = """
     async def look(cursor):
-        audit = storage.verify_all(cursor=cursor)
+        audit = storage.audit(cursor=cursor)
         found = [(finding.key, finding.problem) async for finding in audit]
         print(found, audit.objects, audit.cursor)
 
@@ -108,8 +108,8 @@ async def test_a_cancelled_audit_goes_on_where_it_was(storage: FileStorage) -> N
     pointers = [await put(storage, content_of(100 * KIB, seed=seed)) for seed in range(30)]
     last = max(pointers, key=lambda pointer: pointer["key"])
     flip(path_of(storage, last), 0)
-    audit = storage.verify_all(max_bytes_per_second=2 * MIB, workers=2)
-    seen: list[Finding] = []
+    audit = storage.audit(max_bytes_per_second=2 * MIB, workers=2)
+    seen: list[AuditFinding] = []
     cursors: list[str] = []
     is_over = False
     while not is_over:
@@ -130,7 +130,7 @@ async def test_a_cancelled_audit_goes_on_after_what_it_had_finished(storage: Fil
     cursor: str | None = None
     counts: list[int] = []
     while sum(counts) < len(pointers):
-        audit = storage.verify_all(cursor=cursor, max_bytes_per_second=10_000)
+        audit = storage.audit(cursor=cursor, max_bytes_per_second=10_000)
         with anyio.move_on_after(1):  # the next one may be read after 100 seconds
             assert await findings(audit) == []
         counts.append(audit.objects)
@@ -159,13 +159,11 @@ async def test_a_cancelled_audit_of_a_sample_goes_on_with_the_same_keys(
 ) -> None:
     for pointer in await fill(storage, 60, size=10 * KIB):
         flip(path_of(storage, pointer), 0)
-    whole = [finding.key for finding in await findings(storage.verify_all(sample=0.5, seed=7))]
+    whole = [finding.key for finding in await findings(storage.audit(sample=0.5, seed=7))]
     seen: list[str] = []
     cursor, stops, is_complete = None, 0, False
     while not is_complete:
-        audit = storage.verify_all(
-            sample=0.5, seed=7, cursor=cursor, max_bytes_per_second=300 * KIB
-        )
+        audit = storage.audit(sample=0.5, seed=7, cursor=cursor, max_bytes_per_second=300 * KIB)
         with anyio.move_on_after(0.6):
             async for finding in audit:
                 seen.append(finding.key)  # noqa: PERF401 - kept when it is cancelled
@@ -178,7 +176,7 @@ async def test_a_cancelled_audit_of_a_sample_goes_on_with_the_same_keys(
 async def test_an_audit_is_complete_when_all_was_looked_at_and_told(storage: FileStorage) -> None:
     for pointer in await fill(storage, 5):
         flip(path_of(storage, pointer), 0)
-    audit = storage.verify_all()
+    audit = storage.audit()
     before = audit.is_complete
     assert [before, *[audit.is_complete async for _finding in audit]] == [False] * 6
     assert await findings(audit) == []
@@ -189,7 +187,7 @@ async def test_an_audit_that_was_cancelled_before_the_first_object_is_not_comple
     storage: FileStorage,
 ) -> None:
     await put(storage, content_of(2 * MIB))
-    audit = storage.verify_all(max_bytes_per_second=10_000)
+    audit = storage.audit(max_bytes_per_second=10_000)
     with anyio.move_on_after(0.1) as scope:
         await findings(audit)
     assert scope.cancelled_caught
@@ -197,7 +195,7 @@ async def test_an_audit_that_was_cancelled_before_the_first_object_is_not_comple
 
 
 async def test_an_audit_of_nothing_is_complete(storage: FileStorage) -> None:
-    audit = storage.verify_all()
+    audit = storage.audit()
     assert (await findings(audit), audit.is_complete, audit.cursor) == ([], True, None)
 
 
@@ -207,7 +205,7 @@ async def test_nothing_is_passed_over_by_an_audit_that_was_cancelled_while_listi
     pointers = await fill(storage, 5)
     for pointer in pointers:
         flip(path_of(storage, pointer), 0)
-    audit = storage.verify_all()
+    audit = storage.audit()
     seen: list[str] = []
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -222,7 +220,7 @@ async def test_a_wait_for_its_turn_to_read_is_cancelled_at_once(storage: FileSto
     await fill(storage, 5)
     began = time.monotonic()
     with anyio.move_on_after(0.1) as scope:
-        await findings(storage.verify_all(max_bytes_per_second=1, workers=2))
+        await findings(storage.audit(max_bytes_per_second=1, workers=2))
     assert scope.cancelled_caught
     # Its turn would come after days.
     assert time.monotonic() - began < 30
@@ -231,17 +229,17 @@ async def test_a_wait_for_its_turn_to_read_is_cancelled_at_once(storage: FileSto
 async def test_an_audit_can_be_left_at_any_point(storage: FileStorage) -> None:
     for pointer in await fill(storage, 5):
         flip(path_of(storage, pointer), 0)
-    async for _finding in storage.verify_all():
+    async for _finding in storage.audit():
         break
-    audit = storage.verify_all()
+    audit = storage.audit()
     await anext(audit)
     del audit
-    assert len(await findings(storage.verify_all())) == 5
+    assert len(await findings(storage.audit())) == 5
 
 
 async def test_an_audit_that_is_over_stays_over(storage: FileStorage) -> None:
     await put(storage, DATA)
-    audit = storage.verify_all()
+    audit = storage.audit()
     assert await findings(audit) == []
     assert await findings(audit) == []
     assert audit.objects == 1
@@ -249,7 +247,7 @@ async def test_an_audit_that_is_over_stays_over(storage: FileStorage) -> None:
 
 async def test_an_audit_has_one_reader(storage: FileStorage) -> None:
     await fill(storage, 5)
-    audit = storage.verify_all(max_bytes_per_second=1)
+    audit = storage.audit(max_bytes_per_second=1)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(findings, audit)
         await anyio.sleep(0.05)
@@ -269,9 +267,9 @@ def test_an_audit_belongs_to_the_process_that_began_it(tmp_path: Path) -> None:
 
     storage = FileStorage(root / "store", mkdir=True)
     asyncio.run(store(storage, 1))
-    audit = storage.verify_all()
+    audit = storage.audit()
     if (child := os.fork()) == 0:
-        print(asyncio.run(first(audit)), asyncio.run(first(storage.verify_all())), flush=True)
+        print(asyncio.run(first(audit)), asyncio.run(first(storage.audit())), flush=True)
         os._exit(0)
     os.waitpid(child, 0)
     print(asyncio.run(first(audit)))

@@ -76,7 +76,7 @@ async def test_what_seems_bad_is_read_again_from_the_device(image: Path) -> None
     with pytest.raises(CorruptDataError):
         await storage.verify(pointer)
     swap(image, bad, data)
-    audit = storage.verify_all(repair=True)
+    audit = storage.audit(repair=True)
     assert [finding async for finding in audit] == []
     assert audit.objects == 1
     assert await storage.read_data(pointer) == data
@@ -88,5 +88,5 @@ async def test_what_is_bad_on_the_device_is_found(image: Path) -> None:
     pointer = await put(storage, data)
     forget(path_of(storage, pointer))
     swap(image, data, os.urandom(4096))
-    [finding] = [finding async for finding in storage.verify_all()]
+    [finding] = [finding async for finding in storage.audit()]
     assert (finding.key, finding.problem) == (pointer["key"], "corrupt")

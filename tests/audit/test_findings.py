@@ -35,7 +35,7 @@ async def test_a_sound_store_has_no_findings(storage: FileStorage, workers: int)
     for size in sizes:
         for algorithm in ("blake3", "sha256"):
             await put(storage, content_of(size), algorithm=algorithm)
-    audit = storage.verify_all(workers=workers)
+    audit = storage.audit(workers=workers)
     assert await findings(audit) == []
     assert (audit.objects, audit.bytes_read) == (8, 2 * sum(sizes))
     assert (audit.skipped, audit.cursor) == (0, None)
@@ -47,14 +47,14 @@ async def test_a_finding_is_told_before_what_follows_takes_its_time(
 ) -> None:
     pointers = await fill(storage, 3, size=3 * MIB)
     overwrite(path_of(storage, pointers[0]), b"")
-    audit = storage.verify_all(workers=workers, max_bytes_per_second=1e5)
+    audit = storage.audit(workers=workers, max_bytes_per_second=1e5)
     with anyio.fail_after(30):  # the others take a minute
         finding = await anext(audit)
     assert (finding.key, audit.cursor) == (pointers[0]["key"], pointers[0]["key"])
 
 
 async def test_an_empty_store_has_no_findings(storage: FileStorage) -> None:
-    audit = storage.verify_all()
+    audit = storage.audit()
     assert await findings(audit) == []
     assert (audit.objects, audit.bytes_read, audit.skipped, audit.cursor) == (0, 0, 0, None)
 
@@ -68,7 +68,7 @@ async def test_every_fault_is_found_and_nothing_is_changed(
     pointer = await put(storage, content_of(size))
     FAULTS[fault](path_of(storage, pointer))
     before = snapshot(storage.path)
-    [finding] = await findings(storage.verify_all())
+    [finding] = await findings(storage.audit())
     assert snapshot(storage.path) == before
     assert (finding.key, finding.path) == (pointer["key"], path_of(storage, pointer))
     assert finding.moved_to is None
@@ -86,7 +86,7 @@ async def test_what_is_no_part_of_a_store_is_found(storage: FileStorage, tmp_pat
     shard.symlink_to(tmp_path / "shard")
     os.mkfifo(storage.path / "fifo")
     (storage.path / os.fsdecode(b"\xff")).mkdir()
-    audit = storage.verify_all(repair=True)
+    audit = storage.audit(repair=True)
     assert [
         (finding.key, finding.problem, finding.actual) for finding in await findings(audit)
     ] == [
@@ -103,7 +103,7 @@ async def test_temporary_files_are_no_objects(storage: FileStorage) -> None:
     staging.mkdir()
     (staging / ("a" * 64)).touch()
     (staging / "link").symlink_to("nowhere")
-    audit = storage.verify_all()
+    audit = storage.audit()
     assert await findings(audit) == []
     assert audit.skipped == 0
 
@@ -119,7 +119,7 @@ def test_what_may_not_be_read_is_unreadable_and_stays(tmp_path: Path) -> None:
         one, two, three = sorted(pointers, key=lambda pointer: pointer["key"])
         (storage.path / one["key"]).chmod(0)
         (storage.path / two["key"]).parent.chmod(0)
-        audit = storage.verify_all(repair=True)
+        audit = storage.audit(repair=True)
         found = [finding async for finding in audit]
         (storage.path / two["key"]).parent.chmod(0o755)
         keys = [one["key"], str(Path(two["key"]).parent)]
@@ -149,7 +149,7 @@ def test_a_want_of_descriptors_is_no_finding(tmp_path: Path) -> None:
             return content_of(key)
 
     async def find(**arguments):
-        audit = storage.verify_all(**arguments)
+        audit = storage.audit(**arguments)
         return [finding async for finding in audit], audit.objects
 
     async def work():
@@ -176,7 +176,7 @@ def test_a_want_of_descriptors_while_it_lists_is_no_finding(tmp_path: Path) -> N
     import resource
 
     async def find():
-        audit = storage.verify_all()
+        audit = storage.audit()
         try:
             return [finding async for finding in audit], audit.objects
         except OSError as error:
@@ -216,7 +216,7 @@ async def test_keys_that_do_not_tell_the_hash_are_passed_over(tmp_path: Path) ->
     storage = FileStorage(tmp_path, router=by_kind)
     pointer = await put(storage, DATA, {"kind": "a"})
     flip(path_of(storage, pointer), 0)
-    audit = storage.verify_all(repair=True)
+    audit = storage.audit(repair=True)
     assert await findings(audit) == []
     assert (audit.objects, audit.skipped) == (0, 1)
 
@@ -231,7 +231,7 @@ async def test_a_function_tells_what_is_in_the_keys_of_another_router(tmp_path: 
     def content_of_key(key: str) -> tuple[str, str] | None:
         return ("blake3", key.partition("/")[2]) if "/" in key else None
 
-    audit = storage.verify_all(content_of=content_of_key)
+    audit = storage.audit(content_of=content_of_key)
     assert [finding.key for finding in await findings(audit)] == [pointer["key"]]
     assert (audit.objects, audit.skipped) == (2, 1)
 
@@ -256,4 +256,4 @@ async def test_a_wrong_answer_of_that_function_is_refused(
         return answer if key == pointer["key"] else None
 
     with pytest.raises(kind, match=re.escape(repr(answer))):
-        await findings(storage.verify_all(content_of=content_of))
+        await findings(storage.audit(content_of=content_of))

@@ -36,7 +36,7 @@ async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
     FAULTS[fault](path)
     bad = path.lstat()
     with caplog.at_level(logging.WARNING, "laboxide.file"):
-        [finding] = await findings(storage.verify_all(repair=True))
+        [finding] = await findings(storage.audit(repair=True))
     assert finding.path == path
     moved = finding.moved_to
     assert moved is not None
@@ -47,7 +47,7 @@ async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
     assert (moved.lstat().st_ino, moved.lstat().st_mode) == (bad.st_ino, bad.st_mode)
     with pytest.raises(NoStorageData):
         await storage.read_data(pointer)
-    assert await findings(storage.verify_all()) == []
+    assert await findings(storage.audit()) == []
     listed = [listed async for listed in storage.list_pointers()]
     assert sorted(listed, key=lambda pointer: pointer["key"]) == pointers
     assert await put(storage, data) == pointer
@@ -60,7 +60,7 @@ async def test_what_was_moved_aside_is_told_before_the_audit_goes_on(
 ) -> None:
     pointers = await fill(storage, 3, size=3 * MIB)
     overwrite(path_of(storage, pointers[0]), b"")
-    audit = storage.verify_all(repair=True, workers=workers, max_bytes_per_second=1e5)
+    audit = storage.audit(repair=True, workers=workers, max_bytes_per_second=1e5)
     with anyio.fail_after(30):  # the others take a minute
         finding = await anext(audit)
     assert (finding.key, finding.moved_to is None) == (pointers[0]["key"], False)
@@ -71,7 +71,7 @@ async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
 ) -> None:
     pointers = await fill(storage, 3)
     overwrite(path_of(storage, pointers[1]), b"")
-    audit = storage.verify_all(repair=True)
+    audit = storage.audit(repair=True)
     scope = anyio.CancelScope()
 
     def begin_a_round_that_is_not_waited_for(_ticket: object, *arguments: Any) -> None:
@@ -94,9 +94,9 @@ async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
 async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None:
     await put(storage, DATA)
     reader = FileStorage(storage.path, router=None)
-    assert await findings(reader.verify_all()) == []
+    assert await findings(reader.audit()) == []
     with pytest.raises(NotImplementedError, match="read-only"):
-        reader.verify_all(repair=True)
+        reader.audit(repair=True)
 
 
 async def test_writers_that_heal_beside_a_repair_never_lose_what_they_wrote(
@@ -109,12 +109,12 @@ async def test_writers_that_heal_beside_a_repair_never_lose_what_they_wrote(
     for _ in range(100):
         overwrite(path, b"torn")
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(findings, storage.verify_all(repair=True))
+            tasks.start_soon(findings, storage.audit(repair=True))
             tasks.start_soon(put, storage, data)
         # The write may have come first, and found nothing wrong with a name.
         await put(storage, data)
         assert await storage.read_data(pointer) == data
-        for leftover in await storage.sweep():
+        for leftover in await storage.clean():
             assert leftover.path.read_bytes() == b"torn"
             leftover.path.unlink()
 
@@ -135,6 +135,6 @@ async def test_what_comes_and_goes_meanwhile_is_no_finding(storage: FileStorage)
         for _ in range(4):
             tasks.start_soon(come_and_go)
         for _ in range(15):
-            assert await findings(storage.verify_all(repair=True)) == []
+            assert await findings(storage.audit(repair=True)) == []
         is_over = True
     assert all(".corrupt-" not in path.name for path in files(storage.path))

@@ -81,13 +81,13 @@ async def test_what_is_no_path_is_refused_by_name(
 @pytest.mark.parametrize("cursor", ["", "../a", "/a"])
 def test_a_cursor_that_is_none_is_refused_by_name(storage: FileStorage, cursor: str) -> None:
     with pytest.raises(ValueError, match=f'^cursor must be .*"{cursor}"'):
-        storage.verify_all(cursor=cursor)
+        storage.audit(cursor=cursor)
 
 
 @pytest.mark.parametrize("rate", [math.inf, math.nan])
 def test_a_rate_must_be_finite(storage: FileStorage, rate: float) -> None:
     with pytest.raises(ValueError, match=f"max_bytes_per_second must be finite .*, not {rate}"):
-        storage.verify_all(max_bytes_per_second=rate)
+        storage.audit(max_bytes_per_second=rate)
 
 
 def test_algorithms_that_cannot_be_gone_through_are_refused_by_name() -> None:
@@ -151,8 +151,8 @@ LONG: Any = b"x" * 5000
 
 REFUSALS: dict[str, Callable[[FileStorage], object]] = {
     "allowed_roots": lambda storage: FileStorage(storage.path, allowed_roots=LONG),
-    "cursor": lambda storage: storage.verify_all(cursor=LONG),
-    "content_of": lambda storage: storage.verify_all(content_of=LONG),
+    "cursor": lambda storage: storage.audit(cursor=LONG),
+    "content_of": lambda storage: storage.audit(content_of=LONG),
 }
 
 

@@ -19,7 +19,7 @@ from tests.support.storing import WRITES, files
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
 
-    from laboxide import Digest, FileKey, FilePointer, TagMap
+    from laboxide import Digest, FileKey, FilePointer, ImportLink, TagMap, VerifyReads
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 async def test_an_object_that_shrinks_while_it_is_read_is_corrupt(
-    storage: FileStorage, verify_reads: str
+    storage: FileStorage, verify_reads: VerifyReads
 ) -> None:
     pointer, path = await put(storage, content_of(SIZE))
     reader = FileStorage(storage.path, verify_reads=verify_reads)
@@ -76,7 +76,7 @@ async def test_an_object_that_changes_while_it_is_read_is_corrupt(storage: FileS
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 async def test_an_object_that_is_deleted_while_it_is_read_is_read_to_its_end(
-    storage: FileStorage, verify_reads: str
+    storage: FileStorage, verify_reads: VerifyReads
 ) -> None:
     data = content_of(SIZE)
     pointer, _ = await put(storage, data)
@@ -187,7 +187,7 @@ async def test_a_file_of_another_size_than_it_says_is_hashed_or_refused(path: Pa
 @pytest.mark.parametrize("path", ODD_FILES, ids=str)
 @pytest.mark.parametrize("link", ["auto", "copy"])
 async def test_a_file_of_another_size_than_it_says_is_imported_or_refused(
-    storage: FileStorage, path: Path, link: str
+    storage: FileStorage, path: Path, link: ImportLink
 ) -> None:
     try:
         pointer = await storage.import_file(path, link=link)

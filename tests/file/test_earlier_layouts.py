@@ -88,14 +88,14 @@ async def test_listing_yields_every_object_of_earlier_versions(root: Path) -> No
 
 
 async def test_audit_finds_nothing_wrong_in_the_store_of_an_earlier_version(root: Path) -> None:
-    audit = FileStorage(root / "default").verify_all()
+    audit = FileStorage(root / "default").audit()
     assert [finding async for finding in audit] == []
     assert audit.objects == 2 * len(CONTENTS)
 
 
 async def test_leftovers_of_earlier_versions_are_recognised(root: Path) -> None:
     storage = FileStorage(root / "default")
-    found = {(each.kind, each.path.relative_to(storage.path)) for each in await storage.sweep()}
+    found = {(each.kind, each.path.relative_to(storage.path)) for each in await storage.clean()}
     assert found == {
         *(("temporary", Path(".laboxide-staging", name)) for name in MANIFEST["staged"]),
         *(("quarantined", Path(key)) for key in MANIFEST["quarantined"]),

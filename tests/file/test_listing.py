@@ -207,7 +207,7 @@ async def test_a_path_that_is_too_long_for_a_key_is_none(storage: FileStorage) -
         directory.mkdir()
     (directory / "file").touch()
     assert [found async for found in storage.list_pointers()] == [pointer]
-    audit = storage.verify_all()
+    audit = storage.audit()
     [finding] = [finding async for finding in audit]
     assert (finding.path, finding.problem) == (directory, "foreign name")
     assert audit.cursor is None
@@ -302,7 +302,7 @@ def test_what_can_be_no_key_is_passed_over_also_if_it_may_not_be_looked_at(
             (directory / os.fsdecode(name)).touch()
             directory.chmod(0o444)
         print(await all_of(storage.list_pointers(), refused.append) == pointers, refused)
-        audit = storage.verify_all()
+        audit = storage.audit()
         findings = await all_of(audit, refused.append)
         print([finding.problem for finding in findings], refused, audit.cursor)
         for directory in (storage.path / "b", deep):

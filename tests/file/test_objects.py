@@ -37,7 +37,7 @@ from tests.support.storing import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from laboxide import Digest, FileKey, FilePointer
+    from laboxide import Digest, FileKey, FilePointer, VerifyReads
 
 
 pytestmark = pytest.mark.anyio
@@ -140,7 +140,7 @@ async def test_delete_removes_nothing_below_another_root(
     ],
 )
 async def test_all_chunks_but_the_last_are_of_the_chunk_size(
-    storage: FileStorage, chunk_size: int, size: int, verify_reads: str
+    storage: FileStorage, chunk_size: int, size: int, verify_reads: VerifyReads
 ) -> None:
     pointer = await put(storage, content_of(size))
     reader = FileStorage(storage.path, chunk_size=chunk_size, verify_reads=verify_reads)

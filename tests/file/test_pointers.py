@@ -31,7 +31,7 @@ from tests.support.storing import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide import FilePointer
+    from laboxide import FilePointer, VerifyReads
 
 
 pytestmark = pytest.mark.anyio
@@ -117,7 +117,7 @@ async def test_a_pointer_of_another_root_is_read(  # noqa: PLR0917 - fixtures
     other: FileStorage,
     tmp_path: Path,
     read: str,
-    verify_reads: str,
+    verify_reads: VerifyReads,
     size: int,
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -176,7 +176,7 @@ def forged(root: Path, key: str, data: bytes) -> FilePointer:
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 @pytest.mark.parametrize("read", [*READS, "verify"])
 async def test_a_forged_pointer_reads_nothing_outside_the_root(
-    storage: FileStorage, tmp_path: Path, read: str, verify_reads: str, size: int
+    storage: FileStorage, tmp_path: Path, read: str, verify_reads: VerifyReads, size: int
 ) -> None:
     (tmp_path / "secrets").mkdir()
     secret = tmp_path / "secrets/secret"
@@ -193,7 +193,7 @@ async def test_a_forged_pointer_reads_nothing_outside_the_root(
 @pytest.mark.parametrize("size", [12, 100 * KIB, 3 * MIB])
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 async def test_the_stream_of_a_forged_pointer_yields_not_one_chunk(
-    storage: FileStorage, tmp_path: Path, verify_reads: str, size: int
+    storage: FileStorage, tmp_path: Path, verify_reads: VerifyReads, size: int
 ) -> None:
     (tmp_path / "secret").write_bytes(content_of(size))
     reader = FileStorage(storage.path, verify_reads=verify_reads, chunk_size=1000)

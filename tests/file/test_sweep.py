@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import FileStorage, Leftover
+from laboxide import FileStorage, StrayFile
 
 from tests.support.scripts import assert_clean, run_script
 from tests.support.storing import files, names, path_of, put
@@ -42,15 +42,15 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def told(leftovers: list[Leftover]) -> list[tuple[str, str, int, bool]]:
+def told(leftovers: list[StrayFile]) -> list[tuple[str, str, int, bool]]:
     return [(left.path.name, left.kind, left.size, left.removed) for left in leftovers]
 
 
 async def test_a_clean_store_has_no_leftovers(storage: FileStorage) -> None:
-    assert await storage.sweep() == []
+    assert await storage.clean() == []
     for data in (DATA, b"", bytes(3 << 20)):
         await put(storage, data)
-    assert await storage.sweep(delete=True) == []
+    assert await storage.clean(delete=True) == []
 
 
 async def test_what_a_dead_writer_left_is_told_and_stays(
@@ -58,7 +58,7 @@ async def test_what_a_dead_writer_left_is_told_and_stays(
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
     os.utime(staging / TEMPORARY, (0, 1_000_000_000))
-    [leftover] = await storage.sweep()
+    [leftover] = await storage.clean()
     assert leftover.path == staging / TEMPORARY
     assert leftover[1:3] == ("temporary", len(DATA))
     assert leftover.age is not None
@@ -71,9 +71,9 @@ async def test_what_a_dead_writer_left_is_removed_if_asked(
     storage: FileStorage, staging: Path
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
-    assert told(await storage.sweep(delete=True)) == [(TEMPORARY, "temporary", len(DATA), True)]
+    assert told(await storage.clean(delete=True)) == [(TEMPORARY, "temporary", len(DATA), True)]
     assert files(storage.path) == []
-    assert await storage.sweep() == []
+    assert await storage.clean() == []
 
 
 @pytest.mark.parametrize("delete", [False, True])
@@ -82,7 +82,7 @@ async def test_what_a_writer_is_at_is_no_leftover(
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
     with locked(staging / TEMPORARY):
-        assert await storage.sweep(delete=delete) == []
+        assert await storage.clean(delete=delete) == []
     assert (staging / TEMPORARY).read_bytes() == DATA
 
 
@@ -97,7 +97,7 @@ async def test_unknown_files_among_temporary_ones_stay(
     (staging / os.fsdecode(b"\xff.laboxide-tmp")).touch()
     before = names(staging)
     with anyio.fail_after(30):
-        leftovers = await storage.sweep(delete=True)
+        leftovers = await storage.clean(delete=True)
     assert sorted(left.path.name for left in leftovers) == before
     assert {(left.kind, left.removed) for left in leftovers} == {("unknown", False)}
     assert names(staging) == before
@@ -111,7 +111,7 @@ async def test_a_linked_staging_directory_is_not_swept(
     (tmp_path / "elsewhere" / TEMPORARY).write_bytes(DATA)
     (storage.path / STAGING).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match=STAGING):
-        await storage.sweep(delete=True)
+        await storage.clean(delete=True)
     assert (tmp_path / "elsewhere" / TEMPORARY).read_bytes() == DATA
 
 
@@ -125,9 +125,9 @@ async def test_what_was_moved_aside_is_told_and_stays(storage: FileStorage, dele
     await put(storage, b"one")
     path_of(storage, corrupt).chmod(0o644)
     path_of(storage, corrupt).write_bytes(b"bad")
-    [finding] = [finding async for finding in storage.verify_all(repair=True)]
+    [finding] = [finding async for finding in storage.audit(repair=True)]
     before = sorted(files(storage.path))
-    leftovers = {left.kind: left for left in await storage.sweep(delete=delete)}
+    leftovers = {left.kind: left for left in await storage.clean(delete=delete)}
     assert set(leftovers) == {"displaced", "quarantined"}
     assert leftovers["quarantined"].path == finding.moved_to
     assert leftovers["quarantined"].size == 3
@@ -141,7 +141,7 @@ async def test_names_that_look_like_temporary_ones_elsewhere_are_objects(
 ) -> None:
     (storage.path / TEMPORARY).write_bytes(DATA)
     (storage.path / "a.corrupt-notes").write_bytes(DATA)
-    assert await storage.sweep(delete=True) == []
+    assert await storage.clean(delete=True) == []
     assert len(files(storage.path)) == 2
 
 
@@ -162,16 +162,16 @@ async def test_empty_directories_stay(storage: FileStorage) -> None:
     """A writer that has made one is about to use it."""
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
-    assert await storage.sweep(delete=True) == []
+    assert await storage.clean(delete=True) == []
     assert path_of(storage, pointer).parent.is_dir()
 
 
 async def test_a_read_only_storage_removes_nothing(storage: FileStorage, staging: Path) -> None:
     (staging / TEMPORARY).touch()
     reader = FileStorage(storage.path, router=None)
-    assert len(await reader.sweep()) == 1
+    assert len(await reader.clean()) == 1
     with pytest.raises(NotImplementedError, match="read-only"):
-        await reader.sweep(delete=True)
+        await reader.clean(delete=True)
     assert (staging / TEMPORARY).exists()
 
 
@@ -180,7 +180,7 @@ async def test_a_bad_argument_of_a_sweep_is_refused_by_name(
     storage: FileStorage, delete: bool
 ) -> None:
     with pytest.raises(TypeError, match=f"delete .* {delete!r}"):
-        await storage.sweep(delete=delete)
+        await storage.clean(delete=delete)
 
 
 async def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(
@@ -191,7 +191,7 @@ async def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(
 
     async def work():
         try:
-            await FileStorage(root.parent).sweep(delete=True)
+            await FileStorage(root.parent).clean(delete=True)
         except PermissionError as error:
             print(Path(error.filename).name)
 
@@ -212,7 +212,7 @@ def test_a_directory_that_a_sweep_may_not_list_is_named(tmp_path: Path) -> None:
         (shut / "a.corrupt-1-2").touch()
         shut.chmod(0)
         try:
-            print(await FileStorage(root).sweep())
+            print(await FileStorage(root).clean())
         except PermissionError as error:
             print(error.filename == str(shut))
         shut.chmod(0o755)
@@ -225,12 +225,12 @@ def test_a_directory_that_a_sweep_may_not_list_is_named(tmp_path: Path) -> None:
 async def test_writers_beside_a_sweep_store_what_they_write(storage: FileStorage) -> None:
     is_over = False
 
-    async def sweep() -> None:
+    async def clean() -> None:
         while not is_over:
-            await storage.sweep(delete=True)
+            await storage.clean(delete=True)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(sweep)
+        tasks.start_soon(clean)
         for index in range(200):
             data = b"%d" % index
             pointer = await put(storage, data)
@@ -239,7 +239,7 @@ async def test_writers_beside_a_sweep_store_what_they_write(storage: FileStorage
             path_of(storage, pointer).write_bytes(b"")
             assert await storage.read_data(await put(storage, data)) == data
         is_over = True
-    assert await storage.sweep() == []
+    assert await storage.clean() == []
 
 
 def test_what_a_killed_writer_left_is_removed(
@@ -255,11 +255,11 @@ def test_what_a_killed_writer_left_is_removed(
     # What is written to is locked, too.
     while not any(path.stat().st_size for path in storage.path.glob(".laboxide-staging/*")):
         time.sleep(0.01)
-    print(asyncio.run(storage.sweep(delete=True)))
+    print(asyncio.run(storage.clean(delete=True)))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    print([left.kind for left in asyncio.run(storage.sweep())])
-    print([left.removed for left in asyncio.run(storage.sweep(delete=True))])
-    print(asyncio.run(storage.sweep()))
+    print([left.kind for left in asyncio.run(storage.clean())])
+    print([left.removed for left in asyncio.run(storage.clean(delete=True))])
+    print(asyncio.run(storage.clean()))
     """
     assert_clean(run_script(script, tmp_path), "[]\n['temporary']\n[True]\n[]")

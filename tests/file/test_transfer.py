@@ -10,7 +10,9 @@ import anyio
 import pytest
 from laboxide import (
     DigestMismatchError,
+    ExportLink,
     FileStorage,
+    ImportLink,
     NoStorageData,
     digest_data,
 )
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
 async def test_an_imported_file_is_read_back(
-    storage: FileStorage, tmp_path: Path, link: str, size: int, algorithm: str
+    storage: FileStorage, tmp_path: Path, link: ImportLink, size: int, algorithm: str
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(content_of(size))
@@ -41,7 +43,7 @@ async def test_an_imported_file_is_read_back(
 
 @pytest.mark.parametrize(("link", "shared"), [("auto", False), ("copy", False), ("hardlink", True)])
 async def test_an_imported_file_shares_its_inode_only_as_a_hardlink(
-    storage: FileStorage, tmp_path: Path, link: str, shared: bool
+    storage: FileStorage, tmp_path: Path, link: ImportLink, shared: bool
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(DATA)
@@ -65,7 +67,7 @@ async def test_a_reflinked_import_works_or_leaves_nothing(
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
 async def test_an_import_leaves_its_source_as_it_was(
-    storage: FileStorage, tmp_path: Path, link: str
+    storage: FileStorage, tmp_path: Path, link: ImportLink
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(DATA)
@@ -76,7 +78,7 @@ async def test_an_import_leaves_its_source_as_it_was(
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
 async def test_an_import_follows_a_symbolic_link(
-    storage: FileStorage, tmp_path: Path, link: str
+    storage: FileStorage, tmp_path: Path, link: ImportLink
 ) -> None:
     (tmp_path / "source").write_bytes(DATA)
     (tmp_path / "link").symlink_to("source")
@@ -87,7 +89,7 @@ async def test_an_import_follows_a_symbolic_link(
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
 async def test_an_object_can_be_imported_into_its_own_store(
-    storage: FileStorage, link: str
+    storage: FileStorage, link: ImportLink
 ) -> None:
     pointer = await put(storage, DATA)
     assert await storage.import_file(path_of(storage, pointer), link=link) == pointer
@@ -103,7 +105,7 @@ async def test_an_import_of_nothing_names_the_file(storage: FileStorage, tmp_pat
 
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
 async def test_an_import_of_a_known_digest_takes_what_it_says(
-    storage: FileStorage, tmp_path: Path, link: str
+    storage: FileStorage, tmp_path: Path, link: ImportLink
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"content")
@@ -117,7 +119,7 @@ async def test_an_import_of_a_known_digest_takes_what_it_says(
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
 @pytest.mark.parametrize("found", [b"contenT", b"content and more", b""])
 async def test_an_import_of_another_digest_stores_nothing(
-    storage: FileStorage, tmp_path: Path, link: str, found: bytes
+    storage: FileStorage, tmp_path: Path, link: ImportLink, found: bytes
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(found)
@@ -131,7 +133,7 @@ async def test_an_import_of_another_digest_stores_nothing(
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink", "reflink"])
 @pytest.mark.parametrize("kind", ["directory", "fifo", "device"])
 async def test_an_import_of_no_regular_file_is_refused(
-    storage: FileStorage, tmp_path: Path, kind: str, link: str
+    storage: FileStorage, tmp_path: Path, kind: str, link: ImportLink
 ) -> None:
     path = tmp_path / kind
     if kind == "directory":
@@ -150,7 +152,7 @@ async def test_an_import_link_of_no_known_kind_is_refused(
 ) -> None:
     (tmp_path / "source").write_bytes(DATA)
     with pytest.raises(ValueError, match="'symlink'"):
-        await storage.import_file(tmp_path / "source", link="symlink")
+        await storage.import_file(tmp_path / "source", link="symlink")  # type: ignore[arg-type]
 
 
 async def test_a_hardlink_across_devices_raises_and_leaves_nothing(storage: FileStorage) -> None:
@@ -175,7 +177,7 @@ async def test_a_hardlink_across_devices_raises_and_leaves_nothing(storage: File
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, MIB, 3 * MIB + 1])
 @pytest.mark.parametrize("link", ["auto", "copy"])
 async def test_an_export_has_the_content(
-    storage: FileStorage, tmp_path: Path, link: str, size: int
+    storage: FileStorage, tmp_path: Path, link: ExportLink, size: int
 ) -> None:
     pointer = await put(storage, content_of(size))
     (tmp_path / "out").mkdir()
@@ -185,7 +187,9 @@ async def test_an_export_has_the_content(
 
 
 @pytest.mark.parametrize("link", ["auto", "copy"])
-async def test_an_export_is_not_the_object(storage: FileStorage, tmp_path: Path, link: str) -> None:
+async def test_an_export_is_not_the_object(
+    storage: FileStorage, tmp_path: Path, link: ExportLink
+) -> None:
     pointer = await put(storage, DATA)
     await storage.export_file(pointer, tmp_path / "out", link=link)
     (tmp_path / "out").write_bytes(b"changed")
@@ -225,7 +229,7 @@ async def test_an_export_overwrites_nothing_unasked(
 @pytest.mark.parametrize("size", [12, 3 * MIB])
 @pytest.mark.parametrize("link", ["auto", "copy"])
 async def test_an_export_overwrites_when_asked(
-    storage: FileStorage, tmp_path: Path, size: int, link: str
+    storage: FileStorage, tmp_path: Path, size: int, link: ExportLink
 ) -> None:
     pointer = await put(storage, content_of(size))
     (tmp_path / "out").mkdir()
@@ -270,7 +274,7 @@ async def test_an_export_into_a_missing_directory_names_it(
 async def test_an_export_as_hardlink_is_refused(storage: FileStorage, tmp_path: Path) -> None:
     pointer = await put(storage, DATA)
     with pytest.raises(ValueError, match="'hardlink'"):
-        await storage.export_file(pointer, tmp_path / "out", link="hardlink")
+        await storage.export_file(pointer, tmp_path / "out", link="hardlink")  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from laboxide import FilePointer
+    from laboxide import FilePointer, VerifyReads
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ async def test_a_forged_size_is_an_ordinary_error(  # noqa: PLR0917 - fixtures
     operation: str,
     size: int,
     place: str,
-    verify_reads: str,
+    verify_reads: VerifyReads,
 ) -> None:
     root = tmp_path / "other" if place == "other root" else storage.path
     writer = FileStorage(root, mkdir=True)

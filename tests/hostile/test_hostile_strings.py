@@ -214,7 +214,7 @@ async def test_what_a_router_may_name_is_listed_and_no_leftover(root: Path, stri
         with suppress(ValueError, OSError):
             pointer = await storage.write_data(DATA, describe(DATA), {})
             assert [found async for found in storage.list_pointers()] == [pointer]
-            assert await storage.sweep() == []
+            assert await storage.clean() == []
             await storage.delete(pointer)
 
 

@@ -32,6 +32,8 @@ from tests.support.labox_world import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from laboxide import ImportLink
+
 pytestmark = pytest.mark.anyio
 
 
@@ -197,7 +199,7 @@ async def test_damage_that_the_target_has_already_is_not_taken_for_content(
 
 @pytest.mark.parametrize(("link", "names"), [("auto", {2}), ("hardlink", {2}), ("copy", {1})])
 async def test_files_are_linked_where_that_works(
-    tmp_path: Path, source: Any, target: Any, link: str, names: set[int]
+    tmp_path: Path, source: Any, target: Any, link: ImportLink, names: set[int]
 ) -> None:
     async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
         await fill(session, source)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from laboxide import ImportLink
+
 pytestmark = pytest.mark.anyio
 
 
@@ -52,7 +54,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], type[Exception]]] = {
 @pytest.mark.parametrize("link", ["auto", "copy"])
 @pytest.mark.parametrize("fault", list(FAULTS))
 async def test_damaged_content_stays_where_it_is(
-    tmp_path: Path, source: Any, target: Any, fault: str, link: str
+    tmp_path: Path, source: Any, target: Any, fault: str, link: ImportLink
 ) -> None:
     damage, error = FAULTS[fault]
     async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:

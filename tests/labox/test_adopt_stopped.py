@@ -22,6 +22,8 @@ from tests.support.labox_world import check_all, contents, opened, registry_of, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from laboxide import ImportLink
+
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 
@@ -136,7 +138,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize(("left", "link"), [(1, "copy"), (6, "auto"), (12, "copy")])
 async def test_it_can_be_killed_and_resumed(
-    tmp_path: Path, source: Any, target: Any, left: int, link: str
+    tmp_path: Path, source: Any, target: Any, left: int, link: ImportLink
 ) -> None:
     database = sqlite_url(tmp_path / "db")
     async with opened(database) as sessions, sessions() as session:

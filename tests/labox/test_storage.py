@@ -25,6 +25,8 @@ from tests.support.storing import files, until, wait_until
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from laboxide import VerifyReads
+
 pytestmark = pytest.mark.anyio
 
 MIB = 1 << 20
@@ -238,7 +240,7 @@ async def test_a_root_that_was_moved_is_read(storage: FileStorage, tmp_path: Pat
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 async def test_an_object_elsewhere_is_served_only_verified(
-    storage: FileStorage, tmp_path: Path, verify_reads: str
+    storage: FileStorage, tmp_path: Path, verify_reads: VerifyReads
 ) -> None:
     config = await put_stream(storage, content_of(11 * MIB))
     elsewhere = FileStorage(tmp_path / "elsewhere", mkdir=True, verify_reads=verify_reads)

@@ -30,7 +30,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["export_file", "import_file", "stat", "verify", "verify_all", "sweep", "write_data"]
+    "name", ["export_file", "import_file", "stat", "verify", "audit", "clean", "write_data"]
 )
 def test_errors_name_methods_by_the_class_that_users_know(name: str) -> None:
     method = getattr(FileStorage, name)

@@ -113,8 +113,8 @@ OPERATIONS = {
     "export_file": "over_and_over(lambda: "
     "storage.export_file(pointer, root / 'out', overwrite=True))",
     "verify": "over_and_over(lambda: storage.verify(pointer))",
-    "verify_all": "over_and_over(lambda: all_of(storage.verify_all()))",
-    "sweep": "over_and_over(storage.sweep)",
+    "audit": "over_and_over(lambda: all_of(storage.audit()))",
+    "clean": "over_and_over(storage.clean)",
     "stat": "over_and_over(lambda: storage.stat(pointer))",
     "exists": "over_and_over(lambda: storage.exists(pointer))",
     "list_pointers": "over_and_over(lambda: all_of(storage.list_pointers()))",
@@ -123,7 +123,7 @@ OPERATIONS = {
 
 CASES = [(operation, loop) for operation in OPERATIONS for loop in ("asyncio", "trio")]
 # A loop of asyncio, on which little is different: one of each kind of waiting.
-ON_UVLOOP = ("write_data, durable", "write_data_stream", "read_data_stream", "verify_all")
+ON_UVLOOP = ("write_data, durable", "write_data_stream", "read_data_stream", "audit")
 CASES += [(operation, "uvloop") for operation in ON_UVLOOP]
 
 

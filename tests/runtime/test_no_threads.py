@@ -37,7 +37,7 @@ BEFORE = f"""
         return storage.write_data(data, digest_data(data, content_type="a/b"), {{}})
 
     async def audit(storage):
-        return [finding async for finding in storage.verify_all()]
+        return [finding async for finding in storage.audit()]
 
     async def refused(operation):
         try:
@@ -62,7 +62,7 @@ def test_without_threads_each_call_says_so_until_there_are_some(shared: Path) ->
             await refused(load(storage, pointer))
             await refused(storage.read_data(pointer))
             await refused(storage.import_file(sys.executable))
-            await refused(storage.sweep())
+            await refused(storage.clean())
             await refused(digest_file(sys.executable))
             await refused(audit(storage))
         let_threads_start(most)

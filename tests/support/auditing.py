@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.support.storing import put
 
 if TYPE_CHECKING:
-    from laboxide import FilePointer, FileStorage, Finding, StoreAudit
+    from laboxide import Audit, AuditFinding, FilePointer, FileStorage
 
 
 async def fill(storage: FileStorage, count: int, size: int = 0) -> list[FilePointer]:
@@ -16,5 +16,5 @@ async def fill(storage: FileStorage, count: int, size: int = 0) -> list[FilePoin
     return sorted(pointers, key=lambda pointer: pointer["key"])
 
 
-async def findings(audit: StoreAudit) -> list[Finding]:
+async def findings(audit: Audit) -> list[AuditFinding]:
     return [finding async for finding in audit]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from laboxide import FilePointer
+    from laboxide import FilePointer, ImportLink
 
 
 def overwrite(path: Path, data: bytes | bytearray) -> None:
@@ -122,7 +122,7 @@ async def put_other_stream(storage: FileStorage, data: bytes, algorithm: str) ->
 
 
 async def put_file(
-    storage: FileStorage, data: bytes, algorithm: str = "blake3", link: str = "auto"
+    storage: FileStorage, data: bytes, algorithm: str = "blake3", link: ImportLink = "auto"
 ) -> FilePointer:
     source = storage.path.with_name("source")
     source.write_bytes(data)

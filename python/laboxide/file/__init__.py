@@ -11,20 +11,25 @@
 
 from __future__ import annotations
 
-from laboxide.file.audit import Finding, StoreAudit
-from laboxide.file.cleanup import Leftover
+from laboxide.file.audit import Audit, AuditFinding, AuditProblem
+from laboxide.file.cleanup import StrayFile, StrayKind
 from laboxide.file.pointer import FilePointer
 from laboxide.file.router import FileKey, FileRouter, content_router
-from laboxide.file.storage import FileStat, FileStorage
+from laboxide.file.storage import ExportLink, FileStat, FileStorage, ImportLink, VerifyReads
 
 __all__ = (
+    "Audit",
+    "AuditFinding",
+    "AuditProblem",
+    "ExportLink",
     "FileKey",
     "FilePointer",
     "FileRouter",
     "FileStat",
     "FileStorage",
-    "Finding",
-    "Leftover",
-    "StoreAudit",
+    "ImportLink",
+    "StrayFile",
+    "StrayKind",
+    "VerifyReads",
     "content_router",
 )

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from laboxide._native import Hasher, Moved, Pacer, Progress, audit, check_hash
 from laboxide._runtime import hub
@@ -24,20 +24,23 @@ _WORKERS_MAX = 64
 _SEED_MAX = (1 << 64) - 1
 _NO_KEYS = ("foreign", "displaced", "quarantined")
 
-_Bad = tuple[str, str, str, str, str | None]
+AuditProblem = Literal["corrupt", "not a file", "unreadable", "foreign name"]
+"""The problems of an `AuditFinding`."""
+
+_Bad = tuple[str, AuditProblem, str, str, str | None]
 
 ContentOf = Callable[[str], tuple[str, str] | None]
 """Tells algorithm and hash from a key, or None where the key does not tell them."""
 
 
-class Finding(NamedTuple):
+class AuditFinding(NamedTuple):
     """Something in a store that is not what it should be."""
 
     path: Path
     """Where it is, or was before it was moved aside."""
     key: str
     """Its path below the root."""
-    problem: str
+    problem: AuditProblem
     """``"corrupt"``: the content is not what the name says; ``"not a file"``: a link, a FIFO or the
     like; ``"unreadable"``: the system does not give it; ``"foreign name"``: it is no key's."""
     expected: str
@@ -49,7 +52,7 @@ class Finding(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How a store is to be audited. The arguments of `FileStorage.verify_all`, checked."""
+    """How a store is to be audited. The arguments of `FileStorage.audit`, checked."""
 
     sample: float
     seed: int
@@ -107,14 +110,14 @@ class _Entry(NamedTuple):
     """Whether its key does not tell what it must be."""
 
 
-class StoreAudit(Walk[Finding]):
+class Audit(Walk[AuditFinding]):
     """Yields what is wrong in a store.
 
     Left by an error, or by a cancelled task, it goes on from `cursor` when it is iterated again.
     After `aclose` it has ended; another one may go on from `cursor`.
 
     Attributes:
-        cursor: What `verify_all` takes to go on from here: all up to it was looked at, and what was
+        cursor: What `audit` takes to go on from here: all up to it was looked at, and what was
             found there has been yielded. None before anything was, and when all was. An object
             that was being read when the task was cancelled is read again from its beginning.
         is_complete: Whether all has been looked at, and all that was found has been yielded.
@@ -143,9 +146,9 @@ class StoreAudit(Walk[Finding]):
         self._pacer = None if rate is None else Pacer(rate)
         self._moved = Moved() if plan.repair else None
         self._pending: deque[_Entry] = deque()
-        self._found: deque[tuple[Finding, str | None]] = deque()
+        self._found: deque[tuple[AuditFinding, str | None]] = deque()
 
-    async def _next(self) -> Finding:
+    async def _next(self) -> AuditFinding:
         while not self._found:
             await self._go_on()
         finding, self.cursor = self._found.popleft()
@@ -218,14 +221,19 @@ class StoreAudit(Walk[Finding]):
         self._settle(done, told | lost)
 
     def _bad(
-        self, key: str, problem: str, expected: str, actual: str, moved_to: str | None = None
-    ) -> Finding:
+        self,
+        key: str,
+        problem: AuditProblem,
+        expected: str,
+        actual: str,
+        moved_to: str | None = None,
+    ) -> AuditFinding:
         if moved_to is not None:
             warn("moved %s aside, which was %s, to %s", self._path / key, problem, moved_to)
         moved = None if moved_to is None else Path(moved_to)
-        return Finding(self._path / key, key, problem, expected, actual, moved)
+        return AuditFinding(self._path / key, key, problem, expected, actual, moved)
 
-    def _settle(self, done: int, bad: dict[str, Finding]) -> None:
+    def _settle(self, done: int, bad: dict[str, AuditFinding]) -> None:
         """Take what was seen to off the list, up to the first object that was not."""
         while self._pending:
             listed, content, _ = entry = self._pending[0]
@@ -242,7 +250,7 @@ class StoreAudit(Walk[Finding]):
         # Moved aside beside an object that could not be seen to: it will not be found again.
         self._found.extend((finding, self._reached) for finding in bad.values())
 
-    def _otherwise(self, entry: _Entry) -> Finding | None:
+    def _otherwise(self, entry: _Entry) -> AuditFinding | None:
         """Return what is wrong with something that is not read."""
         (key, kind, _, _, _, why), _, is_nameless = entry
         self.skipped += is_nameless and kind == "file"

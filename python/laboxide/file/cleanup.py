@@ -1,10 +1,10 @@
-"""What is left over in a store."""
+"""Stray files: leftovers of writers, and what was moved aside."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path  # noqa: TC003 - readers of the type want to resolve it
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from laboxide._native import Listing, sweep
 from laboxide._runtime import hub
@@ -19,12 +19,16 @@ _ASIDE = ("displaced", "quarantined", "closed")
 """What was moved aside, or may have something in it that was."""
 
 
-class Leftover(NamedTuple):
-    """Something in a store that is no object and that nobody is at work on."""
+StrayKind = Literal["temporary", "displaced", "quarantined", "unknown"]
+"""The kinds of a `StrayFile`."""
+
+
+class StrayFile(NamedTuple):
+    """A file or directory in a store that is no object and belongs to no running writer."""
 
     path: Path
     """Where it is, or was before it was removed."""
-    kind: str
+    kind: StrayKind
     """``"temporary"``: a file of a writer that is gone; ``"displaced"``: a directory that was in
     the place of an object; ``"quarantined"``: what had the name of an object and not its content;
     ``"unknown"``: something else among the temporary files."""
@@ -36,24 +40,26 @@ class Leftover(NamedTuple):
     """Whether it has been removed."""
 
 
-async def leftovers(root: Path, store: Store, *, delete: bool) -> list[Leftover]:
-    """Return what is left over below `root`; with `delete`, after removing temporary files."""
+async def find_stray_files(root: Path, store: Store, *, delete: bool) -> list[StrayFile]:
+    """Return the stray files below `root`; with `delete`, after removing temporary files."""
     now = time.time()
     found = []
     for name, is_temporary, size, modified, removed in await hub.run(sweep, store, delete):
-        path, kind = root / STAGING / name, "temporary" if is_temporary else "unknown"
-        found.append(Leftover(path, kind, size, _age(now, modified), removed))
+        kind: StrayKind = "temporary" if is_temporary else "unknown"
+        path, age = root / STAGING / name, _age(now, modified)
+        found.append(StrayFile(path, kind, size, age, removed))
     listing = Listing(store)
     while listed := await next_listed(listing):
         found.extend(_aside(root, now, each) for each in listed if each.kind in _ASIDE)
     return found
 
 
-def _aside(root: Path, now: float, listed: Listed) -> Leftover:
+def _aside(root: Path, now: float, listed: Listed) -> StrayFile:
     if listed.kind == "closed":
         raise refusal(root, listed)
-    key, kind, size, modified, *_ = listed
-    return Leftover(root / key, kind, size, _age(now, modified), removed=False)
+    kind: StrayKind = "displaced" if listed.kind == "displaced" else "quarantined"
+    age = _age(now, listed.modified)
+    return StrayFile(root / listed.key, kind, listed.size, age, removed=False)
 
 
 def _age(now: float, modified: float | None) -> float | None:

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from laboxide._native import Listing
 from laboxide._runtime import hub, process
@@ -31,7 +31,9 @@ class Listed(NamedTuple):
 
     key: str
     """Its path there."""
-    kind: str
+    kind: Literal[
+        "file", "directory", "link", "special", "displaced", "quarantined", "closed", "foreign"
+    ]
     """``"file"``, ``"directory"``, ``"link"``, ``"special"``; ``"displaced"`` or ``"quarantined"``
     if it was moved aside; ``"closed"`` if it, or what is in it, cannot be looked at; ``"foreign"``
     if its path can be no key."""

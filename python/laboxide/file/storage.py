@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
@@ -33,8 +33,8 @@ from laboxide._validation import (
 )
 from laboxide.digest import claim
 from laboxide.errors import CorruptDataError, NoStorageData
-from laboxide.file.audit import StoreAudit, make_plan
-from laboxide.file.cleanup import Leftover, leftovers
+from laboxide.file.audit import Audit, make_plan
+from laboxide.file.cleanup import StrayFile, find_stray_files
 from laboxide.file.foreign import find
 from laboxide.file.listing import Listed, PointerListing, refusal
 from laboxide.file.pointer import FilePointer, expected_of, parse_pointer, pointer_to
@@ -64,11 +64,18 @@ if TYPE_CHECKING:
     from laboxide.file.pointer import Expected
     from laboxide.types import Digest, GetStreamDigest, TagMap
 
-__all__ = ("FileStat", "FileStorage")
+__all__ = ("ExportLink", "FileStat", "FileStorage", "ImportLink", "VerifyReads")
 
 T = TypeVar("T")
 
-_LINKS = ("auto", "reflink", "hardlink", "copy")
+VerifyReads = Literal["hash", "size"]
+"""How a storage verifies what it reads."""
+
+ImportLink = Literal["auto", "reflink", "hardlink", "copy"]
+"""How the content of a file gets into a store."""
+
+ExportLink = Literal["auto", "reflink", "copy"]
+"""How the content of an object gets into a file."""
 
 _LARGE = 16 << 20
 
@@ -142,7 +149,7 @@ class FileStorage(Storage[FilePointer]):
         mkdir: bool = False,
         chunk_size: int = 1 << 20,
         durable: bool = False,
-        verify_reads: str = "hash",
+        verify_reads: VerifyReads = "hash",
         verify_writes: bool = False,
         max_object_size: int | None = None,
         allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
@@ -153,7 +160,7 @@ class FileStorage(Storage[FilePointer]):
         self.router = router
         self.chunk_size = check_chunk_size("chunk_size", chunk_size)
         self.durable = check_flag("durable", durable)
-        self.verify_reads = check_choice("verify_reads", verify_reads, ("hash", "size"))
+        self.verify_reads = check_choice("verify_reads", verify_reads, get_args(VerifyReads))
         self.verify_writes = check_flag("verify_writes", verify_writes)
         self.max_object_size = check_limit("max_object_size", max_object_size)
         self.allowed_roots = check_roots("allowed_roots", allowed_roots)
@@ -359,7 +366,7 @@ class FileStorage(Storage[FilePointer]):
         content_type: str = "application/octet-stream",
         content_encoding: str | None = None,
         algorithm: str = "blake3",
-        link: str = "auto",
+        link: ImportLink = "auto",
         digest: Digest | None = None,
     ) -> FilePointer:
         """Store a file and return a pointer to it. The file stays.
@@ -389,7 +396,7 @@ class FileStorage(Storage[FilePointer]):
                 regular file, the file changed while it was read, or the router's key is not valid.
         """
         require_router(self)
-        check_choice("link", link, _LINKS)
+        check_choice("link", link, get_args(ImportLink))
         source = text_path("path", path)
         if digest is not None:
             digest = check_digest(digest)
@@ -416,7 +423,7 @@ class FileStorage(Storage[FilePointer]):
         /,
         path: str | os.PathLike[str],
         *,
-        link: str = "auto",
+        link: ExportLink = "auto",
         overwrite: bool = False,
     ) -> None:
         """Write an object to a file, which appears there whole and verified or not at all.
@@ -441,14 +448,14 @@ class FileStorage(Storage[FilePointer]):
                 that of a file: empty, with a NUL character or a name that only temporary files
                 have, say.
         """
-        check_choice("link", link, ("auto", "reflink", "copy"))
+        check_choice("link", link, get_args(ExportLink))
         check_flag("overwrite", overwrite)
         pointer = parse_pointer(config)
         target = file_path("path", path)
         arguments = pointer["key"], expected_of(pointer), target, link, overwrite
         await self._find(pointer, lambda store: hub.run(store.export_file, *arguments))
 
-    def verify_all(
+    def audit(
         self,
         *,
         sample: float | None = None,
@@ -458,7 +465,7 @@ class FileStorage(Storage[FilePointer]):
         cursor: str | None = None,
         repair: bool = False,
         content_of: ContentOf = content_of_key,
-    ) -> StoreAudit:
+    ) -> Audit:
         """Read all objects below the root, compare them with their names, and yield what is wrong.
 
         They are looked at in the order of their keys, by threads of their own. What seems bad is
@@ -500,16 +507,14 @@ class FileStorage(Storage[FilePointer]):
             repair=repair,
             content_of=content_of,
         )
-        return StoreAudit(self.path, self._store(), plan, cursor)
+        return Audit(self.path, self._store(), plan, cursor)
 
-    async def sweep(self, *, delete: bool = False) -> list[Leftover]:
-        """Return what is left over below the root, and remove what writers left if told to.
+    async def clean(self, *, delete: bool = False) -> list[StrayFile]:
+        """Return the stray files below the root, and remove temporary ones if asked to.
 
-        These are the temporary files of writers that are gone, what else is among those, and what
-        was moved aside: directories that were in the place of an object (``.displaced-``) and what
-        had the name of an object and not its content (``.corrupt-``). What is no temporary file may
-        be somebody's, and stays.
-        A temporary file whose writer is at work is no leftover.
+        Stray files are the temporary files of writers that are gone, other files among those, and
+        what was moved aside: directories that had the place of an object (``.displaced-``), and
+        corrupt files (``.corrupt-``). The temporary file of a running writer is none.
 
         Args:
             delete: Whether to remove temporary files. Nothing else is ever removed.
@@ -521,7 +526,7 @@ class FileStorage(Storage[FilePointer]):
         """
         if check_flag("delete", delete):
             require_router(self)
-        return await leftovers(self.path, self._store(), delete=delete)
+        return await find_stray_files(self.path, self._store(), delete=delete)
 
     def _store(self) -> Store:
         """Return the native store of this process: its locks do not survive a fork."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from laboxide.file import ImportLink
+
 _MOST = 1_000_000
 """Records, or contents, at once."""
 
@@ -56,7 +58,7 @@ async def adopt(
     target: Any,
     batch_size: int = 100,
     concurrency: int = 4,
-    link: str = "auto",
+    link: ImportLink = "auto",
     dry_run: bool = False,
 ) -> Adoption:
     """Move the content of all of Labox's records in one storage to another storage.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from laboxide.file.pointer import FilePointer
+    from laboxide.file import FilePointer, VerifyReads
     from laboxide.types import Digest, GetStreamDigest, TagMap
 
 # Labox's saver names everything by SHA-256. A name of BLAKE3 looks the same.
@@ -81,7 +81,7 @@ class FileStorage(Storage[str]):
         mkdir: bool = False,
         chunk_size: int = 5 << 20,
         durable: bool = False,
-        verify_reads: str = "hash",
+        verify_reads: VerifyReads = "hash",
         verify_writes: bool = False,
         max_object_size: int | None = None,
         allowed_roots: Iterable[str | os.PathLike[str]] | None = None,

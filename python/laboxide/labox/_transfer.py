@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from laboxide.file.pointer import FilePointer
+    from laboxide.file import FilePointer, ImportLink
     from laboxide.types import Digest, StreamDigest, TagMap
 
-_LINKS = {
+_LINKS: dict[str, tuple[ImportLink, ...]] = {
     "auto": ("reflink", "hardlink", "copy"),
     "reflink": ("reflink",),
     "hardlink": ("hardlink",),
@@ -59,7 +59,7 @@ class Transfer:
         dry_run: Whether to read and compare only.
     """
 
-    def __init__(self, source: Any, target: Any, link: str, *, dry_run: bool) -> None:
+    def __init__(self, source: Any, target: Any, link: ImportLink, *, dry_run: bool) -> None:
         check_choice("link", link, tuple(_LINKS))
         if _reads_and_writes_as(LaboxFileStorage, source):
             source = FileStorage(source.path, chunk_size=source.chunk_size)
