@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from laboxide import CorruptDataError
+from laboxide import VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Trouble = Callable[["World"], AbstractContextManager[object]]
 
-FAILURES = (OSError, CorruptDataError)
+FAILURES = (OSError, VerificationError)
 """What an operation in trouble may raise in place of the cancellation."""
 
 

@@ -16,7 +16,7 @@ from laboxide import (
     Digest,
     FilePointer,
     FileStorage,
-    NoStorageData,
+    ObjectNotFoundError,
     content_router,
     digest_stream,
 )
@@ -134,7 +134,7 @@ class _Worker:
     async def _outcome(self, operation: Awaitable[object]) -> str:
         try:
             await operation
-        except NoStorageData:
+        except ObjectNotFoundError:
             return ABSENT
         except CorruptDataError:
             return CORRUPT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from laboxide import CorruptDataError, FileStorage, NoStorageData
+from laboxide import CorruptDataError, FileStorage, ObjectNotFoundError
 
 from faults.power.objects import Object, Promise, State, router
 
@@ -60,7 +60,7 @@ class Check:
     async def _state(self, item: Object) -> State:
         try:
             data = await self._read(item)
-        except NoStorageData:
+        except ObjectNotFoundError:
             return State.ABSENT
         except CorruptDataError:
             return State.TORN

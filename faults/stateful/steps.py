@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
-from laboxide import CorruptDataError, FilePointer, FileStorage, NoStorageData, digest_stream
+from laboxide import CorruptDataError, FilePointer, FileStorage, ObjectNotFoundError, digest_stream
 
 from faults.stateful import disk, model
 from faults.stateful.model import SIZES, Content, Model
@@ -106,7 +106,7 @@ class Steps(RuleBasedStateMachine):
             seen: Seen = self._run(operation)
         except CorruptDataError:
             return "corrupt"
-        except NoStorageData:
+        except ObjectNotFoundError:
             return "missing"
         except OSError as error:
             if error.errno != errno.EFBIG:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import laboxide
-from laboxide import CorruptDataError, FileStorage, NoStorageData
+from laboxide import VerificationError, FileStorage, ObjectNotFoundError
 
 from faults.operations import digest_of
 from faults.strace.operations import OPERATIONS, SMALL, Operation
@@ -112,7 +112,7 @@ class Subject:
     async def _undisturbed(self, storage: FileStorage) -> str | None:
         try:
             await self._operation.act(storage)
-        except NoStorageData as error:
+        except ObjectNotFoundError as error:
             return None if self._operation.absent else describe(error)
         except Exception as error:  # noqa: BLE001 - nothing disturbs it, so any error is a finding
             return describe(error)
@@ -195,7 +195,7 @@ def describe(error: BaseException) -> str:
 
 def is_typed(error: BaseException) -> bool:
     """Return whether an error has an errno and a file name, or reports a corrupt object."""
-    if isinstance(error, CorruptDataError):
+    if isinstance(error, VerificationError):
         return True
     return isinstance(error, OSError) and None not in (error.errno, error.filename)
 

@@ -17,9 +17,10 @@ from laboxide.errors import (
     CorruptDataError,
     DigestMismatchError,
     LaboxideError,
-    NoStorageData,
+    ObjectNotFoundError,
     ObjectTooLargeError,
     RootNotAllowedError,
+    VerificationError,
 )
 from laboxide.file import (
     Audit,
@@ -62,7 +63,7 @@ __all__ = (
     "LaboxideError",
     "MemoryPointer",
     "MemoryStorage",
-    "NoStorageData",
+    "ObjectNotFoundError",
     "ObjectTooLargeError",
     "RootNotAllowedError",
     "Storage",
@@ -70,6 +71,7 @@ __all__ = (
     "StrayKind",
     "StreamDigest",
     "TagMap",
+    "VerificationError",
     "VerifyReads",
     "content_router",
     "digest_data",

@@ -10,9 +10,10 @@ __all__ = (
     "CorruptDataError",
     "DigestMismatchError",
     "LaboxideError",
-    "NoStorageData",
+    "ObjectNotFoundError",
     "ObjectTooLargeError",
     "RootNotAllowedError",
+    "VerificationError",
 )
 
 
@@ -20,29 +21,29 @@ class LaboxideError(Exception):
     """The base of the exceptions that only laboxide raises."""
 
 
-class NoStorageData(LaboxideError, FileNotFoundError):  # noqa: N818 - the name is Labox's
-    """There is no object where the config says.
+class ObjectNotFoundError(LaboxideError, FileNotFoundError):
+    """The object that a config leads to does not exist.
 
-    It is a ``FileNotFoundError``, too: ``filename`` is where the object was looked for.
+    ``filename`` is the path where it was looked for.
     """
 
 
 class RootNotAllowedError(LaboxideError, PermissionError):
     """A pointer leads to a root that the storage may not read.
 
-    It is no `NoStorageData`: the data may well be there, and its record is not to be given up.
-    Nothing was looked at there. ``filename`` is where the pointer leads.
+    It is no `ObjectNotFoundError`: the object may exist, so its record must be kept. The storage
+    did not look there. ``filename`` is where the pointer leads.
     """
 
 
-class CorruptDataError(LaboxideError):
-    """What is stored is not what its config promises.
+class VerificationError(LaboxideError):
+    """Data was verified and is not what it should be.
 
     Attributes:
-        expected: The size, hash or kind that was promised.
-        actual: What was found in its place. Of a file below another root than the storage's own it
-            is "something else": a pointer may be made up to be told what is in the file.
-        path: The object, or None where the data has no path.
+        expected: The size, hash or kind that the data should have.
+        actual: The size, hash or kind that was found. For a file below a foreign root it is
+            "something else": a made-up pointer must not reveal what is in the file.
+        path: The path of the data, or None where it has none.
     """
 
     def __init__(self, expected: str, actual: str, path: str | None = None) -> None:
@@ -51,16 +52,17 @@ class CorruptDataError(LaboxideError):
         self.actual = actual
         self.path = path
 
+
+class CorruptDataError(VerificationError):
+    """A stored object is not what its config promises."""
+
     def __str__(self) -> str:
         where = "the stored data" if self.path is None else self.path
         return f"{where} is corrupt: expected {self.expected}, found {self.actual}"
 
 
-class DigestMismatchError(CorruptDataError, ValueError):
-    """The data handed to a storage is not what the digest handed with it describes.
-
-    Raised before anything is stored.
-    """
+class DigestMismatchError(VerificationError, ValueError):
+    """Data to be stored does not match the digest that came with it. Nothing is stored."""
 
     def __str__(self) -> str:
         return f"the data does not match its digest: expected {self.expected}, found {self.actual}"

@@ -10,7 +10,7 @@ from laboxide._runtime import hub
 from laboxide._runtime.feeding import chunk_view, value_bytes
 from laboxide._validation import check_chunk_size, check_digest, check_fields, check_flag
 from laboxide.digest import claim
-from laboxide.errors import DigestMismatchError, NoStorageData
+from laboxide.errors import DigestMismatchError, ObjectNotFoundError
 from laboxide.storage import Storage
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         """Return the data that `config` leads to.
 
         Raises:
-            NoStorageData: There is no such data.
+            ObjectNotFoundError: There is no such data.
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
@@ -104,7 +104,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         """Return a stream of the data that `config` leads to, in chunks of `chunk_size`.
 
         Raises:
-            NoStorageData: There is no such data (while reading).
+            ObjectNotFoundError: There is no such data (while reading).
             TypeError: `config` is not a pointer.
             ValueError: `config` is not a valid pointer.
         """
@@ -134,7 +134,7 @@ class MemoryStorage(Storage[MemoryPointer]):
             return self._contents[name]
         except KeyError:
             where = " ".join(name)
-            raise NoStorageData(errno.ENOENT, "No data in the storage", where) from None
+            raise ObjectNotFoundError(errno.ENOENT, "No data in the storage", where) from None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self._contents)} contents)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from laboxide import FileStorage, NoStorageData, _native
+from laboxide import FileStorage, ObjectNotFoundError, _native
 from laboxide.testing._sources import content_of
 
 from tests.support.auditing import fill, findings
@@ -45,7 +45,7 @@ async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
     mark = ".displaced-" if fault == "directory" else ".corrupt-"
     assert moved.name.startswith(pointer["hash"][:40] + mark)
     assert (moved.lstat().st_ino, moved.lstat().st_mode) == (bad.st_ino, bad.st_mode)
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await storage.read_data(pointer)
     assert await findings(storage.audit()) == []
     listed = [listed async for listed in storage.list_pointers()]

@@ -14,7 +14,7 @@ from laboxide import (
     FileStorage,
     GetStreamDigest,
     MemoryStorage,
-    NoStorageData,
+    ObjectNotFoundError,
     Storage,
     TagMap,
 )
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class FileConformance(StorageConformance):
-    missing_error = NoStorageData
+    missing_error = ObjectNotFoundError
 
     async def remove(self, storage: Storage[Any], config: Any) -> None:
         assert isinstance(storage, FileStorage)
@@ -67,7 +67,7 @@ class TestFileStorageWithARouterAndOddChunks(FileConformance):
 
 
 class TestMemoryStorage(StorageConformance):
-    missing_error = NoStorageData
+    missing_error = ObjectNotFoundError
 
     def make_storage(self, path: Path) -> MemoryStorage:
         del path

@@ -14,9 +14,10 @@ from laboxide import (
     FileStorage,
     LaboxideError,
     MemoryStorage,
-    NoStorageData,
+    ObjectNotFoundError,
     ObjectTooLargeError,
     RootNotAllowedError,
+    VerificationError,
     digest_data,
 )
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 EXCEPTIONS: dict[str, LaboxideError] = {
     "LaboxideError": LaboxideError("what happened"),
-    "NoStorageData": NoStorageData(errno.ENOENT, "No data in the storage", "/store/key"),
+    "ObjectNotFoundError": ObjectNotFoundError(
+        errno.ENOENT, "No data in the storage", "/store/key"
+    ),
     "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/store/key"),
     "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
     "DigestMismatchError": DigestMismatchError("3 bytes", "2 bytes"),
@@ -55,9 +58,10 @@ def parts_of(error: BaseException) -> dict[str, Any]:
     ("kind", "bases"),
     [
         (LaboxideError, (Exception,)),
-        (NoStorageData, (LaboxideError, FileNotFoundError)),
-        (CorruptDataError, (LaboxideError,)),
-        (DigestMismatchError, (CorruptDataError, ValueError)),
+        (ObjectNotFoundError, (LaboxideError, FileNotFoundError)),
+        (VerificationError, (LaboxideError,)),
+        (CorruptDataError, (VerificationError,)),
+        (DigestMismatchError, (VerificationError, ValueError)),
         (ObjectTooLargeError, (LaboxideError, ValueError)),
         (RootNotAllowedError, (LaboxideError, PermissionError)),
     ],
@@ -100,7 +104,7 @@ def test_a_copied_exception_keeps_its_notes(kind: str, way: str) -> None:
 
 
 def test_missing_data_has_the_attributes_of_a_system_error() -> None:
-    error = NoStorageData(errno.ENOENT, "No data in the storage", "/store/key")
+    error = ObjectNotFoundError(errno.ENOENT, "No data in the storage", "/store/key")
     assert parts_of(error) == {
         "errno": errno.ENOENT,
         "strerror": "No data in the storage",
@@ -121,7 +125,7 @@ def test_corrupt_data_has_no_path_unless_told() -> None:
     ("error", "text"),
     [
         (
-            NoStorageData(errno.ENOENT, "No data in the storage", "/store/key"),
+            ObjectNotFoundError(errno.ENOENT, "No data in the storage", "/store/key"),
             "[Errno 2] No data in the storage: '/store/key'",
         ),
         (
@@ -174,7 +178,7 @@ async def test_missing_data_of_a_file_storage_names_the_object(
 ) -> None:
     path = object_of(storage, pointer)
     path.unlink()
-    with pytest.raises(NoStorageData) as raised:
+    with pytest.raises(ObjectNotFoundError) as raised:
         await storage.read_data(pointer)
     assert (raised.value.errno, raised.value.filename) == (errno.ENOENT, str(path))
 
@@ -182,7 +186,7 @@ async def test_missing_data_of_a_file_storage_names_the_object(
 @pytest.mark.anyio
 async def test_missing_data_of_a_memory_storage_names_the_hash() -> None:
     digest = digest_data(b"data", content_type="a/b")
-    with pytest.raises(NoStorageData) as raised:
+    with pytest.raises(ObjectNotFoundError) as raised:
         await MemoryStorage().read_data({"algorithm": "blake3", "hash": digest["content_hash"]})
     assert raised.value.errno == errno.ENOENT
     assert digest["content_hash"] in str(raised.value.filename)
@@ -231,7 +235,7 @@ async def test_an_exception_of_the_engine_can_be_copied(
     storage: FileStorage, pointer: FilePointer, way: str
 ) -> None:
     object_of(storage, pointer).unlink()
-    with pytest.raises(NoStorageData) as raised:
+    with pytest.raises(ObjectNotFoundError) as raised:
         await storage.read_data(pointer)
     copied = WAYS[way](raised.value)
     assert (parts_of(copied), str(copied)) == (parts_of(raised.value), str(raised.value))
@@ -242,6 +246,6 @@ async def test_an_exception_of_the_engine_keeps_nothing_of_the_engine_alive(
     storage: FileStorage, pointer: FilePointer
 ) -> None:
     object_of(storage, pointer).unlink()
-    with pytest.raises(NoStorageData) as raised:
+    with pytest.raises(ObjectNotFoundError) as raised:
         await storage.read_data(pointer)
     assert all(isinstance(part, str | int) for part in parts_of(raised.value).values())

@@ -12,7 +12,7 @@ from laboxide import (
     DigestMismatchError,
     Hasher,
     MemoryStorage,
-    NoStorageData,
+    ObjectNotFoundError,
     digest_data,
     digest_stream,
 )
@@ -128,7 +128,7 @@ async def test_chunks_of_items_count_by_their_bytes() -> None:
 
 async def test_two_instances_share_nothing() -> None:
     pointer = await MemoryStorage().write_data(DATA, digest_of(DATA), {})
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await MemoryStorage().read_data(pointer)
 
 
@@ -164,7 +164,7 @@ async def test_a_chunk_size_that_is_no_integer_is_refused(chunk_size: Any) -> No
 
 
 async def test_missing_data_is_no_storage_data() -> None:
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await MemoryStorage().read_data({"algorithm": "sha256", "hash": NOWHERE})
 
 
@@ -175,14 +175,14 @@ async def test_missing_data_is_a_file_not_found() -> None:
 
 
 async def test_missing_data_has_no_stream() -> None:
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await read_chunks(MemoryStorage(), {"algorithm": "sha256", "hash": NOWHERE})
 
 
 async def test_content_is_not_found_by_another_algorithm() -> None:
     storage = MemoryStorage()
     pointer = await storage.write_data(DATA, digest_of(DATA), {})
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await storage.read_data({**pointer, "algorithm": "sha256"})
 
 

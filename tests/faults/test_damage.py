@@ -8,7 +8,7 @@ import shutil
 
 import anyio
 import pytest
-from laboxide import CorruptDataError, DigestMismatchError, FileStorage, Hasher, NoStorageData
+from laboxide import CorruptDataError, DigestMismatchError, FileStorage, Hasher, ObjectNotFoundError
 from laboxide.testing._sources import content_of
 
 from tests.support.damage import (
@@ -191,7 +191,7 @@ async def test_a_missing_object_is_no_storage_data(
     else:
         shutil.rmtree(path.parents[["shard", "algorithm", "root"].index(gone)])
     operation = getattr(storage, read) if read in ("stat", "delete") else None
-    with pytest.raises(NoStorageData) as caught:
+    with pytest.raises(ObjectNotFoundError) as caught:
         await (operation(pointer) if operation else (READS | LOOKS)[read](storage, pointer))
     assert isinstance(caught.value, FileNotFoundError)
     assert caught.value.errno == errno.ENOENT
@@ -207,7 +207,7 @@ async def test_a_file_in_the_place_of_a_shard_is_no_storage_data(
     shard = path_of(storage, pointer).parent
     shutil.rmtree(shard)
     shard.write_bytes(b"in the way")
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await (READS | LOOKS)[read](storage, pointer)
     assert not await storage.exists(pointer)
 

@@ -15,7 +15,7 @@ import pytest
 from laboxide import (
     CorruptDataError,
     FileStorage,
-    NoStorageData,
+    ObjectNotFoundError,
 )
 from laboxide._runtime.chunks import ChunkStream
 from laboxide.testing._sources import content_of
@@ -95,7 +95,7 @@ async def test_what_was_deleted_can_be_written_again(storage: FileStorage) -> No
 async def test_delete_of_nothing_raises(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
-    with pytest.raises(NoStorageData) as caught:
+    with pytest.raises(ObjectNotFoundError) as caught:
         await storage.delete(pointer)
     assert caught.value.filename == str(path_of(storage, pointer))
 
@@ -112,7 +112,7 @@ async def test_delete_removes_nothing_below_another_root(
     storage: FileStorage, other: FileStorage, missing_ok: bool
 ) -> None:
     pointer = await put(storage, DATA)
-    with contextlib.nullcontext() if missing_ok else pytest.raises(NoStorageData):
+    with contextlib.nullcontext() if missing_ok else pytest.raises(ObjectNotFoundError):
         await other.delete(pointer, missing_ok=missing_ok)
     assert await storage.read_data(pointer) == DATA
 
@@ -299,7 +299,7 @@ async def test_no_descriptor_stays_open_after_mixed_operations(
         assert [found async for found in storage.list_pointers()]
         bads: list[FilePointer] = [{**pointer, "key": "missing"}, {**pointer, "size": 1}]
         for bad in bads:
-            with contextlib.suppress(NoStorageData, CorruptDataError):
+            with contextlib.suppress(ObjectNotFoundError, CorruptDataError):
                 await storage.read_data(bad)
         if index % 2:
             await storage.delete(pointer)

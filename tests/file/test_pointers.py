@@ -9,7 +9,7 @@ import pytest
 from laboxide import (
     CorruptDataError,
     FileStorage,
-    NoStorageData,
+    ObjectNotFoundError,
     digest_data,
 )
 from laboxide.testing._sources import content_of
@@ -154,7 +154,7 @@ async def test_a_root_that_leads_nowhere_is_missing_data(
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
     monkeypatch.chdir(storage.path)
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await READS[read](storage, {**pointer, "root": root}, tmp_path / "out")
 
 

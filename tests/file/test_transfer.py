@@ -13,7 +13,7 @@ from laboxide import (
     ExportLink,
     FileStorage,
     ImportLink,
-    NoStorageData,
+    ObjectNotFoundError,
     digest_data,
 )
 from laboxide.testing._sources import content_of
@@ -100,7 +100,7 @@ async def test_an_import_of_nothing_names_the_file(storage: FileStorage, tmp_pat
     with pytest.raises(FileNotFoundError) as caught:
         await storage.import_file(tmp_path / "missing")
     assert caught.value.filename == str(tmp_path / "missing")
-    assert not isinstance(caught.value, NoStorageData)
+    assert not isinstance(caught.value, ObjectNotFoundError)
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
@@ -267,7 +267,7 @@ async def test_an_export_into_a_missing_directory_names_it(
     with pytest.raises(FileNotFoundError) as caught:
         await storage.export_file(pointer, tmp_path / "missing/out")
     assert str(caught.value.filename).startswith(str(tmp_path / "missing"))
-    assert not isinstance(caught.value, NoStorageData)
+    assert not isinstance(caught.value, ObjectNotFoundError)
     assert not (tmp_path / "missing").exists()
 
 

@@ -7,7 +7,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from laboxide import FileStorage, LaboxideError, NoStorageData, RootNotAllowedError, digest_data
+from laboxide import (
+    FileStorage,
+    LaboxideError,
+    ObjectNotFoundError,
+    RootNotAllowedError,
+    digest_data,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -104,7 +110,7 @@ async def test_what_is_missing_below_an_allowed_root_is_missing(
     if operation == "exists":
         assert not await storage.exists(pointer)
         return
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await OPERATIONS[operation](storage, pointer)
 
 
@@ -134,7 +140,7 @@ async def test_what_is_missing_below_the_own_root_is_missing(
     if operation == "exists":
         assert not await storage.exists(pointer)
         return
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await OPERATIONS[operation](storage, pointer)
 
 
@@ -152,13 +158,13 @@ async def test_a_root_is_not_led_away_by_a_link(tmp_path: Path, operation: str) 
     if operation == "exists":
         assert not await storage.exists(forged)
         return
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await OPERATIONS[operation](storage, forged)
 
 
 async def test_a_delete_looks_at_no_other_root(tmp_path: Path, other: FileStorage) -> None:
     pointer = await put(other)
-    with pytest.raises(NoStorageData):
+    with pytest.raises(ObjectNotFoundError):
         await allowing(tmp_path).delete(pointer)
     assert await other.exists(pointer)
 

@@ -10,7 +10,7 @@ import pytest
 from laboxide import (
     CorruptDataError,
     FileStorage,
-    NoStorageData,
+    ObjectNotFoundError,
 )
 
 from tests.support.failing import DATA, assert_unharmed, describe
@@ -51,13 +51,13 @@ async def test_a_forged_size_is_an_ordinary_error(  # noqa: PLR0917 - fixtures
     if place == "nowhere":
         await writer.delete(pointer)
     reader = FileStorage(storage.path, verify_reads=verify_reads)
-    kinds = NoStorageData if place == "nowhere" else CorruptDataError
+    kinds = ObjectNotFoundError if place == "nowhere" else CorruptDataError
     with anyio.fail_after(10), pytest.raises((kinds, MemoryError)) as caught:
         await ASKED[operation](reader, forged)
     if isinstance(caught.value, CorruptDataError):
         found = "something else" if place == "other root" else "12 bytes"
         assert (caught.value.expected, caught.value.actual) == (f"{size} bytes", found)
     assert not (tmp_path / "out").exists()
-    with suppress(NoStorageData):
+    with suppress(ObjectNotFoundError):
         await writer.delete(pointer)
     await assert_unharmed(reader)

@@ -14,7 +14,7 @@ from laboxide import (
     CorruptDataError,
     Digest,
     FileStorage,
-    NoStorageData,
+    ObjectNotFoundError,
     digest_data,
     digest_file,
     digest_stream,
@@ -42,7 +42,7 @@ LONGEST = 1000
 PLAIN = re.compile(r"[A-Za-z0-9]{2,20}")
 
 # A path that is too long is the system's to refuse.
-REFUSED = (ValueError, TypeError, NoStorageData, CorruptDataError, OSError)
+REFUSED = (ValueError, TypeError, ObjectNotFoundError, CorruptDataError, OSError)
 
 Each = list[str]
 Use = Callable[["FileStorage", Any], "Awaitable[object]"]
@@ -165,7 +165,7 @@ async def test_as_a_key_no_string_leads_out_of_the_root(root: Path, strings: Eac
     storage = FileStorage(root)
     for text in strings:
         for use in USES:
-            with pytest.raises((ValueError, NoStorageData, OSError)) as caught:
+            with pytest.raises((ValueError, ObjectNotFoundError, OSError)) as caught:
                 await use(storage, pointer_to(root, key=text, hash=content_hash))
             if isinstance(caught.value, ValueError):
                 assert_names(caught.value, text)

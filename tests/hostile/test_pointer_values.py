@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laboxide import CorruptDataError, FileStorage, NoStorageData, digest_data
+from laboxide import CorruptDataError, FileStorage, ObjectNotFoundError, digest_data
 from laboxide.file.pointer import parse_pointer
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_a_pointer_of_the_own_root_leads_to_nothing_outside(
 ) -> None:
     if isinstance(config, dict):
         config = {**config, "root": str(storage.path)}
-    with pytest.raises((TypeError, ValueError, NoStorageData, CorruptDataError, OSError)):
+    with pytest.raises((TypeError, ValueError, ObjectNotFoundError, CorruptDataError, OSError)):
         loop.run_until_complete(getattr(storage, operation)(config))
     assert paths(storage.path.parent) == {"canary", "canary/secret", *ROOT}
 

@@ -10,7 +10,7 @@ import pytest
 from labox.builtin import FileStorage as LaboxFileStorage
 from labox.builtin import MemoryStorage as LaboxMemoryStorage
 from labox.core import ContentRecord
-from laboxide import CorruptDataError, DigestMismatchError, NoStorageData
+from laboxide import CorruptDataError, DigestMismatchError, ObjectNotFoundError
 from laboxide.labox import adopt
 from sqlalchemy import update
 
@@ -44,7 +44,7 @@ def target(tmp_path: Path) -> Any:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], None], type[Exception]]] = {
-    "missing": (lambda path: path.unlink(), NoStorageData),
+    "missing": (lambda path: path.unlink(), ObjectNotFoundError),
     **{fault: (damage, DigestMismatchError) for fault, damage in SIZE_FAULTS.items()},
     "flipped": (lambda path: flip(path, 0), DigestMismatchError),
     "directory": (replace_by_directory, CorruptDataError),

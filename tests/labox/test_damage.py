@@ -232,5 +232,5 @@ async def test_a_root_that_is_gone_is_said(tmp_path: Path, storage: Any) -> None
         with pytest.raises(BaseExceptionGroup) as caught:
             await load(saved, registry, session)
         [error] = leaves(caught.value)
-        assert isinstance(error, laboxide.NoStorageData)
+        assert isinstance(error, laboxide.ObjectNotFoundError)
         assert str(storage.path) in str(error)

@@ -164,7 +164,7 @@ async def test_missing_data_is_missing_for_everybody(storage: FileStorage, read:
     path.unlink()
     with pytest.raises(NoStorageData) as caught:
         await read(storage, config)
-    for kind in (LaboxNoStorageData, laboxide.NoStorageData, FileNotFoundError):
+    for kind in (LaboxNoStorageData, laboxide.ObjectNotFoundError, FileNotFoundError):
         assert isinstance(caught.value, kind)
     assert caught.value.filename == str(path)
 

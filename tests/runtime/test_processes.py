@@ -52,7 +52,7 @@ asyncio.run(work())
 # Writes, reads and deletes the same few objects as its siblings do.
 CONTENTION = """
 import random
-from laboxide import NoStorageData
+from laboxide import ObjectNotFoundError
 
 async def work():
     storage = FileStorage(root)
@@ -75,7 +75,7 @@ async def work():
             assert await load(storage, pointer) == data
             if random.random() < 0.5:
                 await storage.delete(pointer)
-        except NoStorageData:
+        except ObjectNotFoundError:
             pass
 
     for _ in range(20):

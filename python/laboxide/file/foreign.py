@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from laboxide._native import Store
 from laboxide._runtime import process
-from laboxide.errors import CorruptDataError, NoStorageData, RootNotAllowedError
+from laboxide.errors import CorruptDataError, ObjectNotFoundError, RootNotAllowedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -55,13 +55,13 @@ async def find(
         allowed: The roots that a pointer may lead to; None allows all.
 
     Raises:
-        NoStorageData: The object is missing below both roots.
+        ObjectNotFoundError: The object is missing below both roots.
         RootNotAllowedError: The object is missing below the own root, and the pointer's is not
             allowed.
     """
     try:
         return await operation(own)
-    except NoStorageData:
+    except ObjectNotFoundError:
         if (root := foreign_root(pointer, own_root, allowed)) is None:
             raise
         store = Store(root, portable=process.PORTABLE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from laboxide._native import Reader
 from laboxide._runtime import hub
 from laboxide._runtime.chunks import ChunkStream
-from laboxide.errors import NoStorageData
+from laboxide.errors import ObjectNotFoundError
 from laboxide.file.foreign import redact_actual
 from laboxide.file.pointer import expected_of
 
@@ -56,7 +56,7 @@ class ObjectStream(ChunkStream):
         self._reader = Reader(store, self._pointer["key"], self._expected, self._chunk_size)
         try:
             return await _next_of(self._reader)
-        except NoStorageData:
+        except ObjectNotFoundError:
             # A foreign object may need the permit that this reader has.
             self._reader.close()
             raise

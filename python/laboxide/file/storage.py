@@ -32,7 +32,7 @@ from laboxide._validation import (
     text_path,
 )
 from laboxide.digest import claim
-from laboxide.errors import CorruptDataError, NoStorageData
+from laboxide.errors import CorruptDataError, ObjectNotFoundError
 from laboxide.file.audit import Audit, make_plan
 from laboxide.file.cleanup import StrayFile, find_stray_files
 from laboxide.file.foreign import find
@@ -234,7 +234,7 @@ class FileStorage(Storage[FilePointer]):
 
         Raises:
             CorruptDataError: The object is not what the pointer promises.
-            NoStorageData: There is no object, neither below this root nor below the pointer's.
+            ObjectNotFoundError: There is no object below this root or the pointer's.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
@@ -261,7 +261,7 @@ class FileStorage(Storage[FilePointer]):
 
         Raises:
             CorruptDataError: The object is not what the pointer promises (while reading).
-            NoStorageData: There is no object (while reading).
+            ObjectNotFoundError: There is no object (while reading).
             OSError: The file system refuses (while reading).
             RootNotAllowedError: The pointer's root is not allowed (while reading).
             TypeError: `config` is not a pointer.
@@ -283,7 +283,7 @@ class FileStorage(Storage[FilePointer]):
         """
         try:
             return (await self.stat(config)).size == config["size"]
-        except NoStorageData:
+        except ObjectNotFoundError:
             return False
 
     async def stat(self, config: FilePointer, /) -> FileStat:
@@ -291,7 +291,7 @@ class FileStorage(Storage[FilePointer]):
 
         Raises:
             CorruptDataError: Something that is not a file is in the object's place.
-            NoStorageData: There is no object.
+            ObjectNotFoundError: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
@@ -315,7 +315,7 @@ class FileStorage(Storage[FilePointer]):
 
         Raises:
             CorruptDataError: Something that is not a file is in the object's place.
-            NoStorageData: There is no object below this root.
+            ObjectNotFoundError: There is no object below this root.
             NotImplementedError: The storage is read-only.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             TypeError: `config` is not a pointer, or `missing_ok` not a flag.
@@ -326,7 +326,7 @@ class FileStorage(Storage[FilePointer]):
         pointer = parse_pointer(config)
         try:
             await hub.run(self._store().remove, pointer["key"])
-        except NoStorageData:
+        except ObjectNotFoundError:
             if not missing_ok:
                 raise
 
@@ -348,7 +348,7 @@ class FileStorage(Storage[FilePointer]):
 
         Raises:
             CorruptDataError: The object is not what the pointer promises.
-            NoStorageData: There is no object.
+            ObjectNotFoundError: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer.
@@ -440,7 +440,7 @@ class FileStorage(Storage[FilePointer]):
             CorruptDataError: The object is not what the pointer promises.
             FileExistsError: There is something at `path`, and `overwrite` is False.
             IsADirectoryError: `path` is spelled as that of a directory, ``"new/"`` say.
-            NoStorageData: There is no object.
+            ObjectNotFoundError: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
             TypeError: `config` is not a pointer, `path` not a path, or `overwrite` not a flag.
@@ -483,7 +483,7 @@ class FileStorage(Storage[FilePointer]):
             repair: Whether what is corrupt, or no file in the place of an object, is moved aside:
                 it gets another name in the same directory, with ``.corrupt-`` in it
                 (``.displaced-`` for a directory).
-                Reading it is `NoStorageData` then, and writing the content again stores it anew.
+                Reading it raises `ObjectNotFoundError` then; writing the content stores it again.
                 Nothing is deleted, and what cannot be read stays where it is.
             content_of: Tells the algorithm and hash of an object from its key, or None for a key
                 that does not tell them: such files are passed over, and counted as `skipped`. By
@@ -591,7 +591,7 @@ class FileStorage(Storage[FilePointer]):
         if (content := content_of_key(key)) is None:
             try:
                 hashed = await hub.run(self._store().hash, key, ["blake3"])
-            except (NoStorageData, CorruptDataError):  # it is gone, or is no file any more
+            except (ObjectNotFoundError, CorruptDataError):  # it is gone, or is no file any more
                 return None
             size, [content] = hashed
         algorithm, content_hash = content

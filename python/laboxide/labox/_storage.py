@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ALGORITHM, _OTHER_ALGORITHM = "sha256", "blake3"
 
 
-class NoStorageData(errors.NoStorageData, _LaboxNoStorageData):
+class NoStorageData(errors.ObjectNotFoundError, _LaboxNoStorageData):
     """There is no object where the location says.
 
     It is Labox's exception of this name, laboxide's, and a ``FileNotFoundError``.
@@ -276,5 +276,5 @@ def _errors_of_labox() -> Iterator[None]:
         yield
     except NoStorageData:
         raise
-    except errors.NoStorageData as error:
+    except errors.ObjectNotFoundError as error:
         raise NoStorageData(error.errno, error.strerror, error.filename) from error

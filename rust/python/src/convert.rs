@@ -117,7 +117,7 @@ pub(crate) fn to_py(error: Error) -> PyErr {
             PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text))
         }
         Error::Missing { path } => {
-            raise("NoStorageData", (2, "No data in the storage", path.into_os_string()))
+            raise("ObjectNotFoundError", (2, "No data in the storage", path.into_os_string()))
         }
         Error::Corrupt { path, expected, actual } => {
             raise("CorruptDataError", (expected, actual, path.into_os_string()))
