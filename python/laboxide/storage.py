@@ -27,29 +27,32 @@ class Storage(ABC, Generic[C]):
     a write: it must lead to the data for ever, also after the storage was configured anew. A name
     is never changed, and what has it stays backward compatible; a new layout gets a new name.
 
+    Each subclass states its own name, unless it has abstract methods left or `name` is a property.
+    One that reads and writes the same locations as its base states ``name = Base.name``.
+
     Raises:
-        ValueError: When subclassed with a `name` that is not of the form ``<name>@v<version>``.
-        TypeError: When instantiated with methods or the name missing.
+        TypeError: A subclass without a name of its own is defined, or one with abstract methods
+            left is instantiated.
+        ValueError: A subclass is defined with a `name` that is not ``<name>@v<version>``.
     """
 
     name: ClassVar[str]
     """The globally unique name, of the form ``<name>@v<version>``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Check the name, once it is there: a base class may leave it to its subclasses."""
+        """Check the name of a subclass."""
         super().__init_subclass__(**kwargs)
-        name = getattr(cls, "name", None)
-        if name is not None and not (isinstance(name, str) and _VERSIONED_NAME.fullmatch(name)):
+        if isinstance(getattr(cls, "name", None), property):
+            return
+        name = vars(cls).get("name")
+        if name is None:
+            if not _has_abstract_methods(cls):
+                raise TypeError(_missing_name(cls))
+        elif not (isinstance(name, str) and _VERSIONED_NAME.fullmatch(name)):
             raise ValueError(
                 f"Expected the name of {cls.__qualname__!r} to be of the form "
                 f"'<name>@v<version>', but got {name!r}."
             )
-
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> Storage[C]:
-        """Refuse a class without a name: what it wrote could not be found again."""
-        if getattr(cls, "name", None) is None and not cls.__abstractmethods__:
-            raise TypeError(f"{cls.__qualname__!r} has no name of the form '<name>@v<version>'.")
-        return super().__new__(cls)
 
     @abstractmethod
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> C:
@@ -97,3 +100,19 @@ class Storage(ABC, Generic[C]):
 
 
 _VERSIONED_NAME = re.compile(r".+@v\d+.*")
+
+
+def _has_abstract_methods(cls: type) -> bool:
+    # `ABCMeta` sets `__abstractmethods__` only after `__init_subclass__`, by the same rule.
+    names = [name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())]
+    methods = [*vars(cls).values(), *(getattr(cls, name, None) for name in names)]
+    return any(getattr(method, "__isabstractmethod__", False) for method in methods)
+
+
+def _missing_name(cls: type) -> str:
+    """Return an error text with the line that the class lacks."""
+    text = f'{cls.__qualname__} has no name of its own: add `name = "{cls.__name__.lower()}@v1"`'
+    for base in cls.__mro__[1:]:
+        if "name" in vars(base):
+            return f"{text}, or `name = {base.__name__}.name` if it is still the same storage"
+    return text

@@ -121,16 +121,22 @@ class TestPlainStorage(StorageConformance):
 
 
 class LosesTheLastChunk(PlainStorage):
+    name = PlainStorage.name
+
     async def read_data_stream(self, config: str, /) -> AsyncGenerator[bytes]:
         yield self.contents[config][: 1 << 20]
 
 
 class TruncatesValues(PlainStorage):
+    name = PlainStorage.name
+
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> str:
         return await super().write_data(data[: 1 << 20], digest, tags)
 
 
 class DoesNotDrain(PlainStorage):
+    name = PlainStorage.name
+
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> str:
@@ -140,6 +146,8 @@ class DoesNotDrain(PlainStorage):
 
 
 class DoesNotDrainDuplicates(PlainStorage):
+    name = PlainStorage.name
+
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> str:
@@ -149,6 +157,8 @@ class DoesNotDrainDuplicates(PlainStorage):
 
 
 class GroupsErrors(PlainStorage):
+    name = PlainStorage.name
+
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> str:
@@ -165,6 +175,8 @@ class GroupsErrors(PlainStorage):
 
 
 class KeepsWhatFailed(PlainStorage):
+    name = PlainStorage.name
+
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> str:
@@ -175,6 +187,8 @@ class KeepsWhatFailed(PlainStorage):
 
 
 class StarvesTheLoop(PlainStorage):
+    name = PlainStorage.name
+
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> str:
@@ -184,12 +198,16 @@ class StarvesTheLoop(PlainStorage):
 
 
 class ServesNothingForMissing(PlainStorage):
+    name = PlainStorage.name
+
     async def read_data(self, config: str, /) -> bytes:
         return self.contents.get(config, b"")
 
 
 class ReadsAhead(PlainStorage):
     """Does not drop what it has read ahead of a consumer who has left."""
+
+    name = PlainStorage.name
 
     def __init__(self) -> None:
         super().__init__()

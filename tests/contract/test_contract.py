@@ -99,7 +99,7 @@ def test_a_bad_name_of_a_base_class_without_methods_is_refused() -> None:
 
 
 class Nameless(Storage[str]):
-    """A base class that leaves its name to its subclasses."""
+    """A base class that leaves its name, and one method, to its subclasses."""
 
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> str:
         return ""
@@ -112,24 +112,63 @@ class Nameless(Storage[str]):
     ) -> str:
         return ""
 
-    async def read_data_stream(self, config: str, /) -> AsyncGenerator[bytes]:
-        yield b""
+
+async def read_nothing(_self: object, _config: str, /) -> AsyncGenerator[bytes]:
+    yield b""
 
 
-def test_a_class_without_a_name_cannot_be_instantiated() -> None:
-    with pytest.raises(TypeError, match=r"Nameless.*no name"):
-        Nameless()
+def completed(**attributes: object) -> type:
+    """Return a subclass that has all methods."""
+    body = {"read_data_stream": read_nothing, **attributes}
+    return types.new_class("Completed", (Nameless,), {}, lambda namespace: namespace.update(body))
+
+
+def test_a_class_without_a_name_is_refused_with_the_line_to_write() -> None:
+    with pytest.raises(TypeError, match=r'^Completed has no name .*`name = "completed@v1"`$'):
+        completed()
+
+
+def test_a_class_with_abstract_methods_needs_no_name() -> None:
+    assert not hasattr(Nameless, "name")
+    with pytest.raises(TypeError, match="abstract"):
+        Nameless()  # type: ignore[abstract]
 
 
 def test_a_subclass_gives_a_base_class_its_name() -> None:
-    assert subclass("x@v1", Nameless)().name == "x@v1"
+    assert completed(name="x@v1")().name == "x@v1"
 
 
-def test_a_subclass_inherits_a_name() -> None:
+def test_a_subclass_without_a_name_of_its_own_is_refused_with_the_line_to_write() -> None:
+    with pytest.raises(
+        TypeError, match=r'Further .*`name = "further@v1"`.*`name = DictStorage.name`'
+    ):
+
+        class Further(DictStorage):
+            pass
+
+
+def test_a_subclass_that_is_the_same_storage_states_the_name_of_its_base() -> None:
+    assert subclass(DictStorage.name)().name == "tests.dict@v1"
+
+
+def test_an_abstract_subclass_of_a_named_storage_needs_no_name_of_its_own() -> None:
     class Further(DictStorage):
-        pass
+        @abstractmethod
+        async def read_data(self, config: dict[str, Any], /) -> bytes: ...
 
-    assert Further().name == "tests.dict@v1"
+    class Last(Further):
+        name = "tests.last@v1"
+
+        async def read_data(self, config: dict[str, Any], /) -> bytes:
+            return b""
+
+    assert Last().name == "tests.last@v1"
+
+
+def test_the_name_of_a_wrapper_may_be_a_property() -> None:
+    wrapper = completed(name=property(lambda _: "x@v1"))
+    further = types.new_class("Further", (wrapper,))
+    assert (wrapper().name, further().name) == ("x@v1", "x@v1")
 
 
 # Methods
@@ -159,6 +198,8 @@ def test_a_storage_with_all_methods_missing_cannot_be_instantiated() -> None:
 
 def test_a_storage_takes_arguments_of_its_own() -> None:
     class Configured(DictStorage):
+        name = DictStorage.name
+
         def __init__(self, where: str, *, size: int) -> None:
             super().__init__()
             self.options = where, size
@@ -186,6 +227,9 @@ def test_a_config_is_serialized_as_json(config: dict[str, Any]) -> None:
 def test_a_storage_may_serialize_otherwise() -> None:
     class Plain(Nameless):
         name = "tests.plain@v1"
+
+        def read_data_stream(self, config: str, /) -> AsyncGenerator[bytes]:
+            return read_nothing(self, config)
 
         def serialize_config(self, config: str, /) -> str:
             return config

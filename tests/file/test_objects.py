@@ -232,6 +232,8 @@ def test_a_pickled_storage_is_equal(tmp_path: Path, arguments: dict[str, Any]) -
 class Named(FileStorage):
     """One with a constructor of its own."""
 
+    name = FileStorage.name
+
     def __init__(self, parent: Path, name: str) -> None:
         super().__init__(parent / name, mkdir=True)
 

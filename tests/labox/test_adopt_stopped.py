@@ -47,6 +47,7 @@ def target(tmp_path: Path) -> Any:
 class Failing(laboxide.FileStorage):
     """Fails, or is cancelled, with one file or another."""
 
+    name = laboxide.FileStorage.name
     left = 5
     fail: Callable[[], None]
 
@@ -119,6 +120,7 @@ from laboxide.labox import adopt
 from tests.support.labox_world import opened
 
 class Killed(laboxide.FileStorage):
+    name = laboxide.FileStorage.name
     left = {left}
     async def import_file(self, *args, **options):
         type(self).left -= 1
