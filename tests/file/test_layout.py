@@ -151,6 +151,18 @@ async def test_a_router_gets_digest_and_tags_and_never_temp(tmp_path: Path, writ
     assert pointer["key"] == f"mine/{expected['content_hash']}"
 
 
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_router_may_return_a_plain_key(tmp_path: Path, write: str) -> None:
+    def router(digest: Digest, _tags: Mapping[str, str], /, *, temp: bool) -> str:
+        return f"mine/{digest['content_hash']}"
+
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=router)
+    pointer = await WRITES[write](storage, DATA, {})
+    assert pointer["key"] == f"mine/{pointer['hash']}"
+    assert files(storage.path) == [storage.path / pointer["key"]]
+    assert await storage.read_data(pointer) == DATA
+
+
 HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
     "absolute": ({"key": "/etc/escaped"}, ValueError, "/etc/escaped"),
     "parent": ({"key": "../escaped"}, ValueError, "../escaped"),
@@ -174,7 +186,11 @@ HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
     "too long as a whole": ({"key": "x/" * 512 + "x"}, ValueError, "x/" * 100),
     "surrogate": ({"key": "\udc80"}, ValueError, "\\udc80"),
     "None": (None, TypeError, "None"),
-    "text": ("a/key", TypeError, "'a/key'"),
+    "plain, parent": ("../escaped", ValueError, "../escaped"),
+    "plain, absolute": ("/etc/escaped", ValueError, "/etc/escaped"),
+    "plain, empty": ("", ValueError, '""'),
+    "bytes": (b"a/key", TypeError, "b'a/key'"),
+    "path": (Path("a/b"), TypeError, "PosixPath('a/b')"),
     "list": ([("key", "a")], TypeError, "[('key', 'a')]"),
     "no key": ({"path": "a"}, TypeError, "{'path': 'a'}"),
     "key None": ({"key": None}, TypeError, "{'key': None}"),

@@ -16,7 +16,7 @@ __all__ = ("FileKey", "FileRouter", "content_router")
 
 
 class FileKey(TypedDict):
-    """A router's answer."""
+    """The answer of a router. A plain string is the same as its `key` alone."""
 
     key: str
     """A path below the root of 1024 bytes at the most, its components joined by "/"."""
@@ -29,8 +29,8 @@ class FileRouter(Protocol):
     another under it raises `FileExistsError`.
     """
 
-    def __call__(self, digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey:
-        """Return the key of an object.
+    def __call__(self, digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey | str:
+        """Return the key of an object, plain or as a `FileKey`.
 
         Args:
             digest: What describes the content, complete.
@@ -71,9 +71,8 @@ def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:
         ValueError: The key does not stay below the root.
     """
     answer: object = router(digest, tags, temp=False)
-    key = answer.get("key") if isinstance(answer, (dict, Mapping)) else None
+    key = answer.get("key") if isinstance(answer, (dict, Mapping)) else answer
     if not isinstance(key, str):
-        found = shown(answer)
-        raise TypeError(f"a file router returns {{'key': path below the root}}, not {found}")
+        raise TypeError(f"a file router returns a key or {{'key': key}}, not {shown(answer)}")
     check_key(key)
     return plain_text(key)
