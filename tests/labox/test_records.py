@@ -17,7 +17,7 @@ import pytest
 from labox.builtin import StorableStream, StorableValue
 from labox.core import load_one, new_loader, new_saver, save_one
 from labox.core.api.loader import load_manifest_record
-from laboxide import _bridge
+from laboxide._runtime import process
 
 from tests.support.labox_world import (
     all_parts,
@@ -32,7 +32,6 @@ from tests.support.labox_world import (
     sqlite_url,
 )
 from tests.support.storing import until
-from laboxide._runtime import process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from laboxide import FileStorage, digest_data, digest_file, digest_stream
 
 from tests.support.storing import files, until
-from laboxide import FileStorage, digest_data, digest_file, digest_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
