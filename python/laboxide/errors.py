@@ -6,6 +6,8 @@ System errors are plain ``OSError`` subclasses with ``errno`` and ``filename``; 
 
 from __future__ import annotations
 
+import errno
+
 __all__ = (
     "CorruptDataError",
     "DigestMismatchError",
@@ -26,6 +28,11 @@ class ObjectNotFoundError(LaboxideError, FileNotFoundError):
 
     ``filename`` is the path where it was looked for.
     """
+
+
+def object_not_found(where: str) -> ObjectNotFoundError:
+    """Return the error for an object that is missing at `where`."""
+    return ObjectNotFoundError(errno.ENOENT, "No data in the storage", where)
 
 
 class RootNotAllowedError(LaboxideError, PermissionError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, TypedDict
 
 from laboxide._native import Hasher, check_hash
@@ -10,7 +9,7 @@ from laboxide._runtime import hub
 from laboxide._runtime.feeding import chunk_view, value_bytes
 from laboxide._validation import check_chunk_size, check_digest, check_fields, check_flag
 from laboxide.digest import claim
-from laboxide.errors import DigestMismatchError, ObjectNotFoundError
+from laboxide.errors import DigestMismatchError, object_not_found
 from laboxide.storage import Storage
 
 if TYPE_CHECKING:
@@ -133,8 +132,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         try:
             return self._contents[name]
         except KeyError:
-            where = " ".join(name)
-            raise ObjectNotFoundError(errno.ENOENT, "No data in the storage", where) from None
+            raise object_not_found(" ".join(name)) from None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self._contents)} contents)"

@@ -116,9 +116,7 @@ pub(crate) fn to_py(error: Error) -> PyErr {
             let text = format!("cannot start {what}: {}", text_of(&source));
             PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text))
         }
-        Error::Missing { path } => {
-            raise("ObjectNotFoundError", (2, "No data in the storage", path.into_os_string()))
-        }
+        Error::Missing { path } => raise("object_not_found", (path.into_os_string(),)),
         Error::Corrupt { path, expected, actual } => {
             raise("CorruptDataError", (expected, actual, path.into_os_string()))
         }
@@ -131,13 +129,14 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     }
 }
 
-fn raise<A>(class: &str, arguments: A) -> PyErr
+/// Calls a class or function of `laboxide.errors` that makes an exception.
+fn raise<A>(name: &str, arguments: A) -> PyErr
 where
     A: for<'py> pyo3::call::PyCallArgs<'py>,
 {
     Python::attach(|py| {
-        let class = lasting(py).errors.bind(py).getattr(class);
-        let made = class.and_then(|class| class.call1(arguments));
+        let maker = lasting(py).errors.bind(py).getattr(name);
+        let made = maker.and_then(|maker| maker.call1(arguments));
         made.map_or_else(|error| error, PyErr::from_value)
     })
 }
