@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from laboxide.file.audit import Audit, AuditFinding, AuditProblem
+from laboxide.file.audit import Audit, AuditFinding, AuditProblem, ContentOf
 from laboxide.file.cleanup import StrayFile, StrayKind
 from laboxide.file.pointer import FilePointer
 from laboxide.file.router import FileKey, FileRouter, content_router
@@ -21,6 +21,7 @@ __all__ = (
     "Audit",
     "AuditFinding",
     "AuditProblem",
+    "ContentOf",
     "ExportLink",
     "FileKey",
     "FilePointer",
