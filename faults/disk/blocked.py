@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from laboxide import digest_data, digest_file, digest_stream
+from laboxide import digest_file, digest_stream
 from laboxide._runtime import hub
 
 from faults.operations import CHUNK, READS, digest_of, writes

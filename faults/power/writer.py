@@ -110,7 +110,7 @@ class Writer:
         path.chmod(0o644)
         path.write_bytes(bytes(len(item.data)))
         path.chmod(0o444)
-        async for _ in self._durable.verify_all(repair=True, content_of=content_of):
+        async for _ in self._durable.audit(repair=True, content_of=content_of):
             pass
         await self._write(item)
 

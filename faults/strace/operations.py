@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from laboxide import FilePointer, content_router, digest_stream, digest_file
+from laboxide import FilePointer, content_router, digest_file, digest_stream
 
 from faults.operations import chunks, digest_of
 

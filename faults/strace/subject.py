@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import laboxide
-from laboxide import VerificationError, FileStorage, ObjectNotFoundError
+from laboxide import FileStorage, ObjectNotFoundError, VerificationError
 
 from faults.operations import digest_of
 from faults.strace.operations import OPERATIONS, SMALL, Operation
