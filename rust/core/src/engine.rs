@@ -45,7 +45,7 @@ impl Engine {
         if existing.is_null() {
             return Self::start();
         }
-        // SAFETY: what is stored there came from a box, and is never freed.
+        // SAFETY: the stored pointer came from a box that is never freed.
         Ok(unsafe { &*existing })
     }
 
@@ -61,7 +61,7 @@ impl Engine {
                 Ok(engine)
             }
             Err(winner) => {
-                // SAFETY: another thread was first, and nobody has seen ours.
+                // SAFETY: another thread was first, so no other thread has this pointer.
                 drop(unsafe { Box::from_raw(fresh) });
                 // SAFETY: as above.
                 Ok(unsafe { &*winner })

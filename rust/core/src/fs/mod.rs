@@ -3,7 +3,7 @@
 //! [`directories`] is the interface to an open directory; `linux` implements it relative to a file descriptor
 //! and [`portable`] with paths. A [`staged`] file is written without a name, or under one of [`temp_name`], and
 //! gets its final name by a link or a [`rename`]. [`io`] reads and writes at offsets, [`extents`] lists the
-//! ranges without written blocks, [`stat`] describes a name, and [`kind`] says what a file system supports.
+//! ranges without written blocks, [`stat`] describes a name, and [`kind`] has the abilities of a file system.
 
 pub(crate) mod directories;
 pub(crate) mod extents;

@@ -12,7 +12,6 @@ mod cached;
 mod opened;
 mod original;
 mod stream;
-mod verified;
 mod verify;
 
 pub use blob::{Buffer, read_blob};
@@ -20,6 +19,5 @@ pub use blob::{Buffer, read_blob};
 pub use cached::{Cached, open_cached};
 pub(crate) use original::Original;
 pub use stream::{StreamReader, Taken};
-pub use verified::Verified;
 pub(crate) use verify::check_read;
-pub use verify::{hash_file, hash_object, open_verified, verify};
+pub use verify::{Verified, hash_file, hash_object, open_verified, verify};
