@@ -13,7 +13,6 @@ use crate::digest::ordered::Pairs;
 use crate::error::Result;
 use crate::memory::budget::Budget;
 use crate::memory::slab::Slabs;
-use crate::mutant;
 use crate::runtime::fork::count_fork;
 use crate::runtime::fsync_pool::FsyncPool;
 use crate::runtime::open_files::{OpenFiles, Permit};
@@ -73,9 +72,6 @@ impl Engine {
     /// does not have, so it is left as it is and the next use starts a new one.
     pub fn forget_after_fork() {
         count_fork();
-        if mutant::is_on("engine-kept-after-fork") {
-            return;
-        }
         CURRENT.store(ptr::null_mut(), Ordering::Release);
     }
 

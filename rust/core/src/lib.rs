@@ -12,7 +12,6 @@ mod engine;
 mod error;
 mod fs;
 mod memory;
-mod mutant;
 mod pass;
 mod runtime;
 

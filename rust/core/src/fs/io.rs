@@ -7,7 +7,6 @@ use std::path::Path;
 
 use crate::error::{Context as _, Error, Result, size_text};
 use crate::memory::slab::Slab;
-use crate::mutant;
 
 /// Slices in one call, of which Linux takes no more.
 const SLICES_MAX: usize = 1024;
@@ -38,10 +37,6 @@ pub(crate) fn write_all_at<'a>(
         let next = &rest[..rest.len().min(SLICES_MAX)];
         match retrying(|| system::write_at(file, next, offset)).context("write", path)? {
             0 => return Err(std::io::ErrorKind::WriteZero).context("write", path),
-            written if mutant::is_on("short-write-ignored") => {
-                let rest: usize = rest.iter().map(|slice| slice.len()).sum();
-                return Ok(offset + rest.max(written) as u64);
-            }
             written => {
                 IoSlice::advance_slices(&mut rest, written);
                 offset += written as u64;

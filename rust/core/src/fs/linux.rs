@@ -15,7 +15,6 @@ use super::directories::{Directory, not_a_file};
 use super::staged::StagedFile;
 use super::stat::Seen;
 use crate::error::{Context as _, Error, Result};
-use crate::mutant;
 
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(NO_LINKS);
@@ -46,9 +45,6 @@ impl OpenDirectory {
     }
 
     fn resolve(&self, relative: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        if mutant::is_on("links-followed") {
-            return fs::openat(&self.descriptor, relative, flags - OFlags::NOFOLLOW, Mode::empty());
-        }
         match fs::openat2(&self.descriptor, relative, flags, Mode::empty(), BENEATH) {
             // Old kernels, and seccomp filters that answer for a call that they do not know.
             Err(Errno::NOSYS | Errno::PERM) => self.walk(relative, flags),

@@ -15,7 +15,6 @@ use super::io::open_at_once;
 use super::staged::StagedFile;
 use super::stat::Seen;
 use crate::error::{Context as _, Error, Result};
-use crate::mutant;
 
 pub(crate) struct PathDirectory {
     path: PathBuf,
@@ -70,9 +69,6 @@ impl Directory for PathDirectory {
         let path = self.path.join(name);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
-        if mutant::is_on("temporary-name-not-exclusive") {
-            options.create_new(false).create(true).truncate(true);
-        }
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         let _ = mode;

@@ -13,7 +13,6 @@ use super::io;
 use super::kind::{free_in_steps, start_write_out};
 use super::temp_name::{Temporary, try_lock};
 use crate::error::{Context as _, Error, Result};
-use crate::mutant;
 use crate::runtime::open_files::Permit;
 
 /// A sweep would have to come between a file and its lock this many times; a file system that answers
@@ -145,11 +144,10 @@ impl StagedFile {
 
     /// Writes all parts, one after the other from `offset`.
     pub(crate) fn write<'a>(&self, offset: u64, parts: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        mutant::panic_at("panic-while-writing");
         let end = io::write_all_at(&self.file, &self.path, parts, offset)?;
         // Blocks that have waited are written together, and may go past the mark.
         let (from, to) = (offset - offset % WRITE_OUT, end - end % WRITE_OUT);
-        if self.early_write_out && from < to && !mutant::is_on("no-early-write-out") {
+        if self.early_write_out && from < to {
             start_write_out(&self.file, from, to - from);
         }
         Ok(())
@@ -158,17 +156,7 @@ impl StagedFile {
     /// Makes the content durable. If that fails, the file is not to be trusted any more: the next
     /// fsync of the same data would succeed, although the data is lost.
     pub(crate) fn flush(&self) -> Result<()> {
-        if mutant::is_on("no-file-fsync") {
-            return Ok(());
-        }
-        let mut flushed = self.file.sync_all();
-        if mutant::is_on("fsync-retried") && flushed.is_err() {
-            flushed = self.file.sync_all();
-        }
-        if mutant::is_on("fsync-error-ignored") {
-            return Ok(());
-        }
-        flushed.context("fsync", &self.path)
+        self.file.sync_all().context("fsync", &self.path)
     }
 
     /// Hands the content in to a file system that may refuse it when a file is closed (NFS, FUSE).
@@ -180,7 +168,7 @@ impl StagedFile {
         let second = self.file.try_clone().context("close", &self.path)?.into_raw_fd();
         // SAFETY: the descriptor was given up by its owner in the line before.
         let closed = unsafe { libc::close(second) };
-        if closed == 0 || mutant::is_on("close-error-ignored") {
+        if closed == 0 {
             return Ok(());
         }
         match std::io::Error::last_os_error() {
@@ -236,7 +224,7 @@ impl StagedFile {
     /// Refuses a file whose size is not the number of bytes that were counted.
     pub(crate) fn check_size(&self, counted: u64) -> Result<()> {
         let size = self.file.metadata().context("stat", &self.path)?.len();
-        if size == counted || mutant::is_on("size-not-counted") {
+        if size == counted {
             return Ok(());
         }
         Err(Error::corrupt(&self.path, &counted, &size))

@@ -13,7 +13,6 @@ use fs4::{FileExt, TryLockError};
 
 use super::directories::Directory;
 use crate::error::{Error, Result};
-use crate::mutant;
 
 const SUFFIX: &str = ".laboxide-tmp";
 
@@ -73,8 +72,7 @@ pub(crate) fn is_generated(name: &str) -> bool {
 
 /// The file, locked, if it has no writer: a writer's lock goes with its process, whatever ended that.
 pub(crate) fn lock_if_abandoned(file: File) -> Option<File> {
-    let ignored = mutant::is_on("sweep-ignores-writers");
-    Some(file).filter(|file| FileExt::try_lock(file).is_ok() || ignored)
+    Some(file).filter(|file| FileExt::try_lock(file).is_ok())
 }
 
 /// Unique per process and moment; that it is made exclusively settles the rest.

@@ -32,12 +32,9 @@ impl Opened {
     }
 
     /// Of an object that is open. It is never opened again: what is under its name may be another.
-    pub(super) fn of(object: Result<Object>) -> Self {
+    pub(super) fn of(object: Object) -> Self {
         let open = || Err(Error::Closed("the object was given up"));
-        Self {
-            open: Box::new(open),
-            state: Mutex::new(ObjectState::Open(object.map(|object| (object, None)))),
-        }
+        Self { open: Box::new(open), state: Mutex::new(ObjectState::Open(Ok((object, None)))) }
     }
 
     /// The object, opened by whichever worker is first.

@@ -11,7 +11,6 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::budget::Seat;
 use crate::memory::slab::BLOCK;
-use crate::mutant;
 use crate::runtime::admission::Admission;
 use crate::runtime::sync::lock;
 use crate::runtime::time_slice::TimeSlice;
@@ -75,7 +74,6 @@ impl<B: Buffer> StreamReader<B> {
     /// A reader of an object that is open, and may be.
     #[must_use]
     pub fn of(engine: &'static Engine, object: Object, expected: Expected, chunk_size: usize) -> Self {
-        let object = if mutant::is_on("verified-path-reopened") { object.reopened() } else { Ok(object) };
         Self::through(Admission::new(true), engine, Opened::of(object), expected, chunk_size)
     }
 

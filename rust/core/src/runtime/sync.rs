@@ -3,25 +3,14 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::mutant;
-
-#[cfg_attr(laboxide_mutants, track_caller)]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    let guard = mutex.lock().unwrap_or_else(PoisonError::into_inner);
-    mutant::keep_lock();
-    guard
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg_attr(laboxide_mutants, track_caller)]
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    let guard = lock.read().unwrap_or_else(PoisonError::into_inner);
-    mutant::keep_lock();
-    guard
+    lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg_attr(laboxide_mutants, track_caller)]
 pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    let guard = lock.write().unwrap_or_else(PoisonError::into_inner);
-    mutant::keep_lock();
-    guard
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,7 +30,6 @@ use crate::error::{Context as _, Result};
 use crate::fs::directories::{self, Directory};
 use crate::fs::kind::FileSystem;
 use crate::fs::staged::StagedFile;
-use crate::mutant;
 
 /// What the files below a root are.
 #[derive(Clone, Copy)]
@@ -45,7 +44,6 @@ impl Contents {
     /// Of new files, before the umask.
     fn mode(self) -> u32 {
         match self {
-            Contents::Objects if mutant::is_on("objects-are-private") => 0o400,
             Contents::Objects => 0o444,
             Contents::Exports => 0o666,
         }

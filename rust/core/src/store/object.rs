@@ -9,7 +9,6 @@ use super::{Key, Store};
 use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result, size_text};
 use crate::fs::stat::Seen;
-use crate::mutant;
 use crate::runtime::open_files::Permit;
 
 /// An object, opened: whatever happens to its name, its content is served from here.
@@ -43,7 +42,7 @@ impl Object {
     pub(crate) fn check_size(&self, expected: &Expected) -> Result<Seen> {
         let metadata = self.file.metadata().context("stat", &self.path)?;
         let size = metadata.len();
-        if size == expected.size || mutant::is_on("size-check-off") {
+        if size == expected.size {
             return Ok(Seen::of(&metadata));
         }
         Err(Error::corrupt(&self.path, &size_text(expected.size), &size_text(size)))
@@ -52,12 +51,6 @@ impl Object {
     /// What the file system says of the file that is open.
     pub(crate) fn seen(&self) -> Result<Seen> {
         Ok(Seen::of(&self.file.metadata().context("stat", &self.path)?))
-    }
-
-    /// For a mutant: whatever is under its path now.
-    pub(crate) fn reopened(self) -> Result<Self> {
-        let file = File::open(&self.path).context("open", &self.path)?;
-        Ok(Self { file: Arc::new(file), ..self })
     }
 
     /// Where it was when it was opened.

@@ -11,7 +11,6 @@ use crate::fs::extents::unwritten;
 use crate::fs::io::read_into_slab;
 use crate::fs::staged::StagedFile;
 use crate::memory::slab::Slab;
-use crate::mutant;
 use crate::pass::hash_open_file;
 use crate::store::Store;
 
@@ -36,9 +35,6 @@ pub(super) fn check_existing(
         flush()?;
     }
     let size = publication.expected.size;
-    if mutant::is_on("dedup-trusts-size") {
-        return Ok(());
-    }
     let mut missing = unwritten(&file, size);
     if !missing.is_empty() && !store.durable() && flush().is_ok() {
         // It was only on its way to the device.
@@ -57,9 +53,6 @@ fn sound(parent: &dyn Directory, publication: &Publication) -> Result<File> {
     let file = parent.open_file(key.name()).map_err(Error::or_missing)?;
     let size = file.metadata().context("stat", &path)?.len();
     let mut found = ContentDigest { size, hashes: Vec::new() };
-    if mutant::is_on("dedup-trusts-name") {
-        return Ok(file);
-    }
     if size == expected.size && expected.hash.is_some() {
         found = hash_open_file(&file, &path, size, &expected.algorithms())?;
     }

@@ -7,7 +7,6 @@ use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::directories::Directory;
 use crate::fs::staged::StagedFile;
-use crate::mutant;
 use crate::store::{Aside, Key, Store};
 
 /// What a publication found under the name.
@@ -70,7 +69,7 @@ pub(crate) fn publish_in(
 ) -> Result<Published> {
     let Publication { key, expected, .. } = publication;
     staged.check_size(expected.size)?;
-    if store.durable() && !mutant::is_on("fsync-after-publish") {
+    if store.durable() {
         staged.flush()?;
     } else if !store.file_system().is_local {
         staged.hand_in()?;
@@ -78,13 +77,9 @@ pub(crate) fn publish_in(
     let found = parent.map_or_else(|| store.open_parent(key), |parent| Ok(Some(parent)))?;
     let made = found.is_none();
     let parent = found.map_or_else(|| store.make_parent(key), Ok)?;
-    mutant::panic_at("panic-while-publishing");
     let published = take_name(store, staged, &*parent, publication)?;
     if store.durable() {
-        if mutant::is_on("fsync-after-publish") {
-            staged.flush()?;
-        }
-        settle_names(store, &*parent, key, made, published)?;
+        settle_names(store, &*parent, key, made)?;
     }
     Ok(published)
 }
@@ -99,12 +94,7 @@ fn take_name(
     let name = publication.key.name();
     staged.others_may_have_it(true);
     for _ in 0..ATTEMPTS {
-        let linked = if mutant::is_on("rename-over-good-object") {
-            store.name_temporarily(staged).and_then(|()| parent.replace(staged, name))
-        } else {
-            parent.link(staged, name)
-        };
-        match linked {
+        match parent.link(staged, name) {
             Ok(()) => return Ok(Published::Created),
             Err(error) if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => {
                 if let Some(published) = settle(store, staged, parent, publication, error)? {
@@ -120,18 +110,9 @@ fn take_name(
 
 /// Makes the name durable, and those of the directories that lead to it. Also of an object that was
 /// there already: who wrote it may still wait for that, or not have asked for it.
-fn settle_names(
-    store: &Store,
-    parent: &dyn Directory,
-    key: &Key,
-    made: bool,
-    published: Published,
-) -> Result<()> {
-    let known = mutant::is_on("dedup-without-directory-fsync") && published == Published::Existed;
-    if !known && !mutant::is_on("no-directory-fsync") {
-        parent.sync()?;
-    }
-    if mutant::is_on("no-parent-fsync") { Ok(()) } else { store.sync_parents(key, made) }
+fn settle_names(store: &Store, parent: &dyn Directory, key: &Key, made: bool) -> Result<()> {
+    parent.sync()?;
+    store.sync_parents(key, made)
 }
 
 /// Decides about a name that is taken; None if it is free again.

@@ -10,7 +10,6 @@ use super::{Content, Staged};
 use crate::digest::{Algorithm, ContentDigest};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::mutant;
 use crate::runtime::pool::is_worker;
 use crate::runtime::sync::lock;
 use crate::runtime::time_slice::TimeSlice;
@@ -277,9 +276,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if let Ok(mut only) = self.pipeline.only.try_lock() {
             *only = None;
         }
-        if self.pipeline.sink.as_ref().is_none_or(|sink| sink.is_closed())
-            || mutant::is_on("abort-keeps-file")
-        {
+        if self.pipeline.sink.as_ref().is_none_or(|sink| sink.is_closed()) {
             return;
         }
         let pipeline = Arc::clone(&self.pipeline);
