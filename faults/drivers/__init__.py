@@ -1,1 +1,0 @@
-"""One module for each kind of fault; what it tries is its `DRIVER`."""
