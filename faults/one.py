@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import traceback
+from collections import Counter
 from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class EnoughError(BaseException):
-    """End the trial after a finding."""
+    """End the trial: it has a finding, or all the tries that it may take."""
 
 
 class FirstFinding(list[str]):
@@ -45,6 +46,20 @@ class FirstFinding(list[str]):
         return self
 
 
+class Tries(Counter[str]):
+    """A counter that ends the trial before it tries more than `most` times."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, tried: str, count: int, /) -> None:
+        """Count another try, or end the trial."""
+        if self.total() >= self._most:
+            raise EnoughError
+        super().__setitem__(tried, count)
+
+
 def main() -> int:
     """Run the driver of the command line; return 1 if it found anything."""
     options = _options()
@@ -57,6 +72,8 @@ def main() -> int:
     )
     if options.first:
         trial.found = FirstFinding()
+    if options.tries is not None:
+        trial.tried = Tries(options.tries)
     # Each healed object is a warning, and drivers damage thousands.
     logging.getLogger("laboxide").setLevel(logging.ERROR)
     try:
@@ -83,6 +100,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--saved", type=Path, help="a file with the progress, to continue from")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--first", action="store_true", help="stop at the first finding")
+    parser.add_argument("--tries", type=int, help="stop after so many of them")
     parser.add_argument("--below", type=Path, default=Path("target/faults"), help="where to work")
     return parser.parse_args()
 

@@ -25,7 +25,7 @@ MODULES = {
     "leaks": "faults.leaks.driver",
     "made_up_inputs": "faults.fuzz.hypothesis_inputs",
     "mount_within": "faults.disk.nested_mount",
-    "mutants": "faults.drivers.mutants",
+    "mutants": "faults.mutants.driver",
     "order_of_publish": "faults.publish_order.driver",
     "other_file_systems": "faults.disk.other_file_systems",
     "panics": "faults.panics.driver",
