@@ -67,17 +67,15 @@ def _sources() -> dict[str, bytes]:
             if path.is_file() and path.suffix != ".so" and LEFT_OUT.isdisjoint(path.parts):
                 sources[str(path)] = path.read_bytes()
     for file in {edit.file for edit in edits()}:
-        path = str(ENGINE / file)
-        sources[path] = edited(sources[path].decode(), file).encode()
+        name = str(ENGINE / file)
+        sources[name] = edited(sources[name].decode(), file).encode()
     return sources | {str(ENGINE / SWITCHES.name): SWITCHES.read_bytes()}
 
 
 def _differences(sources: dict[str, bytes], copy: Path) -> set[str]:
     """Return the paths at which the copy lacks a file, or has another or one too many."""
     present = {
-        str(path.relative_to(copy)): path.read_bytes()
-        for path in copy.rglob("*")
-        if path.is_file()
+        str(path.relative_to(copy)): path.read_bytes() for path in copy.rglob("*") if path.is_file()
     }
     return {path for path, _ in sources.items() ^ present.items()}
 

@@ -29,14 +29,16 @@ def missed_by_tests(mutants: Sequence[Mutant], package: Path, scratch: Path) -> 
     Raises:
         OSError: pytest could not run, with its output.
     """
-    runs = [(list(dict.fromkeys(mutant.found_by for mutant in mutants)), {})]
+    tests = dict.fromkeys(mutant.found_by for mutant in mutants)
+    runs: list[tuple[list[str], dict[str, str]]] = [(list(tests), {})]
     runs += [([mutant.found_by], _environment(mutant)) for mutant in mutants]
     words = ("faults.mutants.forked_tests", str(scratch / "tests"))
     process = _python(words, package, {}, json.dumps(runs))
-    results = [json.loads(line) for line in process.stdout.splitlines()]
-    broken = [output for status, output in results if status not in (0, 1)]
-    if process.returncode or broken:
-        raise OSError("\n".join(("the tests could not run:", process.stderr, *broken)))
+    if process.returncode:
+        raise OSError(f"the tests could not run:\n{process.stderr}")
+    results: list[tuple[int, str]] = json.loads(process.stdout)
+    if broken := [output for status, output in results if status not in (0, 1)]:
+        raise OSError("\n".join(("pytest could not run:", *broken)))
     (control, output), *others = results
     if control:
         yield f"{FALSE_ALARM.format('a test')}:\n{output}"

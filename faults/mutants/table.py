@@ -52,11 +52,11 @@ class Edit:
         Raises:
             EditError: The lines are absent, or there more than once.
         """
-        count = f"\n{source}".count(f"\n{self.lines}")
-        if count != 1:
-            raise EditError(f"{ENGINE / self.file}: found {count} times instead of once:\n{self.lines}")
-        begin = f"\n{source}".index(f"\n{self.lines}")
-        return begin, begin + len(self.lines)
+        found = [*re.finditer(f"^{re.escape(self.lines)}", source, re.MULTILINE)]
+        if len(found) != 1:
+            place = f"{ENGINE / self.file}: found {len(found)} times instead of once"
+            raise EditError(f"{place}:\n{self.lines}")
+        return found[0].span()
 
     @property
     def mutants(self) -> set[str]:
@@ -80,7 +80,9 @@ def edited(source: str, file: str) -> str:
     Raises:
         EditError: The lines of an edit are not exactly once in `source`, or two edits overlap.
     """
-    spans = sorted((edit.span_in(source), edit.replacement) for edit in edits() if edit.file == file)
+    spans = sorted(
+        (edit.span_in(source), edit.replacement) for edit in edits() if edit.file == file
+    )
     parts, end = [], 0
     for (begin, next_end), replacement in spans:
         if begin < end:

@@ -1,24 +1,73 @@
-"""Defects that are built in on purpose are in no build but the one that tests the tests."""
+"""Mutants fit today's engine, and are in no build but the special one of `faults/`."""
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
 from laboxide import _native
 
+from faults.mutants.table import ENGINE, SWITCHES, EditError, edited, edits, mutants
+from faults.panics.driver import STEPS
+from faults.registry import MODULES
+
 ROOT = Path(__file__).parents[2]
 SIGN = "LABOXIDE_MUTANT"
+FILES = sorted({edit.file for edit in edits()})
 
 
-def test_the_extension_has_no_mutants() -> None:
+def test_extension_has_no_mutants() -> None:
     assert _native.__file__ is not None
     assert SIGN.encode() not in Path(_native.__file__).read_bytes()
 
 
 @pytest.mark.parametrize(
-    "place", ["rust/core/src/mutant.rs", "faults/special_build.py", "scripts/check_dist.py"]
+    "place", [SWITCHES, "faults/special_build.py", "scripts/check_dist.py"], ids=str
 )
-def test_what_wheels_are_searched_for_is_what_the_build_with_mutants_has(place: str) -> None:
-    # The engine asks for it, the special build is refused without it, and wheels are with it.
+def test_build_and_wheels_are_searched_for_the_same_text(place: str) -> None:
     assert SIGN in (ROOT / place).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_lines_of_every_edit_are_found_exactly_once(file: str) -> None:
+    source = (ROOT / ENGINE / file).read_text(encoding="utf-8")
+    copy = edited(source, file)
+    for edit in (edit for edit in edits() if edit.file == file):
+        assert edit.lines.endswith("\n")
+        assert copy.count(edit.replacement) == 1
+
+
+def test_every_panic_of_the_table_is_raised_by_the_driver() -> None:
+    replacements = "".join(edit.replacement for edit in edits())
+    assert set(re.findall(r'mutant::panic_at\("([^"]+)"\)', replacements)) == set(STEPS)
+
+
+def test_every_mutant_has_an_edit_and_every_switch_a_mutant() -> None:
+    names = [name for edit in edits() for name in edit.mutants]
+    assert set(names) == {mutant.name for mutant in mutants()}
+
+
+def test_every_mutant_is_found_by_a_driver_or_a_test_that_exists() -> None:
+    for mutant in mutants():
+        if mutant.is_for_a_driver:
+            assert mutant.found_by in MODULES
+        else:
+            file, name = mutant.found_by.split("[")[0].split("::")
+            functions = ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+            assert name in {getattr(function, "name", None) for function in functions}
+
+
+def test_engine_has_no_switches() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "rust").rglob("*.rs")]
+    assert len(sources) > 20
+    assert not [source for source in sources if "mutant::" in source or SIGN in source]
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_edit_of_absent_or_repeated_lines_is_refused(times: int) -> None:
+    edit = next(edit for edit in edits() if edit.file == "runtime/sync.rs")
+    source = (ROOT / ENGINE / edit.file).read_text(encoding="utf-8")
+    with pytest.raises(EditError, match=f"sync.rs: found {times} times"):
+        edited(source.replace(edit.lines, edit.lines * times), edit.file)
