@@ -31,7 +31,7 @@ REQUIRED = {
     ),
 }
 MUTANTS = b"LABOXIDE_MUTANT"
-"""In the build for the driver of mutants alone; see rust/core/src/mutant.rs."""
+"""In the special build of faults/ alone; see faults/mutants/mutant.rs."""
 FORBIDDEN = {
     # laboxide/testing is public: users run it against their storages.
     ".whl": (".rs", "Cargo.", "tests/", "benches/", "scripts/", "__pycache__", "conftest"),

@@ -15,7 +15,7 @@ PATIENCE = 0.3
 
 
 class Locks:
-    """Asks the engine of the special build (rust/core/src/mutant.rs) to keep locks for a moment.
+    """Asks the engine of the special build (faults/mutants/mutant.rs) to hold locks for a moment.
 
     Args:
         directory: What `LABOXIDE_LOCKS` names; by files in it the two talk.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
+from faults.file_systems import file_systems
 from faults.mutants.finders import missed_by_drivers, missed_by_tests
 from faults.mutants.table import mutants
-from faults.places import places
 from faults.registry import load
 from faults.special_build import special_build
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def run(trial: Trial) -> None:
     """Turn on each mutant in turn; at night, on each file system."""
     package = special_build()
-    for file_system, place in places(trial):
+    for file_system, place in file_systems(trial):
         for missed, is_for_a_driver in ((missed_by_tests, False), (missed_by_drivers, True)):
             some = [each for each in mutants() if each.is_for_a_driver == is_for_a_driver]
             trial.tried[f"mutants on {file_system}"] += len(some)
