@@ -4,8 +4,9 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint lint-rust lint-python test-rust test-bench format wheel sdist clean \
-	lint-text test-faults test-faults-long test-faults-night test-pythons needs-faults fuzz \
+.PHONY: help demo test test-long test-night lint lint-rust lint-python lint-text test-rust test-bench \
+	test-package test-package-long test-pythons test-faults test-faults-long test-faults-night \
+	format wheel sdist clean fuzz needs-faults \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
 # Where rustup installs to; shells that were started before it do not have it yet.
@@ -18,9 +19,19 @@ export BLAKE3_CI := 1
 VENV := .venv
 PY := $(VENV)/bin/python
 DEMO_PY := target/demo-venv/bin/python
-# The interpreter that PyO3 takes its configuration from, the same for every cargo command.
-export PYO3_PYTHON := $(CURDIR)/$(PY)
+# The interpreter that PyO3 takes its configuration from, the same for every cargo command and clone.
+export PYO3_PYTHON = $(realpath $(PY))
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+# Intermediate files of cargo stay out of the clone: dependencies are compiled once for all clones.
+# Programs and libraries are still put below target/. A cargo older than 1.91 keeps everything there.
+ifeq ($(CARGO_TARGET_DIR)$(CARGO_BUILD_BUILD_DIR)$(RUSTC_WORKSPACE_WRAPPER),)
+BUILD_DIR := $(shell sh scripts/build_dir.sh)
+ifneq ($(BUILD_DIR),)
+export CARGO_BUILD_BUILD_DIR := $(BUILD_DIR)
+export RUSTC_WORKSPACE_WRAPPER := $(CURDIR)/scripts/rustc_of_clone.sh
+endif
+endif
 
 CARGO_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(wildcard rust/*/Cargo.toml) \
 	$(shell find rust -name '*.rs')
@@ -48,9 +59,26 @@ help: ## list these commands
 demo: $(DEMO) ## build the wheel, store and read a real file (FILE=path), print what it took
 	$(DEMO_PY) -m benches.demo $(if $(FILE),'$(FILE)')
 
-test: needs-postgres lint test-rust test-bench $(EXTENSION) ## all checks, the tests of the engine and of the package
+test: needs-postgres lint test-rust test-bench test-package ## checks and tests of each change (5 minutes)
+
+test-long: needs-postgres lint test-rust test-bench test-package-long test-pythons test-faults-long ## all loops, both paths, all drivers, other Pythons (100 minutes, root)
+
+test-night: test-faults-night ## the largest numbers of all fault drivers; continues a stopped night (root)
+
+# The folders whose tests can differ on the portable path: they publish, stage, list, lock, follow
+# links, fork or open below a root. The others never reach the code that has two implementations.
+BOTH_PATHS := tests/audit tests/faults tests/file tests/hostile tests/contract/test_conformance.py \
+	tests/contract/test_limits.py tests/labox/test_damage.py tests/labox/test_storage.py \
+	tests/runtime/test_cancel.py tests/runtime/test_descriptors.py tests/runtime/test_forks.py \
+	tests/runtime/test_processes.py
+
+test-package: $(EXTENSION)
 	$(PY) -m pytest -n auto
-	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto
+	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto $(BOTH_PATHS)
+
+test-package-long: $(EXTENSION)
+	$(PY) -m pytest -n auto --tier=long
+	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto --tier=long
 
 # The engine alone: the binding has no tests of its own in Rust, and its test program would have to
 # link libpython, which many installations of CPython come without.
@@ -70,7 +98,7 @@ test-faults: needs-faults $(EXTENSION) ## fault drivers of each change: kills, e
 test-faults-long: needs-faults $(EXTENSION) ## all fault drivers, sanitizers and fuzzers too (70 minutes, root)
 	$(PY) -m faults --tier long --record
 
-test-faults-night: needs-faults $(EXTENSION) ## all fault drivers with the largest numbers; continues a stopped night
+test-faults-night: needs-faults $(EXTENSION)
 	$(PY) -m faults --tier night --record
 
 fuzz: needs-rust | $(PY) ## look for inputs that break the engine (TARGET=streams SECONDS=60), or run one again (INPUT=hex)
@@ -104,7 +132,8 @@ lint-text: | $(PY)
 lint-rust: | needs-lint $(PY)
 	cargo fmt --all --check
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTC_WORKSPACE_WRAPPER='$(CURDIR)/scripts/clippy_of_clone.sh' \
+		cargo check --workspace --all-targets --locked
 
 lint-python: $(EXTENSION)
 	$(PY) -m ruff check

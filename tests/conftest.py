@@ -27,10 +27,33 @@ settings.register_profile("slow", settings.get_profile("fast"), max_examples=100
 settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))
 
 
-@pytest.fixture(params=backends(), ids=backend_name)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """Run each asynchronous test on every event loop."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--tier",
+        choices=["change", "long"],
+        default="change",
+        help="change: asyncio alone, except where the loop matters; long: every test on every loop",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the event loops of each asynchronous test."""
+    if "loop_backend" in metafunc.fixturenames:
+        is_long = metafunc.config.getoption("tier") == "long"
+        everywhere = is_long or metafunc.definition.get_closest_marker("every_loop")
+        loops = backends() if everywhere else backends()[:1]
+        metafunc.parametrize("loop_backend", loops, ids=backend_name, indirect=True)
+
+
+@pytest.fixture
+def loop_backend(request: pytest.FixtureRequest) -> Any:
+    """The event loop as anyio names it."""
     return request.param
+
+
+@pytest.fixture
+def anyio_backend(loop_backend: Any) -> Any:
+    return loop_backend
 
 
 @pytest.fixture

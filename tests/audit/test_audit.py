@@ -62,6 +62,7 @@ async def test_no_more_is_read_in_a_second_than_it_may(storage: FileStorage, wor
     assert audit.bytes_read == 6 * MIB
 
 
+@pytest.mark.every_loop
 async def test_the_loop_goes_on_beside_an_audit(storage: FileStorage) -> None:
     for seed in range(20):
         await put(storage, content_of(MIB, seed=seed))

@@ -18,7 +18,7 @@ from tests.support.storing import path_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 WALKS = pytest.mark.parametrize("walk", ["list_pointers", "audit"])
 
 

@@ -104,6 +104,7 @@ def test_an_audit_that_goes_on_tells_what_it_may_not_look_at_any_more(tmp_path: 
     assert_clean(run_script(script, tmp_path, may_read_all=False), expected)
 
 
+@pytest.mark.every_loop
 async def test_a_cancelled_audit_goes_on_where_it_was(storage: FileStorage) -> None:
     pointers = [await put(storage, content_of(100 * KIB, seed=seed)) for seed in range(30)]
     last = max(pointers, key=lambda pointer: pointer["key"])
@@ -216,6 +217,7 @@ async def test_nothing_is_passed_over_by_an_audit_that_was_cancelled_while_listi
     assert seen == [pointer["key"] for pointer in pointers]
 
 
+@pytest.mark.every_loop
 async def test_a_wait_for_its_turn_to_read_is_cancelled_at_once(storage: FileStorage) -> None:
     await fill(storage, 5)
     began = time.monotonic()
@@ -226,6 +228,7 @@ async def test_a_wait_for_its_turn_to_read_is_cancelled_at_once(storage: FileSto
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.every_loop
 async def test_an_audit_can_be_left_at_any_point(storage: FileStorage) -> None:
     for pointer in await fill(storage, 5):
         flip(path_of(storage, pointer), 0)

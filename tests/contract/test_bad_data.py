@@ -94,6 +94,7 @@ def test_digest_stream_refuses_what_is_not_an_async_iterable(source: Any) -> Non
 # What the caller's own code raises
 
 
+@pytest.mark.every_loop
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("kind", [OwnError, ValueError, OSError, TimeoutError])

@@ -147,6 +147,7 @@ async def test_one_chunk_that_is_too_large_is_not_written(tmp_path: Path, pair: 
             await write(limited(tmp_path, 10), stream_of([b"", chunk]), pair)
 
 
+@pytest.mark.every_loop
 async def test_the_source_of_a_stream_that_is_too_large_is_closed(tmp_path: Path) -> None:
     closed = False
 
@@ -211,6 +212,7 @@ async def test_what_is_too_large_to_be_written_is_read(tmp_path: Path) -> None:
     assert await limited(tmp_path, 2).read_data(pointer) == bytes(100)
 
 
+@pytest.mark.every_loop
 async def test_a_stream_with_a_limit_is_cut_into_turns_of_the_loop(tmp_path: Path) -> None:
     """A source that never waits would otherwise keep the loop from all other tasks."""
     ticks = 0

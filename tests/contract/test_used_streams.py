@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[DigestedStream, GetStreamDigest]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 
 @pytest.fixture(params=["files", "memory"])

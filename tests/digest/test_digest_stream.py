@@ -283,6 +283,7 @@ async def test_a_stream_whose_source_failed_is_not_stored_by_a_second_attempt() 
         await storage.write_data_stream(stream, get_digest, {})
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_stream_closed_in_the_middle_never_becomes_complete() -> None:
     stream, get_digest = digest_stream(closable([b"one", b"two"]), content_type="a/b")
@@ -295,6 +296,7 @@ async def test_a_stream_closed_in_the_middle_never_becomes_complete() -> None:
     assert get_digest(allow_incomplete=True)["is_complete"] is False
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path)
@@ -305,6 +307,7 @@ async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> 
     assert not files(tmp_path)
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_stream_that_a_storage_is_writing_cannot_be_closed(tmp_path: Path) -> None:
     begun = anyio.Event()
@@ -333,6 +336,7 @@ async def test_a_stream_that_a_storage_is_writing_cannot_be_closed(tmp_path: Pat
     await stream.aclose()
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_closed_stream_keeps_the_digest_so_far() -> None:
     stream, get_digest = digested([vector_input(65), b"more"])
@@ -341,6 +345,7 @@ async def test_a_closed_stream_keeps_the_digest_so_far() -> None:
     assert get_digest(allow_incomplete=True)["content_hash"] == HASHES[65]
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_closing_a_stream_closes_its_source() -> None:
     closed = []
@@ -358,6 +363,7 @@ async def test_closing_a_stream_closes_its_source() -> None:
     assert closed
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_closing_a_stream_not_begun_closes_its_source() -> None:
     source = closable([b"data"])
@@ -366,6 +372,7 @@ async def test_closing_a_stream_not_begun_closes_its_source() -> None:
     assert [chunk async for chunk in source] == []
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_stream_of_a_source_that_cannot_be_closed_can_be_closed() -> None:
     stream, _ = digested([b"data"])

@@ -80,6 +80,7 @@ async def test_list_pointers_passes_over_what_is_no_object(storage: FileStorage)
         assert [found async for found in storage.list_pointers()] == [pointer]
 
 
+@pytest.mark.every_loop
 async def test_list_pointers_can_be_left(storage: FileStorage) -> None:
     for index in range(5):
         await put(storage, bytes([index]))
@@ -95,6 +96,7 @@ async def fill_by_tags(root: Path) -> tuple[FileStorage, list[FilePointer]]:
     return storage, written
 
 
+@pytest.mark.every_loop
 async def test_a_cancelled_listing_goes_on_where_it_was(tmp_path: Path) -> None:
     storage, written = await fill_by_tags(tmp_path)
     listing = storage.list_pointers()

@@ -172,6 +172,7 @@ class LateStream(ChunkStream):
         pass
 
 
+@pytest.mark.every_loop
 async def test_a_stream_that_another_task_waits_for_is_not_closed() -> None:
     stream, chunks = LateStream(), []
 

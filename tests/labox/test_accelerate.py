@@ -284,14 +284,16 @@ async def test_hashlib_is_not_called_any_more(
 @pytest.mark.anyio
 async def test_the_loop_is_not_kept_waiting_for_a_value(tmp_path: Path) -> None:
     data = bytes(128 * MIB)
+    begun = time.monotonic()
     expected = hashlib.sha256(data).hexdigest()
+    limit = (time.monotonic() - begun) / 2
     storage = laboxide.FileStorage(tmp_path / "root", mkdir=True)
     stalls: list[float] = []
     async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
         with accelerate():
-            # SHA-256 of so much takes 70 ms and more. Other processes stall a loop, too.
+            # Other processes stall a loop, too.
             deadline = time.monotonic() + 60
-            while not stalls or (stalls[-1] >= 0.03 and time.monotonic() < deadline):
+            while not stalls or (stalls[-1] >= limit and time.monotonic() < deadline):
                 ticker = asyncio.create_task(worst_tick(stalls))
                 await asyncio.sleep(0.01)
                 item = StorableValue(data)
@@ -299,7 +301,7 @@ async def test_the_loop_is_not_kept_waiting_for_a_value(tmp_path: Path) -> None:
                 ticker.cancel()
                 await asyncio.gather(ticker, return_exceptions=True)
                 assert saved.contents[0].content_hash == expected
-    assert stalls[-1] < 0.03, stalls
+    assert stalls[-1] < limit, stalls
 
 
 async def worst_tick(stalls: list[float]) -> None:

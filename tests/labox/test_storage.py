@@ -409,9 +409,11 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
 
     data = content_of(64 * MIB)
     digest = describe(data)
-    best = float("inf")
+    best, begun = float("inf"), anyio.current_time()
+    hashlib.sha256(data)
+    limit = anyio.current_time() - begun
     deadline = anyio.current_time() + 60
-    while best >= 0.03 and anyio.current_time() < deadline:  # other processes stall a loop, too
+    while best >= limit and anyio.current_time() < deadline:  # other processes stall a loop, too
         async with anyio.create_task_group() as group:
             group.start_soon(tick)
             await anyio.sleep(0.01)
@@ -421,7 +423,7 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
             group.cancel_scope.cancel()
         (storage.path / Path(config).name).unlink()
         best = min(best, worst)
-    assert best < 0.03, "writing and reading 64 MiB on the loop takes longer"
+    assert best < limit, "hashing 64 MiB on the loop takes longer"
 
 
 # Limits

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from laboxide import FilePointer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])

@@ -47,12 +47,13 @@ def interrupted(work):
         os.wait()
     raise AssertionError("the work was over before it was interrupted")
 
-def best(work):
-    # Once of ten times is enough: the machine may be busy, but what is waited for always is.
+def best(name, work):
+    # One fast interrupt within a minute is enough: a busy machine only delays most of them.
     latencies = []
-    while len(latencies) < 10 and (not latencies or latencies[-1] >= LIMIT):
+    deadline = time.monotonic() + 60
+    while not latencies or (latencies[-1] >= LIMIT and time.monotonic() < deadline):
         latencies.append(interrupted(work))
-    assert latencies[-1] < LIMIT, latencies
+    assert latencies[-1] < LIMIT, (name, latencies)
 
 def for_ever(call):
     while True:
@@ -121,20 +122,21 @@ OPERATIONS = {
     "delete": "over_and_over(lambda: storage.delete(pointer_to_nothing, missing_ok=True))",
 }
 
-CASES = [(operation, loop) for operation in OPERATIONS for loop in ("asyncio", "trio")]
 # A loop of asyncio, on which little is different: one of each kind of waiting.
 ON_UVLOOP = ("write_data, durable", "write_data_stream", "read_data_stream", "audit")
-CASES += [(operation, "uvloop") for operation in ON_UVLOOP]
+GROUPS = {
+    loop: {name: OPERATIONS[name] for name in names}
+    for loop, names in (("asyncio", OPERATIONS), ("trio", OPERATIONS), ("uvloop", ON_UVLOOP))
+}
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_a_call_is_interrupted_at_once(tmp_path: Path, call: str) -> None:
-    script = f"LIMIT = {LIMIT}\n{SETUP}\nbest(lambda: {CALLS[call]})"
-    assert_clean(run_script(script, tmp_path))
+def test_every_call_is_interrupted_at_once(tmp_path: Path) -> None:
+    calls = "\n".join(f"best({name!r}, lambda: {call})" for name, call in CALLS.items())
+    assert_clean(run_script(f"LIMIT = {LIMIT}\n{SETUP}\n{calls}", tmp_path, timeout=600))
 
 
-@pytest.mark.parametrize(("operation", "loop"), CASES)
-def test_an_operation_is_interrupted_at_once(tmp_path: Path, operation: str, loop: str) -> None:
+@pytest.mark.parametrize("loop", GROUPS)
+def test_every_operation_is_interrupted_at_once(tmp_path: Path, loop: str) -> None:
     script = f"""
 LIMIT = {LIMIT}
 {SETUP}
@@ -152,10 +154,13 @@ async def prepare():
 large = bytes(256 << 20)
 digest_of_large = digest_data(large, content_type="a/b", algorithm="sha256")
 run(prepare)
-
-async def work():
-    await {OPERATIONS[operation]}
-
-best(lambda: run(work))
 """
-    assert_clean(run_script(script, tmp_path))
+    # One interpreter for all of a loop: a start costs more than an interrupt.
+    for number, (name, operation) in enumerate(GROUPS[loop].items()):
+        script += f"""
+async def work_{number}():
+    await {operation}
+
+best({name!r}, lambda: run(work_{number}))
+"""
+    assert_clean(run_script(script, tmp_path, timeout=600))
