@@ -38,7 +38,7 @@ def _search(trial: Trial, target: str, random: Random) -> None:
     profile = "more" if trial.tier == "change" else "slow"
     while time.monotonic() < until:
         words = ["-m", "pytest", "-m", "hypothesis", f"--hypothesis-seed={random.getrandbits(32)}"]
-        words += TARGETS[target]
+        words += [*TARGETS[target], *["--tier=long"] * (trial.tier != "change")]
         status, output = _pytest(words, profile)
         tried = sum(int(passed) + int(failed) for passed, failed in PASSED.findall(output))
         trial.tried[f"inputs of {target}"] += tried
