@@ -67,10 +67,11 @@ test-night: test-faults-night ## the largest numbers of all fault drivers; conti
 
 # The folders whose tests can differ on the portable path: they publish, stage, list, lock, follow
 # links, fork or open below a root. The others never reach the code that has two implementations.
-BOTH_PATHS := tests/audit tests/faults tests/file tests/hostile tests/contract/test_conformance.py \
-	tests/contract/test_limits.py tests/labox/test_damage.py tests/labox/test_storage.py \
-	tests/runtime/test_cancel.py tests/runtime/test_descriptors.py tests/runtime/test_forks.py \
-	tests/runtime/test_processes.py
+BOTH_PATHS := tests/audit tests/faults tests/file tests/hostile tests/contract/test_limits.py \
+	$(addprefix tests/contract/test_conformance.py::, TestFileStorage TestFileStorageWithLargeChunks \
+	TestFileStorageWithOtherOptions TestFileStorageWithARouterAndOddChunks) \
+	tests/labox/test_damage.py tests/labox/test_storage.py tests/runtime/test_cancel.py \
+	tests/runtime/test_descriptors.py tests/runtime/test_forks.py tests/runtime/test_processes.py
 
 test-package: $(EXTENSION)
 	$(PY) -m pytest -n auto
