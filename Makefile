@@ -18,7 +18,8 @@ export BLAKE3_CI := 1
 
 VENV := .venv
 PY := $(VENV)/bin/python
-DEMO_PY := target/demo-venv/bin/python
+DEMO_VENV := target/demo-venv
+DEMO_PY := $(DEMO_VENV)/bin/python
 # The interpreter that PyO3 takes its configuration from, the same for every cargo command and clone.
 export PYO3_PYTHON = $(realpath $(PY))
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
@@ -44,7 +45,7 @@ EXTENSION := $(VENV)/.extension-built
 REFERENCE := target/release/laboxide-reference
 WHEEL := dist/.wheel-built
 SDIST := dist/.sdist-built
-DEMO := target/demo-venv/.wheel-installed
+DEMO := $(DEMO_VENV)/.wheel-installed
 
 # One line and status 2, from make itself, before anything else is done.
 fail_if = $(if $(1),$(error $(1)))
@@ -56,7 +57,7 @@ found_python = $(or $(shell sh scripts/find_python.sh $(PYTHONS)),$(error laboxi
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(DEMO) ## build the wheel, store and read a real file (FILE=path), print what it took
+demo: $(DEMO) ## build the wheel, then compare it with hashlib on a real file (FILE=path)
 	$(DEMO_PY) -m benches.demo $(if $(FILE),'$(FILE)')
 
 test: needs-postgres lint test-rust test-bench test-package ## checks and tests of each change (5 minutes)
@@ -197,7 +198,12 @@ $(SDIST): $(DEV) $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA)
 	$(PY) -m maturin sdist --out dist
 	@touch $@
 
-$(DEMO): $(WHEEL)
-	$(PY) -m venv --clear target/demo-venv
-	$(DEMO_PY) -m pip install dist/*.whl
+# A separate environment with maturin and the wheel, without the linters and the peers.
+$(DEMO): private export PYO3_PYTHON := $(CURDIR)/$(DEMO_PY)
+$(DEMO): private export VIRTUAL_ENV := $(CURDIR)/$(DEMO_VENV)
+$(DEMO): $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA) | needs-rust
+	'$(found_python)' -m venv --clear $(DEMO_VENV)
+	$(DEMO_PY) -m pip install 'maturin>=1.9,<2'
+	$(DEMO_PY) -m maturin build --release --locked --out $(DEMO_VENV)/wheel
+	$(DEMO_PY) -m pip install $(DEMO_VENV)/wheel/*.whl
 	@touch $@

@@ -1,7 +1,7 @@
 """Compare laboxide at a base revision with the working tree.
 
-Usage: python -m benches.compare BASE [--passes N] [--directory D]. The benchmarks are those of the
-working tree, the quick rows, of laboxide alone; only the package changes, from pass to pass.
+Usage: python -m benches.compare BASE [--passes N] [--scale S] [--directory D]. Both revisions run
+the benchmarks of the working tree, with laboxide as the only contestant; only the package changes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from benches.images import SCRATCH
 from benches.report.records import MINE, Key, Records, spread
 from benches.report.table import markdown
-from benches.run import ROOT, SCRATCH, places, run_pass
+from benches.run import ROOT, places, run_pass
+from benches.scale import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,33 +26,34 @@ if TYPE_CHECKING:
 
 PASSES = 7
 LEAST_CHANGE = 0.03
-"""What is less than this is not told apart from where code happens to lie in memory."""
+"""Smaller changes are indistinguishable from effects of code placement."""
 
 
 class Change(NamedTuple):
-    """What became of a row."""
+    """The change of one figure of a row."""
 
     key: Key
     what: str
     base: float
     now: float
     ratios: list[float]
-    """Now to base, for each pair of neighbouring passes."""
+    """Ratios of now to base, one per pair of neighbouring passes."""
 
     @property
     def is_beyond_noise(self) -> bool:
-        """Whether all pairs but one at most point the same way, and far enough."""
+        """Whether the median is far enough from 1 and at most one pair disagrees."""
         middle = spread(self.ratios).middle
         same_way = sum((ratio > 1) == (middle > 1) for ratio in self.ratios)
         return abs(middle - 1) >= LEAST_CHANGE and same_way >= max(len(self.ratios) - 1, 3)
 
 
 def main() -> int:
-    """Compare, and print what changed."""
+    """Compare, and print the changes."""
     parser = argparse.ArgumentParser(description="Compare a base revision with the working tree.")
-    parser.add_argument("base", help="a revision of git")
+    parser.add_argument("base", help="a git revision")
     parser.add_argument("--passes", type=int, default=PASSES, help="pairs of passes")
-    parser.add_argument("--directory", type=lambda path: SCRATCH / path, help="where to write")
+    parser.add_argument("--scale", choices=SCALES, default="quick", help="amount of work")
+    parser.add_argument("--directory", type=lambda path: SCRATCH / path, help="scratch directory")
     options = parser.parse_args()
     raw = SCRATCH / "compare"
     shutil.rmtree(raw, ignore_errors=True)
@@ -59,23 +62,22 @@ def main() -> int:
     with ExitStack() as stack:
         directory, reflink, _ = places(options.directory, stack)
         for index in range(options.passes):
-            # Each second pair the other way round, so that neither always comes first.
+            # Alternate the order within the pairs.
             for name in ("base", "now") if index % 2 == 0 else ("now", "base"):
                 path = raw / f"{name}-{index}.json"
                 environment = with_package(packages[name])
-                run_pass(
-                    index, path, "quick", directory, reflink, only=MINE, environment=environment
-                )
+                place = (directory, reflink)
+                run_pass(index, path, options.scale, *place, only=MINE, environment=environment)
     both = {name: Records(sorted(raw.glob(f"{name}-*.json"))) for name in packages}
     print(report([*changes(both["base"], both["now"])]))
     return 0
 
 
 def build_base(revision: str, raw: Path) -> Path:
-    """Build the package of a revision, and return the directory that it can be imported from.
+    """Build the package of a revision; return the directory to import it from.
 
     Raises:
-        SystemExit: There is no such revision, or it does not build.
+        SystemExit: The revision is unknown or does not build.
     """
     tree, wheels, site = raw / "tree", raw / "wheels", raw / "site"
     run("git", "worktree", "prune")
@@ -92,30 +94,30 @@ def build_base(revision: str, raw: Path) -> Path:
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a command, which says on its own what is wrong."""
+    """Run a command that reports its own errors."""
     if status := subprocess.run(command, cwd=cwd, check=False).returncode:
         raise SystemExit(f"{' '.join(map(str, command))}: status {status}")
 
 
 def with_package(site: Path | None) -> dict[str, str]:
-    """Return an environment in which laboxide is imported from `site`."""
+    """Return an environment that imports laboxide from `site`."""
     paths = [] if site is None else [str(site)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def changes(base: Records, now: Records) -> Iterator[Change]:
-    """Return every row that both measured."""
+    """Yield the figures of every row measured at both revisions."""
     for key in now:
         old, new = base.get(key), now.get(key)
         if old is None or new is None:
             continue
         if not new.figures:
-            # Time, turned round, so that more is better in every row of this kind.
+            # Rates, not times: more is better in every row of this kind.
             pairs = [(old.rates[index], new.rates[index]) for index in _both(old.rates, new.rates)]
             yield _change(key, "speed", pairs)
         for name, values in new.figures.items():
-            if name == "stolen":
-                continue  # the host's doing, at whatever revision
+            if name == "steal":
+                continue  # caused by the host, not by the revision
             before = old.figures[name]
             pairs = [(before[index], values[index]) for index in _both(before, values)]
             yield _change(key, name, pairs)
@@ -132,11 +134,11 @@ def _change(key: Key, what: str, pairs: Sequence[tuple[float, float]]) -> Change
 
 
 def report(found: list[Change]) -> str:
-    """Return what changed beyond the noise."""
+    """Return the changes beyond the noise, as Markdown."""
     changed = [change for change in found if change.is_beyond_noise]
     if not changed:
         return f"None of {len(found)} figures changed beyond the noise."
-    header = ["row", "figure", "now / base", "of the pairs", "direction"]
+    header = ["row", "figure", "now / base", "range", "direction"]
     lines = [_line(change) for change in changed]
     rest = len(found) - len(changed)
     return f"{markdown(header, lines)}\n\n{rest} other figures did not change beyond the noise."

@@ -1,10 +1,11 @@
-"""File systems to measure on: fresh images, mounted through a loop device."""
+"""File system images, mounted through a loop device."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,17 +16,18 @@ from benches.scale import GIB
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SCRATCH = Path(__file__).parents[1] / "target" / "bench"
 MAKE = {
-    # What ext4 would do in the background after mounting is done at once.
+    # Initialise the inode tables and the journal now, not in the background after mounting.
     "ext4": ("-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
     "xfs": ("-q", "-f"),
 }
 SIZES = {"ext4": 12 * GIB, "xfs": 2 * GIB}
-"""The files are sparse: they take what is written, and most of that is removed before it is."""
+"""Sizes of the sparse image files; most files are removed before their write-back."""
 
 
 def why_not(kind: str) -> str | None:
-    """Tell what keeps this machine from mounting an image, if anything does."""
+    """Return the reason why this machine cannot mount an image, if any."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "mounting an image takes root"
     for tool in (f"mkfs.{kind}", "losetup", "mount", "umount"):
@@ -37,11 +39,23 @@ def why_not(kind: str) -> str | None:
 
 
 @contextmanager
+def scratch_directory(asked: Path | None) -> Iterator[Path]:
+    """Yield a new directory on an ext4 image, or below `asked` or the project's target folder."""
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    if asked is None and why_not("ext4") is None:
+        with mounted("ext4", SCRATCH) as mount:
+            yield mount
+        return
+    with tempfile.TemporaryDirectory(dir=asked or SCRATCH) as directory:
+        yield Path(directory).resolve()
+
+
+@contextmanager
 def mounted(kind: str, directory: Path) -> Iterator[Path]:
-    """Mount an empty file system below `directory`, and remove it at the end.
+    """Mount an empty file system below `directory`; remove it at the end.
 
     Raises:
-        OSError: A tool failed, and what it said.
+        OSError: A tool failed; the message is the tool's own.
     """
     image, mount = directory / f"{kind}.image", directory / kind
     mount.mkdir(parents=True, exist_ok=True)
@@ -65,7 +79,7 @@ def mounted(kind: str, directory: Path) -> Iterator[Path]:
 
 
 def _unmount(mount: Path) -> None:
-    # A worker may close its file a moment after the call that needed it.
+    # A worker may close its file shortly after the call that used it has returned.
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -81,7 +95,7 @@ def _unmount(mount: Path) -> None:
 def _attach(image: Path) -> str:
     options = ("--find", "--show", image)
     try:
-        # Past the page cache of the file system below, which would keep everything twice.
+        # Direct I/O bypasses the page cache of the outer file system, which would hold a copy.
         return _run("losetup", "--direct-io=on", *options)
     except OSError:
         return _run("losetup", *options)
@@ -92,35 +106,3 @@ def _run(*command: str | Path) -> str:
     if result.returncode:
         raise OSError(f"{' '.join(map(str, command))}: {result.stderr.strip()}")
     return result.stdout.strip()
-
-
-def file_system_of(path: Path) -> str:
-    """Tell the type of the file system that holds `path`, and whether it has a journal."""
-    try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return "unknown file system"
-    parents = {str(path), *map(str, path.parents)}
-    fitting = [fields for line in mounts if (fields := line.split())[1] in parents]
-    if not fitting:
-        return "unknown file system"
-    device, _, kind, *_ = max(fitting, key=lambda fields: len(fields[1]))
-    return f"{kind}{_journal_of(device) if kind == 'ext4' else ''}{_loop_of(device)}"
-
-
-def _journal_of(device: str) -> str:
-    journals = Path("/proc/fs/jbd2")
-    if not journals.is_dir():
-        return ", journal unknown"
-    name = Path(device).name
-    has = any(path.name.startswith(f"{name}-") for path in journals.iterdir())
-    return " with a journal" if has else " without a journal"
-
-
-def _loop_of(device: str) -> str:
-    direct = Path("/sys/block", Path(device).name, "loop", "dio")
-    try:
-        way = "direct" if direct.read_text(encoding="ascii").strip() == "1" else "buffered"
-    except OSError:
-        return ""
-    return f", loop-mounted image ({way} I/O)"

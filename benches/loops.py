@@ -1,4 +1,4 @@
-"""The event loops that the work runs on, kept for a whole session."""
+"""The event loops of a session, and the cost of a round."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-import trio
-import uvloop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -24,50 +21,55 @@ LOOPS = ("asyncio", "uvloop", "trio")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a round took."""
+    """The cost of a round."""
 
     seconds: float
     cpu_seconds: float
-    """Of all threads."""
+    """Sum over all threads."""
     figures: dict[str, float] = field(default_factory=dict)
-    """What else was measured."""
+    """Further measurements, by name."""
 
 
 async def timed(work: Callable[[], Awaitable[T]]) -> tuple[T, Cost]:
-    """Do the work and tell what it took; what starting and ending a loop takes is left out."""
+    """Run `work` and measure it, without the start and the end of the loop."""
     cpu, begun = time.process_time(), time.perf_counter()
     result = await work()
     return result, Cost(time.perf_counter() - begun, time.process_time() - cpu)
 
 
 async def checkpoint() -> None:
-    """Give an asyncio loop a turn, in the cheapest way."""
+    """Yield to an asyncio loop once, the cheapest way."""
     await asyncio.sleep(0)
 
 
 def pause_of(loop: str) -> Pause:
-    """Return what suspends a task for one turn of the loop."""
-    return trio.lowlevel.checkpoint if loop == "trio" else checkpoint
+    """Return a function that yields to the loop once."""
+    if loop == "trio":
+        import trio  # noqa: PLC0415 - absent from the demo's environment
+
+        return trio.lowlevel.checkpoint
+    return checkpoint
 
 
 class Loops:
-    """Runs coroutines on loops of every kind. Those of asyncio and uvloop live as long as this."""
+    """Runs coroutines on each kind of loop. Loops of asyncio and uvloop last for the session."""
 
     def __init__(self) -> None:
         self._runners: dict[str, asyncio.Runner] = {}
         self._stack = ExitStack()
 
     def run(self, loop: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run `work` on a loop of the kind."""
+        """Run `work` on a loop of this kind."""
         if loop == "trio":
+            import trio  # noqa: PLC0415 - absent from the demo's environment
+
             return trio.run(work)
         return self._runner(loop).run(work())
 
     def _runner(self, loop: str) -> asyncio.Runner:
         if (runner := self._runners.get(loop)) is None:
-            factory = uvloop.new_event_loop if loop == "uvloop" else None
-            runner = self._stack.enter_context(asyncio.Runner(loop_factory=factory))
-            self._runners[loop] = runner
+            runner = asyncio.Runner(loop_factory=_uvloop if loop == "uvloop" else None)
+            self._runners[loop] = self._stack.enter_context(runner)
         return runner
 
     def __enter__(self) -> Self:
@@ -80,3 +82,9 @@ class Loops:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+
+def _uvloop() -> asyncio.AbstractEventLoop:
+    import uvloop  # noqa: PLC0415 - absent from the demo's environment
+
+    return uvloop.new_event_loop()

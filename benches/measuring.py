@@ -1,42 +1,29 @@
-"""One round of one contestant, measured and checked."""
+"""Cases and trials: a contestant's row, and one measured and checked round of it."""
 
 from __future__ import annotations
 
 import gc
-import shutil
 import warnings
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from itertools import count
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from benches.checks import WrongContentError
-from benches.loops import timed
-from benches.page_cache import warm_page_cache
-from benches.shelf import Shelf
+from benches.lab import ATTEMPTS, PeerFailedError
+from benches.memory import warm_page_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benches.limit import Reference
-    from benches.loops import Cost, Loops
-    from benches.scale import Scale
+    from benches.lab import Lab
+    from benches.loops import Cost
 
 T = TypeVar("T")
-
-ATTEMPTS = 10
-
-
-class PeerFailedError(Exception):
-    """A contestant could not do the work."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """What was measured."""
+    """The row and the contestant of a measurement."""
 
     operation: str
     variant: str
@@ -54,15 +41,15 @@ class Trial(Generic[T]):
     """A round that is ready to run."""
 
     work: Callable[[], tuple[T, Cost]]
-    """Does it, and tells what it took."""
+    """Runs the round and measures it."""
     check: Callable[[T], None]
-    """Fails if the outcome is not what it must be."""
+    """Fails if the result of the round is wrong."""
     size: int = 0
-    """Bytes that go through."""
+    """Bytes moved."""
     calls: int = 1
-    """Objects that are stored or read."""
+    """Objects stored or read."""
     memory: int = 0
-    """Bytes of memory that it takes anew, for the page cache or what is returned."""
+    """Bytes of fresh memory needed, in the page cache or for the result."""
 
 
 @dataclass(frozen=True)
@@ -73,73 +60,39 @@ class Case:
     prepare: Callable[[Lab], Trial[Any]]
     rounds: int = 1
     place: int = 0
-    """Its number within its module, in the order of the report."""
+    """Index within its module, in the order of the report."""
 
 
-@dataclass
-class Lab:
-    """What all measurements need."""
+def in_turn(cases: Iterable[Case], turn: int, only: str | None = None) -> list[Case]:
+    """Group the contestants of each row and rotate them from pass to pass.
 
-    scale: Scale
-    directory: Path
-    """On the file system that is measured."""
-    reference: Reference
-    loops: Loops
-    bench_pass: int
-    reflink: Path | None
-    """A directory on a file system whose files can share blocks."""
-    _numbers: count[int] = field(default_factory=count)
-    _written: list[Path] = field(default_factory=list)
+    Args:
+        cases: The cases of a module.
+        turn: The number of the pass.
+        only: The only contestant to keep.
+    """
+    rows: dict[tuple[str, str], list[Case]] = {}
+    for place, case in enumerate(cases):
+        if only is None or case.label.contestant == only:
+            row = rows.setdefault((case.label.operation, case.label.variant), [])
+            row.append(replace(case, place=place))
+    return [case for row in rows.values() for case in rotated(row, turn)]
 
-    def __post_init__(self) -> None:
-        self.shelf = Shelf(self._shelf_directory(self.directory), self.loops)
-        self.reflink_shelf = self.reflink and Shelf(self._shelf_directory(self.reflink), self.loops)
 
-    def fresh_directory(self, parent: Path | None = None) -> Path:
-        """Make an empty directory."""
-        path = (parent or self.directory) / f"round-{next(self._numbers)}"
-        path.mkdir()
-        self._written.append(path)
-        return path
-
-    def run(self, work: Callable[[], Coroutine[Any, Any, T]], loop: str) -> tuple[T, Cost]:
-        """Do the work on an event loop, and tell what it took."""
-        return self.loops.run(loop, partial(timed, work))
-
-    def run_often(self, work: Callable[[], Coroutine[Any, Any, T]], loop: str) -> tuple[T, Cost]:
-        """Do work that fails at random until it succeeds, and count the failures.
-
-        Raises:
-            PeerFailedError: It never succeeded.
-        """
-        for failures in range(ATTEMPTS):
-            try:
-                result, cost = self.run(work, loop)
-            except WrongContentError:
-                raise
-            except Exception:  # noqa: BLE001, S112 - whatever it is, it is counted
-                continue
-            return result, replace(cost, figures={"failures": failures})
-        raise PeerFailedError(f"failed {ATTEMPTS} times of {ATTEMPTS}")
-
-    def clean(self) -> None:
-        """Remove what the rounds wrote, but not what is kept to be read."""
-        while self._written:
-            shutil.rmtree(self._written.pop())
-
-    @staticmethod
-    def _shelf_directory(parent: Path) -> Path:
-        path = parent / "shelf"
-        path.mkdir()
-        return path
+def rotated(row: list[T], turn: int) -> list[T]:
+    """Return `row` with another beginning in each turn, and backwards in every other."""
+    # The change of direction gives each contestant another predecessor.
+    start = turn * 3 % len(row)
+    turned = row[start:] + row[:start]
+    return turned[::-1] if turn % 2 else turned
 
 
 def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Run the rounds of a case. Preparing, checking and removing are not timed."""
+    """Run the rounds of a case. Preparation, checks and removal are not timed."""
     costs: list[dict[str, Any]] = []
     sizes: dict[str, int] = {}
 
-    # What is skipped has to be before pytest-benchmark expects rounds of it.
+    # A skip has to come before pytest-benchmark expects rounds.
     ready = [case.prepare(lab)]
 
     def prepare() -> tuple[tuple[Trial[Any]], dict[str, Any]]:
@@ -150,8 +103,8 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
         return (trial,), {}
 
     def check(trial: Trial[Any]) -> None:
-        for outcome, cost in done:
-            trial.check(outcome)
+        for result, cost in done:
+            trial.check(result)
             costs.append(asdict(cost))
         done.clear()
         lab.clean()
@@ -166,7 +119,7 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
             failed.append(ATTEMPTS)
 
     benchmark.group = f"{case.label.operation}, {case.label.variant}"
-    pedantic: Any = benchmark.pedantic  # it has no types
+    pedantic: Any = benchmark.pedantic  # untyped
     pedantic(work, setup=prepare, teardown=check, rounds=case.rounds, iterations=1)
     benchmark.extra_info.update(
         label=asdict(case.label), place=case.place, costs=costs, failed=sum(failed), **sizes
@@ -174,12 +127,12 @@ def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
 
 
 def _freeze() -> None:
-    """Keep the collector from all that there is now.
+    """Exclude all existing objects from garbage collection.
 
-    Looking through what pytest holds, some 100,000 objects, takes 80 ms, and each row adds 190 of
-    them. No user's loop stands still for that.
+    A collection over pytest's 100,000 objects takes 80 ms, and each row adds 190 of them. A user's
+    loop has no such pause.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # of files that a peer left open
+        warnings.simplefilter("ignore", ResourceWarning)  # files that a peer left open
         gc.collect()
     gc.freeze()

@@ -2,7 +2,7 @@
 
 Usage: python -m benches.run [--quick] [--passes N] [--add] [--directory D] [--out D], from the
 project's directory. Each pass is a pytest process of its own that measures every row once; the
-report is of all passes.
+report merges all passes.
 """
 
 from __future__ import annotations
@@ -20,20 +20,26 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches.images import file_system_of, mounted, why_not
+from benches.images import SCRATCH, mounted, scratch_directory, why_not
 from benches.limit import BUILD, PROGRAM
-from benches.machine import Machine, describe, difference, together
+from benches.machine import (
+    Machine,
+    core_times,
+    describe,
+    difference,
+    file_system_of,
+    steal_share,
+    together,
+)
 from benches.report.write import write_report
-from benches.stolen import core_times, share_stolen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-SCRATCH = ROOT / "target" / "bench"
 PASSES = {"full": 6, "quick": 3}
-"""At the most; fewer where they would take longer than `MINUTES`."""
+"""Upper bounds; `MINUTES` may allow fewer."""
 MINUTES = {"full": 18.0, "quick": 2.5}
 
 
@@ -55,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory, reflink, reason = places(options.directory, stack)
         machine = describe(directory, options.scale, reason)
         if earlier and (why := difference(earlier, machine)):
-            raise SystemExit(f"this cannot be added to the runs before: {why}")
+            raise SystemExit(f"cannot add to the earlier runs: {why}")
         before = core_times()
         count = run_passes(options, raw, first, directory, reflink)
-        machine["stolen"] = share_stolen(before)
+        machine["steal"] = steal_share(before)
     machine["passes"] = count
     machine["load"].append(os.getloadavg()[0])
     machine["minutes"] = (time.monotonic() - begun) / 60
@@ -71,55 +77,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def earlier_runs(raw: Path) -> Machine:
-    """Return what was said of the runs before.
+    """Return the machine of the earlier runs.
 
     Raises:
-        SystemExit: There are none that came to their end.
+        SystemExit: No earlier run has finished.
     """
     try:
         machine: Machine = json.loads((raw / "machine.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SystemExit(f"there is no run to add to in {raw}") from None
+        raise SystemExit(f"no finished run in {raw}") from None
     return machine
 
 
 def path_of(raw: Path, index: int) -> Path:
-    """Return where a pass writes what it measured."""
+    """Return the path of a pass's measurements."""
     return raw / f"pass-{index}.json"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="Run the benchmark suite.")
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick")
-    often = "how often to measure each row: up to 6 times in 18 minutes (quick: 3 in less than 3)"
-    parser.add_argument("--passes", type=int, help=often)
-    parser.add_argument("--add", action="store_true", help="to the passes of the runs before")
-    parser.add_argument("--directory", type=Path, help="where to write, instead of an ext4 image")
-    parser.add_argument("--out", type=Path, help="where the report goes")
+    passes = "measurements per row (default: up to 6 in 18 minutes; quick: 3 in less than 3)"
+    parser.add_argument("--passes", type=int, help=passes)
+    parser.add_argument("--add", action="store_true", help="add passes to the earlier runs")
+    parser.add_argument("--directory", type=Path, help="scratch directory, not an ext4 image")
+    parser.add_argument("--out", type=Path, help="directory of the report")
     options = parser.parse_args(arguments)
     options.scale = options.scale or "full"
     return options
 
 
 def places(asked: Path | None, stack: ExitStack) -> tuple[Path, Path | None, str]:
-    """Return where to write, where blocks can be shared, and what is to be said of the latter."""
+    """Return a scratch directory, one with reflinks, and a description of the latter."""
     reason, reflink = why_not("xfs"), None
     if reason is None:
         reflink = stack.enter_context(mounted("xfs", SCRATCH))
         reason = file_system_of(reflink)
-    if asked is None and why_not("ext4") is None:
-        return stack.enter_context(mounted("ext4", SCRATCH)), reflink, reason
-    if asked is None:
-        print(f"{why_not('ext4')}: measuring in {SCRATCH} instead", file=sys.stderr)
-    directory = tempfile.TemporaryDirectory(dir=asked or SCRATCH)
-    return Path(stack.enter_context(directory)).resolve(), reflink, reason
+    if asked is None and (missing := why_not("ext4")):
+        print(f"{missing}: measuring in {SCRATCH} instead", file=sys.stderr)
+    return stack.enter_context(scratch_directory(asked)), reflink, reason
 
 
 def run_passes(
     options: argparse.Namespace, raw: Path, first: int, directory: Path, reflink: Path | None
 ) -> int:
-    """Run as many passes as were asked for, or as there is time for; return how many."""
+    """Run the requested passes, or as many as the time allows; return their number."""
     begun, count = time.monotonic(), 0
     while count < (options.passes or PASSES[options.scale]):
         index = first + count
@@ -144,23 +147,12 @@ def run_pass(
     """Measure every row once, in a process of its own.
 
     Raises:
-        SystemExit: A row failed; what pytest says of it is printed.
+        SystemExit: A row failed; the message is pytest's output.
     """
     begun = time.monotonic()
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pytest",
-        HERE / "suite",
-        "-q",
-        "--benchmark-quiet",
-    ]
-    command += [
-        f"--bench-scale={scale}",
-        f"--bench-pass={index}",
-        f"--benchmark-json={path}",
-        "--durations=40",
-    ]
+    command = [sys.executable, "-m", "pytest", str(HERE / "suite"), "-q", "--benchmark-quiet"]
+    command += [f"--bench-scale={scale}", f"--bench-pass={index}"]
+    command += [f"--benchmark-json={path}", "--durations=40"]
     with tempfile.TemporaryDirectory(dir=directory) as within, ExitStack() as stack:
         command.append(f"--bench-directory={within}")
         if reflink is not None:

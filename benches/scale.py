@@ -1,4 +1,4 @@
-"""How much work a run does."""
+"""The amount of work of a run."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ class Scale:
 
     name: str
     stream_size: int
-    """The most bytes that go through in one round."""
+    """Upper bound of the bytes of a round."""
     seconds: float
-    """What a round is sized to take, by rough estimates of what each contestant does."""
+    """Target time of a round, by rough estimates for each contestant."""
     least_size: int
-    """The fewest bytes of a round, for those that take longer."""
+    """Lower bound of the bytes of a round, for slow contestants."""
     most_calls: int
     least_calls: int
     whole: bool
-    """Whether all rows are run, or those that the floors are about."""
+    """Whether all rows are run, or only rows with floors."""
     memory_sizes: tuple[int, ...]
-    """Sizes of the streams whose memory is measured."""
+    """Stream sizes of the memory rows."""
     imports: int
-    """How often each package is imported."""
+    """Number of times that each package is imported."""
     stall_seconds: float
 
     def bytes_for(self, call_seconds: float, bytes_per_second: float, chunk: int) -> int:
-        """Return how much to stream in chunks of `chunk` bytes, a power of two."""
+        """Return the bytes to stream in chunks of `chunk` bytes, a power of two."""
         per_byte = call_seconds / chunk + 1 / bytes_per_second
         wanted = max(self.least_size, min(self.stream_size, self.seconds / per_byte))
         return 1 << (int(wanted).bit_length() - 1)
 
     def calls_for(self, call_seconds: float, bytes_per_second: float, size: int) -> int:
-        """Return how many objects of `size` bytes to read or write."""
+        """Return the number of objects of `size` bytes to read or write."""
         wanted = int(self.seconds / (call_seconds + size / bytes_per_second))
-        # A round of large objects stays as small as a stream.
+        # A round of large objects moves no more bytes than a stream.
         return max(1, min(self.most_calls, max(wanted, self.least_calls), self.stream_size // size))
 
 

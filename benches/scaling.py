@@ -1,25 +1,24 @@
-"""What each further core adds, for streams written at once.
+"""Measure concurrent stream writes on 1, 2, 4 and more cores.
 
-Usage: python -m benches.scaling [--directory D] [--rounds N]. Each round runs once on each number
-of cores, 1, 2, 4 and so on, in a process that is kept to them; the medians are printed.
+Usage: python -m benches.scaling [--directory D] [--rounds N]. Each round runs once per number of
+cores, in a process pinned to them; the output shows the medians.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benches.images import file_system_of, mounted, why_not
-from benches.page_cache import warm_page_cache
-from benches.run import SCRATCH
+from benches.images import scratch_directory
+from benches.machine import file_system_of
+from benches.memory import in_new_process, warm_page_cache
+from benches.peers.laboxide_storage import Laboxide
 from benches.scale import MIB
+from benches.zeros import write_zeros
 
 ROUNDS = 7
 STREAMS = 4
@@ -27,16 +26,15 @@ SIZE = 64 * MIB
 
 
 def main() -> int:
-    """Measure, and print a line for each number of cores."""
-    parser = argparse.ArgumentParser(description="Measure what each further core adds.")
-    parser.add_argument("--directory", type=Path, help="where to write, instead of an ext4 image")
+    """Measure, and print one line per number of cores."""
+    parser = argparse.ArgumentParser(description="Measure stream writes on more and more cores.")
+    parser.add_argument("--directory", type=Path, help="scratch directory, not an ext4 image")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     available = sorted(os.sched_getaffinity(0))
     counts = [1 << power for power in range(len(available).bit_length())]
     speeds: dict[int, list[float]] = {count: [] for count in counts if count <= len(available)}
-    with ExitStack() as stack:
-        directory = place(options.directory, stack)
+    with scratch_directory(options.directory) as directory:
         for _ in range(options.rounds):
             for count, found in speeds.items():
                 found.append(measure(available[:count], directory))
@@ -47,27 +45,12 @@ def main() -> int:
     return 0
 
 
-def place(asked: Path | None, stack: ExitStack) -> Path:
-    """Return where to write."""
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    if asked is None and why_not("ext4") is None:
-        return stack.enter_context(mounted("ext4", SCRATCH))
-    return asked or SCRATCH
-
-
 def measure(cores: list[int], directory: Path) -> float:
-    """Return the bytes per second of streams written by a process on some cores."""
+    """Return the bytes per second of stream writes by a process on `cores`."""
     warm_page_cache(directory, STREAMS * SIZE)
     with tempfile.TemporaryDirectory(dir=directory) as fresh:
-        job = [sys.executable, "-m", "benches.memory_job", "write", "laboxide"]
-        process = subprocess.run(
-            [*job, str(SIZE), str(STREAMS), fresh],
-            stdout=subprocess.PIPE,
-            check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        )
-    found = json.loads(process.stdout)
-    return float(found["moved"] / found["seconds"])
+        moved, cost = in_new_process(write_zeros, Laboxide, SIZE, STREAMS, Path(fresh), cores)
+    return moved / cost.seconds
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What is written, and the streams that bring it.
+"""Content, and the streams that deliver it.
 
-All content is a pool of random bytes, over and over, as the reference program has it, too.
+All content repeats one pool of random bytes, as in the reference program.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import random
 from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
-
-import blake3
+from typing import TYPE_CHECKING, Any
 
 from benches.scale import KIB, MIB
 
@@ -24,35 +22,26 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 16 * MIB
 
-_CUT_AT_MOST = 128 * MIB
+_MAX_PERIOD = 128 * MIB
 
 
 @cache
 def pool() -> bytes:
-    """Return the bytes that all content is made of, the same in every run."""
+    """Return the pool, equal in every run."""
     return random.Random(2).randbytes(POOL_SIZE)
 
 
 def shifts(streams: int) -> list[int]:
-    """Return where in the pool each of several streams starts.
+    """Return the offset in the pool at which each of several streams starts.
 
-    As far from each other as can be: side by side they would find in the processor's cache what
-    another one has just read, and all together be faster than one.
+    The offsets are as far apart as possible: neighbours would read bytes that another stream has
+    just brought into the processor's cache, and all together would be faster than one.
     """
     return [POOL_SIZE // streams * index for index in range(streams)]
 
 
-@cache
-def hash_of(algorithm: str, size: int, shift: int = 0) -> str:
-    """Hash content by what has nothing to do with laboxide's own code."""
-    hasher = hashlib.sha256() if algorithm == "sha256" else blake3.blake3()
-    for piece in pieces(size, shift):
-        hasher.update(piece)
-    return hasher.hexdigest()
-
-
 def pieces(size: int, shift: int = 0) -> Iterable[memoryview]:
-    """Yield content of `size` bytes that starts `shift` bytes into the pool, for comparing."""
+    """Yield content of `size` bytes that starts `shift` bytes into the pool."""
     view = memoryview(pool())
     while size > 0:
         piece = view[shift : shift + size]
@@ -62,42 +51,63 @@ def pieces(size: int, shift: int = 0) -> Iterable[memoryview]:
 
 @cache
 def whole(size: int) -> bytes:
-    """Return content of `size` bytes in one piece."""
+    """Return content of `size` bytes as one value."""
     return b"".join(pieces(size))
 
 
 def numbered(size: int, index: int) -> bytes:
-    """Return content that no other number has, as the reference program makes it."""
+    """Return content unique to `index`, as the reference program makes it."""
     return index.to_bytes(8, "little")[:size] + whole(size)[8:]
 
 
 def numbered_pieces(size: int, index: int) -> Iterable[memoryview]:
-    """Yield the content of that number, for comparing."""
+    """Yield the content of `numbered` in pieces."""
     yield memoryview(index.to_bytes(8, "little")[:size])
     view = memoryview(whole(size))
     for start in range(8, size, POOL_SIZE):
         yield view[start : start + POOL_SIZE]
 
 
+def independent_hasher(algorithm: str) -> Any:
+    """Return a hasher that shares no code with laboxide."""
+    if algorithm == "sha256":
+        return hashlib.sha256()
+    from blake3 import blake3  # noqa: PLC0415 - absent from the demo's environment
+
+    return blake3()
+
+
+def independent_hash(algorithm: str, content: Iterable[bytes | memoryview]) -> str:
+    """Hash the pieces of `content` without laboxide."""
+    hasher = independent_hasher(algorithm)
+    for piece in content:
+        hasher.update(piece)
+    found: str = hasher.hexdigest()
+    return found
+
+
+@cache
+def hash_of(algorithm: str, size: int, shift: int = 0) -> str:
+    """Hash the content of `pieces`."""
+    return independent_hash(algorithm, pieces(size, shift))
+
+
 @cache
 def hash_of_number(algorithm: str, size: int, index: int) -> str:
-    """Hash the content of that number."""
-    hasher = hashlib.sha256() if algorithm == "sha256" else blake3.blake3()
-    for piece in numbered_pieces(size, index):
-        hasher.update(piece)
-    return hasher.hexdigest()
+    """Hash the content of `numbered`."""
+    return independent_hash(algorithm, numbered_pieces(size, index))
 
 
 @dataclass(frozen=True)
 class Chunking:
-    """How a stream is cut."""
+    """A way to cut a stream into chunks."""
 
     label: str
     size: int
-    """Bytes per chunk, on average."""
+    """Average bytes per chunk."""
 
     def chunks(self, size: int, shift: int = 0) -> list[bytes]:
-        """Return content of `size` bytes in chunks, from `shift` on: a whole number of chunks."""
+        """Return content of `size` bytes in chunks; `shift` is rounded down to whole chunks."""
         return _up_to(size, islice(cycle(self._cut()), shift // self.size, None))
 
     def _cut(self) -> Sequence[bytes]:
@@ -124,9 +134,9 @@ CHUNKINGS = {
 
 @cache
 def _even(size: int) -> tuple[bytes, ...]:
-    """Cut the pool, or as many of it as it takes for the cuts to come out even."""
+    """Cut the pool, repeated until the chunks come out even."""
     period = math.lcm(size, POOL_SIZE)
-    content = whole(period if period <= _CUT_AT_MOST else POOL_SIZE)
+    content = whole(period if period <= _MAX_PERIOD else POOL_SIZE)
     return tuple(content[start : start + size] for start in range(0, len(content), size))
 
 
@@ -152,20 +162,20 @@ def _up_to(size: int, chunks: Iterable[bytes]) -> list[bytes]:
 
 
 async def steady(chunks: Sequence[bytes], _pause: Pause) -> AsyncIterator[bytes]:
-    """Yield chunks without ever suspending, as a source does that has them all."""
+    """Yield chunks without ever suspending, like a source in memory."""
     for chunk in chunks:
         yield chunk
 
 
 async def suspending(chunks: Sequence[bytes], pause: Pause) -> AsyncIterator[bytes]:
-    """Yield chunks and suspend at each, as a source does that waits for them."""
+    """Yield chunks and suspend before each, like a source that waits for data."""
     for chunk in chunks:
         await pause()
         yield chunk
 
 
 async def fresh(chunks: Sequence[bytes], _pause: Pause) -> AsyncIterator[bytes]:
-    """Yield chunks that were just made, as a source does that receives or computes them."""
+    """Yield newly allocated chunks, like a source that receives or computes them."""
     for chunk in chunks:
         yield bytes(memoryview(chunk))
 

@@ -1,4 +1,4 @@
-"""How long a loop keeps its other tasks waiting."""
+"""Event-loop stalls, measured by a 1 ms ticker on the same loop."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ NANO = 1_000_000_000
 
 
 async def lateness_beside(work: Callable[[], Awaitable[T]]) -> tuple[T, list[float]]:
-    """Do the work beside a ticker of 1 ms; return what it did, and how late each tick was in s."""
+    """Run `work` beside a 1 ms ticker; return its result and the lateness of each tick in s."""
     late: list[float] = []
     with _ticking(late):
         await asyncio.sleep(10 * TICK)
         late.clear()
         result = await work()
-        # One more tick: a stall up to the very end shows only now.
+        # One more tick records a stall that lasts until the end of the work.
         await asyncio.sleep(2 * TICK)
     return result, late
 
 
 @contextmanager
 def _ticking(late: list[float]) -> Iterator[None]:
-    """Add to `late` for every tick, until the end."""
+    """Append the lateness of each tick to `late` until the end."""
     if sys.platform != "linux":
         task = asyncio.create_task(_sleep(late))
         yield
@@ -55,10 +55,10 @@ def _ticking(late: list[float]) -> Iterator[None]:
 
 
 class _Clock:
-    """A clock of the kernel's that a loop watches.
+    """A timerfd that a loop watches.
 
-    asyncio's own waits for whole milliseconds: what wakes the loop in between, and be it nothing
-    but another thread's call, makes a tick up to 1 ms late (p99 1.1 ms instead of 0.1).
+    asyncio's own timers have a resolution of 1 ms: any wake-up in between, for instance by another
+    thread's call, delays the next tick by up to 1 ms (p99 1.1 ms instead of 0.1).
     """
 
     def __init__(self) -> None:
@@ -68,12 +68,12 @@ class _Clock:
         if self.descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         self.due = 0.0
-        """When it goes off, by `time.perf_counter`, which is the same clock."""
+        """Expiry on the clock of `time.perf_counter`."""
 
     def set(self, due: float) -> None:
-        """Let it go off once, then. Until it is set again, it is readable."""
+        """Arm the timer once; the descriptor stays readable until the next call."""
         self.due = due
-        # Twice a `struct timespec`: no interval, and the moment.
+        # Two `struct timespec`: no interval, and the expiry.
         moment = (ctypes.c_long * 4)(0, 0, *divmod(int(due * NANO), NANO))
         absolute = 1
         if self._libc.timerfd_settime(self.descriptor, absolute, moment, None):
@@ -89,7 +89,7 @@ async def _sleep(late: list[float]) -> None:
 
 
 def percentiles(late: list[float]) -> dict[str, float]:
-    """Return the middle, the 99th of 100 and the most, in ms."""
+    """Return the median, the 99th percentile and the maximum, in ms."""
     ordered = sorted(late)
     last = len(ordered) - 1
     places = {"p50": last // 2, "p99": last * 99 // 100, "max": last}

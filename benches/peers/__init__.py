@@ -1,1 +1,1 @@
-"""Those that are compared, each the way its users write it."""
+"""The contestants, each written the way its users write it."""

@@ -1,4 +1,4 @@
-"""aiofiles and hashlib: files through a thread call by call, hashing on the event loop."""
+"""aiofiles and hashlib: one thread call per file operation, hashing on the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""anyio's files and hashlib: files through a thread call by call, hashing on the event loop."""
+"""anyio's files and hashlib: one thread call per operation, hashing on the event loop."""
 
 from __future__ import annotations
 

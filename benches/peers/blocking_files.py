@@ -1,4 +1,4 @@
-"""open() and hashlib on the event loop, which waits for all of it."""
+"""open() and hashlib on the event loop, blocking it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Blocking:
         return Stored(path, size, "sha256", path.name)
 
     async def read_stream(self, stored: Stored, chunk_size: int) -> AsyncIterator[bytes]:
-        """Read chunk by chunk, without Python's buffer in between."""
+        """Read chunk by chunk, unbuffered."""
         with stored.path.open("rb", buffering=0) as file:
             while chunk := file.read(chunk_size):
                 yield chunk

@@ -1,4 +1,4 @@
-"""What every contestant can do."""
+"""The interface of every contestant."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 class Stored(NamedTuple):
-    """An object that was stored."""
+    """A stored object."""
 
     location: str | Path
-    """Where it is, as the contestant tells it: making paths takes a tenth of a small write."""
+    """The path as the contestant returns it: building a Path takes a tenth of a small write."""
     size: int
     algorithm: str | None
-    """What it is named by, or None for a contestant that does not hash."""
+    """The algorithm of `hash`, None for a contestant without one."""
     hash: str | None
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The path of the object."""
         return Path(self.location)
 
 
@@ -34,7 +34,7 @@ class Importer(Protocol):
 
 
 class Peer(Importer, Protocol):
-    """Stores content below a directory, named by its hash, and reads it back."""
+    """Stores content below a directory, under its hash, and reads it back."""
 
     async def write_stream(self, source: AsyncIterable[bytes]) -> Stored:
         """Store a stream."""
@@ -45,9 +45,9 @@ class Peer(Importer, Protocol):
         ...
 
     async def write_data(self, data: bytes) -> Stored:
-        """Store an object."""
+        """Store one value."""
         ...
 
     async def read_data(self, stored: Stored) -> bytes:
-        """Read an object whole."""
+        """Read an object as one value."""
         ...

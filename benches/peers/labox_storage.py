@@ -1,4 +1,4 @@
-"""Labox's FileStorage, which laboxide succeeds, called as Labox's saver and loader call it."""
+"""Labox's FileStorage, called like Labox's saver and loader call it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CONTENT_TYPE = "application/octet-stream"
 
 
 class Labox:
-    """Hashes with SHA-256 and writes, all on the event loop; reads streams in a thread."""
+    """Hashes and writes on the event loop; reads streams in a thread."""
 
     def __init__(self, directory: Path) -> None:
         self._storage = FileStorage(directory, mkdir=True)
         self._directory = directory
 
     async def write_stream(self, source: AsyncIterable[bytes]) -> Stored:
-        """Store a stream with the wrapper that Labox's saver puts around it."""
+        """Store a stream, wrapped like Labox's saver does."""
         hasher, size, is_complete = hashlib.sha256(), 0, False
 
         async def hashed() -> AsyncIterator[bytes]:
@@ -40,14 +40,14 @@ class Labox:
 
         def get_digest(*, allow_incomplete: bool = False) -> StreamDigest:
             if not (is_complete or allow_incomplete):
-                raise ValueError("the stream has not been read to its end")
+                raise ValueError("stream not read to its end")
             return {**_digest(hasher.hexdigest(), size), "is_complete": is_complete}
 
         location = await self._storage.write_data_stream(hashed(), get_digest, {})
         return self._stored(location, size, hasher.hexdigest())
 
     def read_stream(self, stored: Stored, chunk_size: int) -> AsyncIterator[bytes]:
-        """Read an object in chunks. Fails where the loop is not yet waiting for the next one."""
+        """Read an object in chunks; fails if a chunk arrives before the loop awaits it."""
         storage = FileStorage(self._directory, chunk_size=chunk_size)
         return storage.read_data_stream(str(stored.path))
 
@@ -58,11 +58,11 @@ class Labox:
         return self._stored(location, len(data), digest["content_hash"])
 
     async def read_data(self, stored: Stored) -> bytes:
-        """Read an object whole."""
+        """Read an object as one value."""
         return await self._storage.read_data(str(stored.path))
 
     async def import_file(self, path: Path) -> Stored:
-        """Store a file as a stream: Labox knows nothing of files."""
+        """Store a file as a stream: Labox has no import."""
         return await self.write_stream(_chunks_of(path))
 
     def _stored(self, location: str, size: int, content_hash: str) -> Stored:

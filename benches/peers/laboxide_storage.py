@@ -1,4 +1,4 @@
-"""laboxide itself."""
+"""laboxide, the measured library."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Laboxide:
     """A `FileStorage`.
 
     Args:
-        directory: Its root.
-        algorithm: What content is named by.
-        verify: What is compared when it is read: ``"hash"``, the default, or ``"size"`` alone.
-        link: How files are imported.
-        durable: Whether a write waits for the device.
+        directory: The root.
+        algorithm: The content hash.
+        verify: The check of reads: ``"hash"``, the default, or ``"size"``.
+        link: The mode of imports.
+        durable: Whether a write waits for fsync.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Laboxide:
         self._storage = FileStorage(directory, verify_reads=verify, durable=durable)
 
     def make_shards(self) -> None:
-        """Make the directories that a storage has after some use."""
+        """Make all shard directories, like in a used store."""
         for index in range(256):
             (self._directory / self._algorithm / f"{index:02x}").mkdir(parents=True, exist_ok=True)
 
     async def write_stream(self, source: AsyncIterable[bytes]) -> Stored:
-        """Store a stream, hashed and written by the engine."""
+        """Hash and store a stream in the engine."""
         stream, get_digest = digest_stream(
             source, content_type=CONTENT_TYPE, algorithm=self._algorithm
         )
@@ -66,7 +66,7 @@ class Laboxide:
         return self._stored(await self._storage.write_data(data, digest, {}))
 
     async def read_data(self, stored: Stored) -> bytes:
-        """Read an object whole."""
+        """Read an object as one value."""
         return await self._storage.read_data(self._pointer(stored))
 
     async def import_file(self, path: Path) -> Stored:

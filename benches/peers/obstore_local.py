@@ -1,4 +1,4 @@
-"""obstore's LocalStore. It does not hash: what it stores has the name that the user gives it."""
+"""obstore's LocalStore, which does not hash: the user chooses the names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Obstore:
         return Stored(self._directory / name, len(data), None, None)
 
     async def read_data(self, stored: Stored) -> bytes:
-        """Get an object, as Python's bytes."""
+        """Get an object as bytes."""
         result = await self._store.get_async(self._name_of(stored))
         return (await result.bytes_async()).to_bytes()
 

@@ -1,4 +1,4 @@
-"""shutil.copy in a thread. It does not hash."""
+"""shutil.copy in a thread, without a hash."""
 
 from __future__ import annotations
 

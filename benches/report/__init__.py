@@ -1,1 +1,1 @@
-"""What is made of the passes: tables, floors and pictures."""
+"""The report of a run: tables, floors and pictures."""

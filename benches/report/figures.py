@@ -1,4 +1,4 @@
-"""The figures that floors are set for, each found when there are records."""
+"""The figures behind the floors, computed from the records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def ratio(one: Key, other: Key) -> Figure:
-    """Return how many times as fast one is as the other."""
+    """Divide the speed of one by that of the other."""
 
     def figure(records: Records) -> float | None:
         ratio = records.ratio(one, other)
@@ -23,12 +23,12 @@ def ratio(one: Key, other: Key) -> Figure:
 
 
 def limit(operation: str, variant: str, algorithm: str | None) -> Figure:
-    """Return the share of what the reference program does."""
+    """Divide laboxide's speed by that of the reference program."""
     return ratio(*(Key(operation, variant, name, algorithm) for name in (MINE, LIMIT)))
 
 
 def peer(operation: str, variant: str, algorithm: str | None, name: str) -> Figure:
-    """Return how many times as fast as a peer laboxide is."""
+    """Divide laboxide's speed by that of a peer."""
 
     def figure(records: Records) -> float | None:
         mine = Key(operation, variant, MINE, algorithm)
@@ -41,7 +41,7 @@ def peer(operation: str, variant: str, algorithm: str | None, name: str) -> Figu
 
 
 def best_peer(operation: str, variant: str, algorithm: str) -> Figure:
-    """Return how many times as fast as the fastest peer that hashes laboxide is."""
+    """Divide laboxide's speed by that of the fastest hashing peer."""
 
     def figure(records: Records) -> float | None:
         each = (peer(operation, variant, algorithm, name)(records) for name in HASHING_PEERS)
@@ -51,7 +51,7 @@ def best_peer(operation: str, variant: str, algorithm: str) -> Figure:
 
 
 def inverse(of: Figure) -> Figure:
-    """Return the ratio the other way round."""
+    """Return the inverse ratio."""
 
     def figure(records: Records) -> float | None:
         found = of(records)
@@ -61,7 +61,7 @@ def inverse(of: Figure) -> Figure:
 
 
 def for_each_core(one: Key, other: Key) -> Figure:
-    """Return how many times as many bytes one does in a second of processor time as the other."""
+    """Divide the bytes per processor second of one by those of the other."""
 
     def figure(records: Records) -> float | None:
         mine, theirs = records.get(one), records.get(other)
@@ -73,7 +73,7 @@ def for_each_core(one: Key, other: Key) -> Figure:
 
 
 def stall(variant: str, name: str, *, added: bool) -> Figure:
-    """Return how late the ticker was, in ms, perhaps beyond what it is with no work."""
+    """Return a stall in ms, if `added` beyond that of an idle loop."""
 
     def figure(records: Records) -> float | None:
         found = records.get(Key("stall", variant, MINE))
@@ -87,7 +87,7 @@ def stall(variant: str, name: str, *, added: bool) -> Figure:
 
 
 def worst_stall(variant: str) -> Figure:
-    """Return how late the ticker was, in ms, in the worst of all rounds."""
+    """Return the longest stall of all rounds in ms."""
 
     def figure(records: Records) -> float | None:
         found = records.get(Key("stall", variant, MINE))
@@ -97,7 +97,7 @@ def worst_stall(variant: str) -> Figure:
 
 
 def memory(variant: str) -> Figure:
-    """Return the peak of extra memory of all passes, in MiB."""
+    """Return the peak extra memory of all passes in MiB."""
 
     def figure(records: Records) -> float | None:
         found = records.get(Key("memory", variant, MINE))

@@ -1,4 +1,4 @@
-"""What laboxide must reach, and what it should."""
+"""The floors that laboxide must reach, and its goals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Floor:
-    """A figure, and the bounds that are set for it."""
+    """A figure and its bounds."""
 
     row: str
     against: str
@@ -26,12 +26,12 @@ class Floor:
     goal: float | None = None
     unit: str = "x"
     at_most: bool = False
-    """Whether less is better."""
+    """Whether smaller is better."""
     worst: Figure | None = None
-    """What is told beside the figure: the worst that it is the middle of."""
+    """The worst round behind the median of `figure`."""
 
     def verdict(self, found: float) -> str:
-        """Tell what was reached."""
+        """Return the verdict on a value."""
         if self._reaches(found, self.floor):
             return "GOAL" if self.goal is not None and self._reaches(found, self.goal) else "PASS"
         return "BELOW"
@@ -54,14 +54,14 @@ def _line(floor: Floor, records: Records) -> str:
         return f"{value:.2f} {floor.unit}" if floor.unit == "x" else f"{value:.3g} {floor.unit}"
 
     found = floor.figure(records)
-    told = text(found)
+    shown = text(found)
     if found is not None and floor.worst is not None:
-        told = f"{told}, at worst {text(floor.worst(records))}"
+        shown = f"{shown}, worst {text(floor.worst(records))}"
     bound = "at most " if floor.at_most else ""
     verdict = "not measured" if found is None else floor.verdict(found)
     verdict = f"**{verdict}**" if verdict == "BELOW" else verdict
     return (
-        f"| {floor.row} | {floor.against} | {told} "
+        f"| {floor.row} | {floor.against} | {shown} "
         f"| {bound}{text(floor.floor)} | {text(floor.goal)} | {verdict} |"
     )
 
@@ -121,12 +121,12 @@ def _reads() -> Iterator[Floor]:
     ):
         row = f"verified stream read {name}, 1 MiB"
         yield Floor(row, "limit", figures.limit(operation, "1 MiB", algorithm), floor, goal)
-    row, variant = "read_data 256 MiB", "256 MiB, in sequence"
+    row, variant = "read_data 256 MiB", "256 MiB, sequential"
     yield Floor(row, "anyio", figures.peer("read_data", variant, None, "anyio"), 3, 5)
 
 
 def _small_objects() -> Iterator[Floor]:
-    row, variant = "read_data 4 KiB, in sequence", "4 KiB, in sequence"
+    row, variant = "read_data 4 KiB, sequential", "4 KiB, sequential"
     for peer, floor, goal in (("blocking", 1.3, 2.0), ("anyio", 10, None), ("aiofiles", 15, None)):
         figure = figures.peer("read_data", variant, None, peer)
         yield Floor(row, peer, figure, floor, goal)
@@ -134,13 +134,13 @@ def _small_objects() -> Iterator[Floor]:
     yield Floor(row, "limit", figures.limit("write_data", flying, "blake3"), 0.7, 0.85)
     for peer, times in (("labox", 1.5), ("obstore", 3)):
         yield Floor(row, peer, figures.peer("write_data", flying, "blake3", peer), times)
-    row = "write_data 4 KiB, in sequence"
+    row = "write_data 4 KiB, sequential"
     figure = figures.inverse(figures.peer("write_data", variant, "blake3", "labox"))
-    yield Floor(row, "labox's time", figure, 1.3, 1.0, at_most=True)
+    yield Floor(row, "labox (time)", figure, 1.3, 1.0, at_most=True)
     yield Floor(row, "anyio", figures.peer("write_data", variant, "blake3", "anyio"), 2.5)
     operation, durable = "durable write_data", "4 KiB, 100 in flight"
-    figure = figures.peer(operation, durable, "blake3", "fsync each")
-    yield Floor(f"{operation} {durable}", "fsync each", figure, 4)
+    figure = figures.peer(operation, durable, "blake3", "fsync per object")
+    yield Floor(f"{operation} {durable}", "fsync per object", figure, 4)
 
 
 def _files() -> Iterator[Floor]:
@@ -148,23 +148,23 @@ def _files() -> Iterator[Floor]:
         ("blake3", "BLAKE3", 0.8, 0.92),
         ("sha256", "SHA-256", 0.9, 0.95),
     ):
-        figure = figures.limit("import_file", "copied", algorithm)
-        yield Floor(f"import {name}, copied", "limit", figure, floor, goal)
-    figure = figures.peer("import_file", "copied", "blake3", "shutil")
-    yield Floor("import BLAKE3, copied", "shutil.copy", figure, 1.5)
+        figure = figures.limit("import_file", "copy", algorithm)
+        yield Floor(f"import {name}, copy", "limit", figure, floor, goal)
+    figure = figures.peer("import_file", "copy", "blake3", "shutil")
+    yield Floor("import BLAKE3, copy", "shutil.copy", figure, 1.5)
     for algorithm, name, floor in (("blake3", "BLAKE3", 0.8), ("sha256", "SHA-256", 0.9)):
         figure = figures.limit("import_file", "reflink", algorithm)
         yield Floor(f"import {name}, reflink", "hashing the file", figure, floor)
 
 
 def _streams_at_once() -> Iterator[Floor]:
-    operation = "streams at once"
+    operation = "concurrent streams"
     for variant, floor, goal in (("4 streams", 0.85, 0.93), ("16 streams", 0.75, 0.88)):
         figure = figures.limit(operation, variant, "blake3")
         yield Floor(f"{variant} BLAKE3, total", "limit", figure, floor, goal)
     for variant in ("4 streams", "16 streams"):
         one, many = (Key(operation, each, MINE, "sha256") for each in ("1 stream", variant))
-        # One stream keeps more than one core busy, so a core's work is told by processor time.
+        # One stream keeps more than one core busy: compare processor time, not time.
         figure = figures.for_each_core(many, one)
         yield Floor(f"{variant} SHA-256, per core", "one stream", figure, 1.0, 1.5)
 
@@ -187,7 +187,7 @@ def _beside_speed() -> Iterator[Floor]:
         yield Floor(
             f"extra memory, {variant}", "", figures.memory(variant), 16, 8, "MiB", at_most=True
         )
-    variant = "16 streams of 64 MiB at once, written"
+    variant = "16 concurrent streams of 64 MiB, written"
     yield Floor(
         f"extra memory, {variant}", "", figures.memory(variant), 96, 64, "MiB", at_most=True
     )
@@ -204,6 +204,6 @@ _LOOP_ROWS = (
     "stream write, 64 KiB",
     "stream write, 64 KiB, source suspends",
     "stream read, 1 MiB",
-    "read_data 4 KiB, in sequence",
+    "read_data 4 KiB, sequential",
     "write_data 4 KiB, 32 in flight",
 )

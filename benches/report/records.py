@@ -1,4 +1,4 @@
-"""The figures of all passes, merged."""
+"""The measurements of all passes, merged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT, MINE = "limit", "laboxide"
 
 
 class Key(NamedTuple):
-    """What was measured."""
+    """The row and the contestant of a record."""
 
     operation: str
     variant: str
@@ -25,7 +25,7 @@ class Key(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """The middle of several passes, and how far they lie apart."""
+    """The median, minimum and maximum of several passes."""
 
     middle: float
     least: float
@@ -39,27 +39,27 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 class Record:
-    """What the passes tell of one contestant in one row: values by the number of the pass."""
+    """The measurements of one contestant in one row, by pass."""
 
     def __init__(self) -> None:
         self.place = 0
-        """Where the suite has it."""
+        """Its index in the suite."""
         self.speeds: dict[int, float] = {}
         """Bytes per second."""
         self.rates: dict[int, float] = {}
         """Objects per second."""
         self.seconds: dict[int, float] = {}
         self.cpu: dict[int, float] = {}
-        """Seconds of all processors per GB."""
+        """Processor seconds per GB."""
         self.figures: dict[str, dict[int, float]] = defaultdict(dict)
-        """What else was measured."""
+        """Further measurements, by name."""
         self.worst: dict[str, float] = {}
-        """What was measured of a stall, in the round of the longest."""
+        """The figures of the round with the longest stall."""
         self.failures = 0
         self.attempts = 0
 
     def add(self, index: int, info: dict[str, Any]) -> None:
-        """Take one pass."""
+        """Add one pass."""
         costs, size = info["costs"], info["bytes"]
         self.place = info["place"]
         failures = info["failed"] + sum(cost["figures"].get("failures", 0) for cost in costs)
@@ -80,7 +80,7 @@ class Record:
 
 
 class Records:
-    """All that was measured, in the order of the suite."""
+    """All records, in the order of the suite."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._records: dict[Key, Record] = defaultdict(Record)
@@ -93,11 +93,11 @@ class Records:
         return iter(sorted(self._records, key=lambda key: self._records[key].place))
 
     def get(self, key: Key) -> Record | None:
-        """Return what was measured, or None."""
+        """Return a record, None if not measured."""
         return self._records.get(key)
 
     def ratio(self, key: Key, to: Key) -> Spread | None:
-        """Return how many times as fast one is as the other, from pass to pass."""
+        """Return the ratio of two speeds, over the passes of both."""
         one, other = self.get(key), self.get(to)
         if one is None or other is None:
             return None
@@ -107,5 +107,5 @@ class Records:
         return spread(mine[index] / theirs[index] for index in both) if both else None
 
     def contestants(self, operation: str, variant: str) -> list[Key]:
-        """Return who took part in a row."""
+        """Return the contestants of a row."""
         return [key for key in self._records if key[:2] == (operation, variant)]

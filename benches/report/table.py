@@ -1,4 +1,4 @@
-"""The tables of speeds, stalls, memory and start-up."""
+"""The tables of speeds, stalls, memory and import time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SPEEDS = (
     "durable write_data",
     "read_data",
     "import_file",
-    "streams at once",
+    "concurrent streams",
     "hash",
 )
 ALGORITHMS = {"blake3": "BLAKE3", "sha256": "SHA-256", None: "plain"}
 COUNTED = ("1 KiB,", "4 KiB,", "64 KiB,", "messages")
-"""Rows in which objects are counted, and not bytes."""
+"""Rows that count objects, not bytes."""
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -34,7 +34,7 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def speed_tables(records: Records) -> str:
-    """Return a table for each operation: laboxide, the limit, and the peers."""
+    """Return one table per operation: laboxide, the limit and the peers."""
     return "\n\n".join(_speeds(records, operation) for operation in SPEEDS)
 
 
@@ -106,7 +106,7 @@ def _failures(records: Records, operation: str) -> str:
 
 
 def loop_table(records: Records) -> str:
-    """Return the same work on all loops."""
+    """Return the table of the same work on all loops."""
     rows_of = dict.fromkeys(key._replace(loop="") for key in records if key.operation == "loops")
     rows = [_loops(records, key) for key in rows_of]
     return "### loops\n\n" + markdown(
@@ -130,21 +130,21 @@ def _speed(records: Records, key: Key) -> str:
 
 
 def stall_table(records: Records) -> str:
-    """Return how late a ticker on the same loop was, and what the host took of all cores' time."""
+    """Return the table of stalls, with the steal time of the worst round."""
     rows = []
     for key in records:
         record = records.get(key)
         if key.operation == "stall" and record is not None:
             found = {name: spread(record.figures[name].values()) for name in ("p50", "p99", "max")}
             figures = [f"{value.middle:.2f}" for value in found.values()]
-            worst = (f"{record.worst['max']:.2f}", f"{record.worst['stolen']:.0f}")
+            worst = (f"{record.worst['max']:.2f}", f"{record.worst['steal']:.0f}")
             rows.append([key.variant, key.contestant, *figures, *worst])
-    header = ["work", "who", "p50", "p99", "max", "worst round", "taken by the host then"]
+    header = ["work", "library", "p50", "p99", "max", "worst round", "its steal time"]
     return "### event-loop stall, ms\n\n" + markdown(header, rows)
 
 
 def memory_table(records: Records) -> str:
-    """Return the peak of resident memory beyond what was there before."""
+    """Return the table of peak resident memory beyond the start of the work."""
 
     def values(record: Record) -> list[float]:
         return [value / (1 << 20) for value in record.figures["memory"].values()]
@@ -153,7 +153,7 @@ def memory_table(records: Records) -> str:
 
 
 def import_table(records: Records) -> str:
-    """Return how long importing takes."""
+    """Return the table of import times."""
     return "### import, ms\n\n" + _figures(
         records, "import", lambda record: [value * 1e3 for value in record.seconds.values()]
     )
@@ -167,4 +167,4 @@ def _figures(records: Records, operation: str, values: Callable[[Record], list[f
             found = spread(values(record))
             figures = (f"{found.middle:.1f}", f"{found.least:.1f}-{found.most:.1f}")
             rows.append([key.variant, key.contestant, *figures])
-    return markdown(["what", "who", "median", "spread"], rows)
+    return markdown(["row", "library", "median", "spread"], rows)

@@ -1,4 +1,4 @@
-"""The report: Markdown for people, JSON for what draws and compares."""
+"""The report: Markdown for people, JSON for the pictures."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def write_report(paths: Sequence[Path], machine: Machine, out: Path) -> str:
 def _sections(records: Records, machine: Machine) -> Iterable[str]:
     yield "# Benchmarks of laboxide"
     yield _heading(machine)
-    yield "## What must be reached"
+    yield "## Floors and goals"
     yield floor_table(records)
     yield "## Speeds"
     yield _legend()
     yield speed_tables(records)
     yield loop_table(records)
-    yield "## Beside speed"
+    yield "## Latency, memory and import time"
     yield stall_table(records)
     yield memory_table(records)
     yield import_table(records)
@@ -54,16 +54,16 @@ def _heading(machine: Machine) -> str:
     least, most = min(machine["load"]), max(machine["load"])
     memory = f"{machine['memory'] / (1 << 30):.0f} GiB"
     vectors = f" ({', '.join(machine['vectors'])})" if machine["vectors"] else ""
-    what = (machine["processor"] + vectors, f"{machine['cores']} cores", memory, machine["system"])
+    parts = (machine["processor"] + vectors, f"{machine['cores']} cores", memory, machine["system"])
     busy = f"load {least:.1f} to {most:.1f} before and after"
-    if machine["stolen"] is not None:
-        busy += f", {machine['stolen']:.1%} of the cores' time taken by the host"
+    if machine["steal"] is not None:
+        busy += f", {machine['steal']:.1%} steal time"
     plural = "es" if machine["passes"] > 1 else ""
     passes = f"{machine['passes']} pass{plural} in {machine['minutes']:.1f} minutes"
     if machine["runs"] > 1:
         passes += f" and {machine['runs']} runs"
     return f"""\
-- {", ".join(what)}
+- {", ".join(parts)}
 - {busy}
 - {machine["file_system"]}, page cache; reflinks: {machine["reflink"]}
 - {machine["python"]}, {packages}
@@ -71,9 +71,9 @@ def _heading(machine: Machine) -> str:
 
 
 LEGEND = """\
-Medians over the passes, and the least and the most of them. *of limit* and *x peer* are medians of
-the ratios within each pass: the share of what the reference program does, and how many times as
-fast as the peer laboxide is. *CPU* is what all threads take together, for a GB or for an object.
+Medians over the passes; *spread* is their minimum and maximum. *of limit* and *x peer* are medians
+of the ratios within each pass: laboxide's speed divided by that of the reference program or of the
+peer. *CPU* is the processor time of all threads, per GB or per object.
 """
 
 

@@ -1,1 +1,1 @@
-"""The rows."""
+"""The rows of the report, one module per operation."""

@@ -1,4 +1,4 @@
-"""Small objects that are on the device when their write returns."""
+"""Durable writes of small objects."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benches.contestants import LIMIT
+from benches.limit import create_limit
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB
 from benches.sources import numbered
 from benches.suite.jobs import check_objects, write_objects
-from benches.suite.limits import create_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benches.measuring import Lab
+    from benches.lab import Lab
+    from benches.limit import Answer
     from benches.peers.contract import Stored
     from benches.scale import Scale
-    from benches.suite.limits import Answer
 
 OPERATION = "durable write_data"
 SIZE = 4 * KIB
-FLYING = {"4 KiB, in sequence": 1, "4 KiB, 100 in flight": 100}
-EACH = "fsync each"
+FLYING = {"4 KiB, sequential": 1, "4 KiB, 100 in flight": 100}
+EACH = "fsync per object"
 CALL_SECONDS = 250e-6
 
 

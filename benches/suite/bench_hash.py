@@ -1,4 +1,4 @@
-"""Hashing alone."""
+"""Hashing without I/O."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from laboxide import Hasher
 
 from benches.checks import check_hash
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT
+from benches.limit import hash_limit
 from benches.loops import Cost
 from benches.measuring import Case, Label, Trial, measure
 from benches.scale import KIB, MIB
-from benches.sources import CHUNKINGS, hash_of, numbered
-from benches.suite.limits import hash_limit
+from benches.sources import CHUNKINGS, hash_of, independent_hash, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benches.measuring import Lab
+    from benches.lab import Lab
     from benches.scale import Scale
 
 OPERATION = "hash"
@@ -72,14 +72,14 @@ def _messages(
     make: Callable[..., Any], algorithm: str, size: int, calls: int, _lab: Lab
 ) -> Trial[str]:
     message = numbered(size, 0)
-    known = hashlib.sha256(message) if algorithm == "sha256" else blake3(message)
+    expected = independent_hash(algorithm, [message])
 
     def work() -> str:
         for _ in range(calls):
             found = make(message).hexdigest()
         return str(found)
 
-    check = partial(check_hash, expected=known.hexdigest())
+    check = partial(check_hash, expected=expected)
     return Trial(partial(_timed, work), check, size * calls, calls)
 
 

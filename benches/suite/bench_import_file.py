@@ -1,4 +1,4 @@
-"""Whole files into a store, copied and with shared blocks."""
+"""Imports of files, by copy and by reflink."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 
 from benches.checks import check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.lab import flush
+from benches.limit import copy_limit, read_limit
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.peers.shutil_copy import ShutilCopy
 from benches.scale import MIB
-from benches.shelf import flush
-from benches.suite.limits import copy_limit, read_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benches.measuring import Lab
+    from benches.lab import Lab
+    from benches.limit import Answer
     from benches.peers.contract import Importer, Stored
     from benches.scale import Scale
-    from benches.suite.limits import Answer
 
 OPERATION = "import_file"
 SETTLED = 1.1
-"""Seconds after which laboxide hashes a file in place of its clone."""
+"""Age in seconds from which laboxide hashes the source file instead of its clone."""
 
-COPY, REFLINK = "copied", "reflink"
+COPY, REFLINK = "copy", "reflink"
 
 
 def cases(scale: Scale) -> Iterator[Case]:
@@ -81,14 +81,14 @@ def _hash_alone(algorithm: str, size: int, lab: Lab) -> Trial[Answer]:
 
 
 def reflink_source(lab: Lab, size: int) -> Path:
-    """Return a file where blocks can be shared."""
+    """Return a file on a file system with reflinks."""
     if lab.reflink is None:
-        pytest.skip("no directory on XFS or btrfs was given")
+        pytest.skip("no directory with reflinks")
     path = lab.reflink / f"source-{size}"
     if not path.exists():
         shutil.copy(lab.shelf.object("blake3", size).path, path)
         flush(path)
-        # As most files that are imported: not changed a moment ago.
+        # Most imported files have not just been changed.
         time.sleep(SETTLED)
     return path
 

@@ -1,4 +1,4 @@
-"""How long importing the package takes, in fresh interpreters."""
+"""Import time of the package in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benches.measuring import Lab
+    from benches.lab import Lab
     from benches.scale import Scale
 
 CONTESTANTS = {"laboxide": "laboxide", "import anyio": "anyio", "import labox": "labox"}
@@ -30,7 +30,7 @@ print(time.perf_counter() - begun, time.process_time() - cpu)
 
 
 def cases(scale: Scale) -> Iterator[Case]:
-    """Return the row."""
+    """Return the rows."""
     for name, package in CONTESTANTS.items():
         yield Case(Label("import", "time", name, None), partial(_import, package), scale.imports)
 
@@ -41,7 +41,7 @@ def _import(package: str, _lab: Lab) -> Trial[None]:
 
 def _timed(package: str) -> tuple[None, Cost]:
     program = PROGRAM.format(package=package)
-    # Modules are imported as users do it: compiled.
+    # Bytecode is cached, as in normal use.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     found = subprocess.run(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, env=environment

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from laboxide import VerifyReads
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from benches.lab import Lab
     from benches.loops import Cost
-    from benches.measuring import Lab
     from benches.peers.contract import Stored
     from benches.scale import Scale
 
@@ -40,7 +40,7 @@ OPERATION = "loops"
 BLOB = 4 * KIB
 STREAMS = 4
 SHA256 = "stream write SHA-256, 64 KiB"
-"""The row that hashes with something else than BLAKE3."""
+"""The only row with SHA-256."""
 
 
 def cases(scale: Scale) -> Iterator[Case]:
@@ -116,7 +116,7 @@ def _write_data(loop: str, lab: Lab) -> Trial[list[Stored]]:
 def _warm(
     lab: Lab, loop: str, peer: Laboxide, work: Callable[[], Awaitable[T]]
 ) -> Callable[[], tuple[T, Cost]]:
-    """Let laboxide meet the loop before the clock starts: that of trio is a new one each time."""
+    """Let laboxide attach to the loop before the clock starts; trio's loop is new in each round."""
 
     async def warmed() -> tuple[T, Cost]:
         await peer.write_data(b"ten bytes.")
@@ -129,14 +129,14 @@ ROWS: dict[str, Callable[[str, Lab], Trial[Any]]] = {
     "stream write, 64 KiB": partial(_write_stream, "never suspends", "blake3"),
     "stream write, 64 KiB, source suspends": partial(_write_stream, "suspends", "blake3"),
     SHA256: partial(_write_stream, "never suspends", "sha256"),
-    "4 stream writes at once, 64 KiB": _write_streams,
+    "4 concurrent stream writes, 64 KiB": _write_streams,
     "stream read, 1 MiB": partial(_read_stream, "size"),
     "verified stream read, 1 MiB": partial(_read_stream, "hash"),
-    "read_data 4 KiB, in sequence": _read_data,
+    "read_data 4 KiB, sequential": _read_data,
     "write_data 4 KiB, 32 in flight": _write_data,
 }
 
 
 def bench_loops(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Do the work on a loop."""
+    """Run the work on one kind of loop."""
     measure(benchmark, lab, case)

@@ -1,4 +1,4 @@
-"""Objects read in one piece, in sequence and many in flight."""
+"""Objects read as one value, sequentially and concurrently."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from benches.checks import check_size
 from benches.contestants import LABOXIDE, LIMIT, PEERS
+from benches.limit import open_limit, whole_limit
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.suite.jobs import compare_objects, compare_whole, read_objects
-from benches.suite.limits import open_limit, whole_limit
 from benches.suite.sizes import objects_of
 
 if TYPE_CHECKING:
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
-    from benches.measuring import Lab
+    from benches.lab import Lab
+    from benches.limit import Answer
     from benches.peers.contract import Peer, Stored
     from benches.scale import Scale
-    from benches.suite.limits import Answer
     from benches.suite.sizes import Objects
 
 OPERATION = "read_data"
 QUICK = ("4 KiB", "256 MiB")
 QUICK_LARGE = ("blocking", "anyio")
-"""The peers that large objects are compared with even when little is measured."""
+"""The peers of the large quick row."""
 
 DISTINCT = 64
-"""Small objects that are read in turn."""
+"""Number of small objects to cycle through."""
 
 
 def cases(scale: Scale) -> Iterator[Case]:
@@ -56,13 +56,13 @@ def cases(scale: Scale) -> Iterator[Case]:
 def _calls(contestant: Contestant, scale: Scale, objects: Objects) -> int:
     if objects.is_large:
         return objects.flying
-    # Laboxide's fast path takes a few microseconds.
+    # laboxide's fast path takes a few microseconds.
     faster = 8 if contestant.name == "laboxide" else 1
     return min(scale.most_calls, faster * contestant.reads(scale, objects.size))
 
 
 def _rounds(objects: Objects) -> int:
-    # A round takes 30 ms, and those of the peers several times as long.
+    # A round takes 30 ms, a peer's several times as long.
     return 3 if objects.is_large and objects.flying == 1 else 1
 
 

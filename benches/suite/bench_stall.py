@@ -1,4 +1,4 @@
-"""How late a 1 ms ticker on the same event loop is while work goes on."""
+"""Event-loop stalls during each kind of work, by a 1 ms ticker."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from benches.checks import check_bytes, check_size, check_stored
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import pause_of
+from benches.machine import core_times, steal_seconds
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
 from benches.sources import CHUNKINGS, SOURCES, shifts, whole
-from benches.stolen import core_times, seconds_stolen
 from benches.suite.bench_import_file import reflink_source
 from benches.suite.bench_write_data import contents
 from benches.suite.jobs import (
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
+    from benches.lab import Lab
     from benches.loops import Cost
-    from benches.measuring import Lab
     from benches.peers.contract import Stored
     from benches.scale import Scale
 
@@ -48,16 +48,16 @@ Work: TypeAlias = "Callable[[], Awaitable[T]]"
 OPERATION = "stall"
 BLOB = 4 * KIB
 SHOWN = 4
-"""Streams at once, at most."""
+"""Upper bound of concurrent streams in rows with floors."""
 
 WRITTEN = 64 * MIB
-"""For all streams together: so little that the kernel does not begin to write it back meanwhile."""
+"""Total bytes of all streams, small enough that the kernel starts no write-back."""
 
 ROUNDS = 3
-"""Of the rows that floors are about. A round has 400 ticks: its p99 is the fourth-latest."""
+"""Rounds of rows with floors. A round has 400 ticks: its p99 is the fourth-latest."""
 
 STORES = 6
-"""Empty stores that the same content goes to in turn; a store takes it only once."""
+"""Empty stores to cycle through: a second write of a content is a dedup hit."""
 
 
 def cases(scale: Scale) -> Iterator[Case]:
@@ -79,17 +79,17 @@ def cases(scale: Scale) -> Iterator[Case]:
             yield _case(variant, peer.name, partial(_write, peer, "64 KiB", "suspends", SHOWN))
     yield _case("stream read, 1 MiB, plain", "laboxide", partial(_read, "size"))
     yield _case("stream read, 1 MiB, verified", "laboxide", partial(_read, "hash"))
-    yield _case("read_data 4 KiB, in sequence", "laboxide", partial(_read_data, 1))
+    yield _case("read_data 4 KiB, sequential", "laboxide", partial(_read_data, 1))
     yield _case("read_data 256 MiB", "laboxide", _read_large)
     yield _case("write_data 4 KiB, 32 in flight", "laboxide", partial(_write_data, 32))
     yield _case("digest_data and write_data 256 MiB", "laboxide", _write_large)
-    yield _case("import_file, copied", "laboxide", _import)
+    yield _case("import_file, copy", "laboxide", _import)
     if scale.whole:
         yield from _more()
 
 
 def _more() -> Iterator[Case]:
-    """Return rows that no floor is about."""
+    """Return the rows without floors."""
     for algorithm, name in (("blake3", "BLAKE3"), ("sha256", "SHA-256")):
         variant = f"stream write, 16 streams {name}, source suspends"
         yield _case(
@@ -109,7 +109,7 @@ def _case(variant: str, name: str, prepare: Callable[[Lab], Trial[Any]], rounds:
 
 
 def _beside(lab: Lab, work: Work[T], check: Callable[[T], None], size: int = 0) -> Trial[T]:
-    """Repeat the work for a while. What came of the last time is checked."""
+    """Repeat the work for a while; check the last result."""
 
     async def repeated() -> T:
         end = time.perf_counter() + lab.scale.stall_seconds
@@ -121,7 +121,7 @@ def _beside(lab: Lab, work: Work[T], check: Callable[[T], None], size: int = 0) 
     def run() -> tuple[T, Cost]:
         before = core_times()
         (result, late), cost = lab.run(partial(lateness_beside, repeated), "asyncio")
-        figures = {**percentiles(late), "stolen": seconds_stolen(before) * 1e3}
+        figures = {**percentiles(late), "steal": steal_seconds(before) * 1e3}
         return result, replace(cost, figures=figures)
 
     return Trial(run, check, memory=STORES * size)
@@ -186,7 +186,7 @@ def _write_large(lab: Lab) -> Trial[Stored]:
 
 
 def _stores(lab: Lab, *, durable: bool = False, sharded: bool = False) -> Iterator[Laboxide]:
-    """Return empty stores, over and over."""
+    """Cycle through empty stores."""
     stores = [Laboxide(lab.fresh_directory(), durable=durable) for _ in range(STORES)]
     for store in stores if sharded else ():
         store.make_shards()
@@ -214,5 +214,5 @@ def _import_into(peers: Iterator[Laboxide], source: Path, size: int, lab: Lab) -
 
 
 def bench_stall(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Work beside a ticker."""
+    """Run the work beside a ticker."""
     measure(benchmark, lab, case)

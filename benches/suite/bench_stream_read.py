@@ -1,4 +1,4 @@
-"""Streams out of a store, plain and verified."""
+"""Stream reads, plain and verified."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from benches.checks import check_size
 from benches.contestants import LABOXIDE, LIMIT, PEERS
-from benches.measuring import Case, Label, PeerFailedError, Trial, measure
+from benches.lab import PeerFailedError
+from benches.limit import read_limit
+from benches.measuring import Case, Label, Trial, measure
 from benches.peers.labox_storage import Labox
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
 from benches.suite.jobs import compare_stream, read_stream
-from benches.suite.limits import read_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benches.measuring import Lab
+    from benches.lab import Lab
+    from benches.limit import Answer
     from benches.peers.contract import Peer
     from benches.scale import Scale
-    from benches.suite.limits import Answer
 
 OPERATION = "stream read"
 CHUNK_SIZES = {"64 KiB": 64 * KIB, "256 KiB": 256 * KIB, "1 MiB": MIB}
 QUICK = ("256 KiB", "1 MiB")
 VERIFIED = (None, "blake3", "sha256")
 ROUNDS = 3
-"""A round takes 15 ms, but with SHA-256."""
+"""A round takes 15 ms, except with SHA-256."""
 
 
 def cases(scale: Scale) -> Iterator[Case]:

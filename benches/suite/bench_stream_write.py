@@ -1,4 +1,4 @@
-"""Streams into a store, at all sizes of chunks, and from sources of all kinds."""
+"""Stream writes, by chunk size and by kind of source."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from benches.checks import check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.limit import write_limit
 from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
 from benches.sources import CHUNKINGS, SOURCES
-from benches.suite.limits import write_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
-    from benches.measuring import Lab
+    from benches.lab import Lab
     from benches.peers.contract import Stored
     from benches.scale import Scale
     from benches.sources import Chunking
 
 OPERATION = "stream write"
 NEIGHBOURS = ("1 KiB", "8 KiB")
-"""Chunk sizes that odd ones are compared with, of interest for laboxide alone."""
+"""Reference chunk sizes for odd ones, measured for laboxide only."""
 
 QUICK = ("1 000 B", "1 KiB", "4 KiB", "64 KiB", "1 MiB")
 FROM_OTHER_SOURCES = ("suspends", "fresh bytes")

@@ -1,4 +1,4 @@
-"""Objects written in one piece, in sequence and many in flight."""
+"""Objects written as one value, sequentially and concurrently."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.limit import create_limit, streams_limit, write_limit
 from benches.measuring import Case, Label, Trial, measure
 from benches.peers.laboxide_storage import Laboxide
 from benches.sources import numbered
 from benches.suite.jobs import check_objects, write_objects
-from benches.suite.limits import create_limit, streams_limit, write_limit
 from benches.suite.sizes import objects_of
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
-    from benches.measuring import Lab
+    from benches.lab import Lab
+    from benches.limit import Answer
     from benches.peers.contract import Stored
     from benches.scale import Scale
-    from benches.suite.limits import Answer
     from benches.suite.sizes import Objects
 
 OPERATION = "write_data"
@@ -49,7 +49,7 @@ def _calls(contestant: Contestant, scale: Scale, objects: Objects) -> int:
 
 @lru_cache(maxsize=2)
 def contents(size: int, calls: int) -> list[bytes]:
-    """Return that many contents, no two of which are equal."""
+    """Return `calls` distinct contents."""
     return [numbered(size, index) for index in range(calls)]
 
 

@@ -1,4 +1,4 @@
-"""What contestants are asked to do, by several modules."""
+"""Shared work of the rows."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 FIRST = 64
-"""Bytes that tell one stream from another."""
+"""Length of the prefix that identifies a stream."""
 SAMPLE = 16
-"""Small objects of which the bytes are compared; the hashes are of all."""
+"""Number of small objects to compare byte by byte; all are compared by hash."""
 
 
 async def in_flight(count: int, jobs: Iterable[T], do: Callable[[T], Awaitable[R]]) -> list[R]:
-    """Do the jobs, `count` of them at a time; the results are in no particular order."""
+    """Run `do` on all jobs, `count` at a time; return the results in any order."""
     waiting, results = iter(jobs), list[R]()
 
     async def take_jobs() -> None:
@@ -51,12 +51,12 @@ async def in_flight(count: int, jobs: Iterable[T], do: Callable[[T], Awaitable[R
 
 
 async def write_streams(peer: Peer, sources: Sequence[AsyncIterable[bytes]]) -> list[Stored]:
-    """Store all of the streams at once."""
+    """Store all streams concurrently."""
     return await in_flight(len(sources), sources, peer.write_stream)
 
 
 def check_streams(stored: Sequence[Stored], size: int) -> None:
-    """Compare streams that were stored at once, of `size` bytes each, with what went in."""
+    """Compare concurrently stored streams of `size` bytes each with their sources."""
     for shift, one in zip(shifts(len(stored)), _in_order(stored, size), strict=True):
         check_stored(one, size, shift)
 
@@ -65,14 +65,14 @@ def _in_order(stored: Sequence[Stored], size: int) -> list[Stored]:
     algorithm, beginnings = stored[0].algorithm, shifts(len(stored))
     found: dict[str | bytes | None, Stored]
     expected: list[str | bytes]
-    if algorithm is None:  # nothing but the first bytes tells which is which
+    if algorithm is None:  # only the first bytes identify a stream
         found = {_first_bytes(one.path): one for one in stored}
         expected = [bytes(next(iter(pieces(size, shift)))[:FIRST]) for shift in beginnings]
     else:
         found = {one.hash: one for one in stored}
         expected = [hash_of(algorithm, size, shift) for shift in beginnings]
     if set(found) != set(expected):
-        raise WrongContentError("the objects are not what was to be stored")
+        raise WrongContentError("wrong content: the stored streams differ")
     return [found[each] for each in expected]
 
 
@@ -82,7 +82,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 async def read_stream(peer: Peer, stored: Stored, chunk_size: int) -> int:
-    """Read a stream and tell how many bytes came."""
+    """Read a stream; return its bytes."""
     size = 0
     async for chunk in peer.read_stream(stored, chunk_size):
         size += len(chunk)
@@ -90,7 +90,7 @@ async def read_stream(peer: Peer, stored: Stored, chunk_size: int) -> int:
 
 
 async def compare_stream(peer: Peer, stored: Stored, chunk_size: int) -> None:
-    """Read a stream and compare every byte with the pool's."""
+    """Read a stream and compare every byte with the pool."""
     comparer = Comparer(whole(stored.size))
     async for chunk in peer.read_stream(stored, chunk_size):
         comparer.take(chunk)
@@ -98,7 +98,7 @@ async def compare_stream(peer: Peer, stored: Stored, chunk_size: int) -> None:
 
 
 async def read_objects(peer: Peer, stored: Sequence[Stored], calls: int, flying: int) -> int:
-    """Read objects whole, over and over, and tell how many bytes came."""
+    """Read `calls` objects in a cycle; return their bytes."""
 
     async def read(one: Stored) -> int:
         return len(await peer.read_data(one))
@@ -110,16 +110,16 @@ async def compare_objects(peer: Peer, stored: Sequence[Stored]) -> None:
     """Read each object once and compare every byte."""
     for index, one in enumerate(stored):
         if await peer.read_data(one) != numbered(one.size, index):
-            raise WrongContentError(f"{one} is not what was stored")
+            raise WrongContentError(f"wrong content: {one}")
 
 
 async def write_objects(peer: Peer, contents: Sequence[bytes], flying: int) -> list[Stored]:
-    """Store all of the contents, `flying` at a time."""
+    """Store all contents, `flying` at a time."""
     return await in_flight(flying, contents, peer.write_data)
 
 
 def check_objects(stored: Sequence[Stored], size: int, calls: int) -> None:
-    """Compare the hashes of all objects, and the bytes of some, with what was to be stored."""
+    """Compare the hashes of all objects and the bytes of some."""
     check_size(sum(one.size for one in stored), size * calls)
     algorithm = stored[0].algorithm
     if algorithm is None:
@@ -128,13 +128,13 @@ def check_objects(stored: Sequence[Stored], size: int, calls: int) -> None:
     paths = {one.hash: one.path for one in stored}
     expected = [hash_of_number(algorithm, size, index) for index in range(calls)]
     if set(expected) != set(paths):
-        raise WrongContentError("the objects are not named by what was to be stored")
+        raise WrongContentError("wrong names: the stored objects differ")
     for index in range(0, calls, -(-calls // SAMPLE)):
         check_pieces(paths[expected[index]], numbered_pieces(size, index))
 
 
 def _check_some_by_number(stored: Sequence[Stored], size: int) -> None:
-    """Compare some objects that nothing but their own first bytes tells apart."""
+    """Compare some objects, identified by their first bytes."""
     some = stored[:: -(-len(stored) // SAMPLE)]
     numbers = [int.from_bytes(one.path.read_bytes()[:8], "little") for one in some]
     check_size(len(set(numbers)), len(some))
@@ -143,6 +143,6 @@ def _check_some_by_number(stored: Sequence[Stored], size: int) -> None:
 
 
 async def compare_whole(peer: Peer, stored: Sequence[Stored]) -> None:
-    """Read an object with content of the pool and compare every byte."""
+    """Read one object and compare every byte with the pool."""
     if await peer.read_data(stored[0]) != whole(stored[0].size):
-        raise WrongContentError(f"{stored[0]} is not what was stored")
+        raise WrongContentError(f"wrong content: {stored[0]}")

@@ -1,4 +1,4 @@
-"""The objects that are read and written in one piece."""
+"""The sizes of objects read and written as one value."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from benches.scale import Scale
 
 LARGE = 16 * MIB
-"""From here on it is bytes that take the time, and not files."""
+"""From here on, bytes and not files dominate the time."""
 
 FLYING_BYTES = 1 * GIB
-"""As much as may be in flight: 32 times 256 MiB is more memory than many machines have."""
+"""Bytes in flight: 32 times 256 MiB exceeds the memory of many machines."""
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects of one size, so many of them at a time."""
+    """Objects of one size, with their concurrency."""
 
     variant: str
     size: int
@@ -30,18 +30,18 @@ class Objects:
 
 
 def objects_of(scale: Scale, quick: Collection[str]) -> Iterator[Objects]:
-    """Return the sizes of a scale, in sequence and in flight.
+    """Return the sizes of a scale, sequential and in flight.
 
     Args:
-        scale: How much is to be measured.
-        quick: The sizes that are measured even when little is.
+        scale: The amount of work.
+        quick: The sizes of quick runs.
     """
     for name, size in SIZES.items():
         flying = min(32, FLYING_BYTES // size)
         if scale.whole or name in quick:
             is_large = size >= LARGE
             actual = min(size, scale.stream_size)
-            yield Objects(f"{name}, in sequence", actual, 1, is_large)
+            yield Objects(f"{name}, sequential", actual, 1, is_large)
             if scale.whole or not is_large:
                 yield Objects(f"{name}, {flying} in flight", actual, flying, is_large)
 

@@ -1,4 +1,4 @@
-"""One, four and sixteen streams at once."""
+"""Concurrent stream writes: one, four and sixteen."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
+from benches.limit import streams_limit
 from benches.loops import pause_of
 from benches.measuring import Case, Label, Trial, measure
 from benches.sources import CHUNKINGS, shifts, suspending
 from benches.suite.jobs import check_streams, write_streams
-from benches.suite.limits import streams_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
-    from benches.measuring import Lab
+    from benches.lab import Lab
     from benches.peers.contract import Stored
     from benches.scale import Scale
 
-OPERATION = "streams at once"
+OPERATION = "concurrent streams"
 CHUNKING = CHUNKINGS["64 KiB"]
 STREAMS = (1, 4, 16)
 
@@ -45,7 +45,7 @@ def cases(scale: Scale) -> Iterator[Case]:
 
 
 def _size(contestant: Contestant, streams: int, scale: Scale) -> int:
-    """Return the bytes of each stream: all of them are as much as one alone."""
+    """Return the bytes per stream: their sum is the size of one alone."""
     return contestant.write_size(scale, CHUNKING.size) // streams
 
 
@@ -68,6 +68,6 @@ def _limit(algorithm: str, streams: int, lab: Lab) -> Trial[dict[str, object]]:
     return streams_limit(algorithm, streams, size, lab)
 
 
-def bench_streams_at_once(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+def bench_concurrent_streams(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
     """Write streams."""
     measure(benchmark, lab, case)

@@ -1,1 +1,0 @@
-"""Whole saves through the Labox framework, with and without laboxide."""

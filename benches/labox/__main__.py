@@ -1,7 +1,0 @@
-"""Run the comparison: python -m benches.labox [MiB] [rounds]."""
-
-import sys
-
-from benches.labox.compare import main
-
-sys.exit(main())
