@@ -199,8 +199,8 @@ $(SDIST): $(DEV) $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA)
 	@touch $@
 
 # A separate environment with maturin and the wheel, without the linters and the peers.
-$(DEMO): private export PYO3_PYTHON := $(CURDIR)/$(DEMO_PY)
-$(DEMO): private export VIRTUAL_ENV := $(CURDIR)/$(DEMO_VENV)
+$(DEMO): export PYO3_PYTHON := $(CURDIR)/$(DEMO_PY)
+$(DEMO): export VIRTUAL_ENV := $(CURDIR)/$(DEMO_VENV)
 $(DEMO): $(CARGO_SOURCES) $(PYTHON_SOURCES) $(METADATA) | needs-rust
 	'$(found_python)' -m venv --clear $(DEMO_VENV)
 	$(DEMO_PY) -m pip install 'maturin>=1.9,<2'

@@ -1,1 +1,1 @@
-"""The benchmark suite: laboxide beside what others write, and beside the limit of the machine."""
+"""The benchmark suite: laboxide beside other libraries and beside the limit of the machine."""

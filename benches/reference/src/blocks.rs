@@ -1,4 +1,4 @@
-//! Work that is shared block by block, and the hash of what the blocks make up.
+//! Threads that share work block by block, and the BLAKE3 tree over the blocks.
 
 use std::io;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use blake3::hazmat::{ChainingValue, HasherExt as _, Mode, merge_subtrees_non_roo
 
 use crate::content::BLOCK;
 
-/// Calls `work` with every index below `count`, on `threads` threads. `start` makes what each keeps.
+/// Calls `work` with every index below `count`, on `threads` threads; `start` makes the state of each.
 pub fn share<S>(
     threads: usize,
     count: usize,
@@ -18,7 +18,7 @@ pub fn share<S>(
     work: impl Fn(&mut S, usize) -> io::Result<()> + Sync,
 ) -> io::Result<()> {
     let next = AtomicUsize::new(0);
-    let strand = || {
+    let run = || {
         let mut state = start();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -29,15 +29,15 @@ pub fn share<S>(
         }
     };
     if threads == 1 {
-        return strand();
+        return run();
     }
     thread::scope(|scope| {
-        let strands: Vec<_> = (0..threads).map(|_| scope.spawn(strand)).collect();
-        strands.into_iter().try_for_each(|strand| strand.join().expect("no strand panics"))
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })
 }
 
-/// The BLAKE3 hash of content whose blocks are hashed in any order.
+/// A BLAKE3 hash over blocks that are hashed in any order.
 pub struct Tree {
     values: Mutex<Vec<ChainingValue>>,
     size: usize,
@@ -56,12 +56,12 @@ impl Tree {
         hasher.update(block);
         let value =
             if self.size > BLOCK { hasher.finalize_non_root() } else { *hasher.finalize().as_bytes() };
-        self.values.lock().expect("no strand panics")[index] = value;
+        self.values.lock().expect("no worker panics")[index] = value;
     }
 
-    /// The hash of the whole, once every block was hashed.
+    /// Returns the hash of the content, after all blocks were hashed.
     pub fn finish(self) -> String {
-        let values = self.values.into_inner().expect("no strand panics");
+        let values = self.values.into_inner().expect("no worker panics");
         match values.as_slice() {
             [] => blake3::hash(b"").to_string(),
             [only] => blake3::Hash::from_bytes(*only).to_string(),
@@ -81,7 +81,7 @@ fn merged(values: &[ChainingValue]) -> ChainingValue {
     merge_subtrees_non_root(&merged(left), &merged(right), Mode::Hash)
 }
 
-/// A left subtree holds the largest power of two that leaves something to the right.
+/// Splits like BLAKE3: the left subtree holds the largest power of two below the length.
 fn halves(values: &[ChainingValue]) -> (&[ChainingValue], &[ChainingValue]) {
     values.split_at(values.len().next_power_of_two() / 2)
 }

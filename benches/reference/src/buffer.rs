@@ -1,4 +1,4 @@
-//! Memory to read into.
+//! Read buffers.
 
 use std::fs::File;
 use std::io;
@@ -7,15 +7,15 @@ use std::os::unix::fs::FileExt as _;
 
 use crate::content::BLOCK;
 
-/// Where content begins: at a line of the cache, but not at a page.
+/// The alignment of content: a cache line, but not a page.
 ///
-/// 1 to 31 bytes past a page, where the C library's large pieces of memory begin, reading into it may
-/// take four times as long (an AMD processor without AVX-512); at a page, with both ends of the copy
-/// there, it took 8 % longer on another machine, and as long on this one.
+/// Large allocations of the C library begin 16 bytes past a page. Reads into memory 1 to 31 bytes past
+/// a page took four times as long on an AMD processor without AVX-512. Reads into page-aligned memory
+/// took 8 % longer on another machine, and no longer on this one.
 const LINE: usize = 64;
 const PAGE: usize = 4096;
 
-/// Memory that is used again for one piece after another.
+/// A reusable buffer.
 #[derive(Default)]
 pub struct Buffer {
     memory: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Has `read` fill `len` bytes, in place of what it held.
+    /// Replaces the content by `len` bytes that `read` fills in.
     pub fn fill(&mut self, len: usize, read: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<()> {
         if self.memory.len() < len + 2 * LINE {
             self.memory = vec![0; len + 2 * LINE];

@@ -1,4 +1,4 @@
-//! Large content: hashed, written and copied.
+//! Large content: hash, write and copy.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use crate::content::{BLOCK, Pool};
 use crate::file::{publish, unnamed, write_block};
 use crate::job::{Algorithm, Stored};
 
-/// Hashes `size` bytes; BLAKE3 on all threads, SHA-256 on one, since it cannot be shared.
+/// Hashes `size` bytes: BLAKE3 on all threads, SHA-256 on one.
 pub fn hash(pool: &Pool, algorithm: Algorithm, threads: usize, size: usize) -> io::Result<String> {
     let blocks = size.div_ceil(BLOCK);
     if algorithm == Algorithm::Sha256 {
@@ -78,7 +78,7 @@ fn write_shifted(
         Some(Algorithm::Sha256) if threads == 1 => {
             let mut hasher = Sha256::new();
             for index in 0..blocks {
-                // Written first: hashed first, it takes 10 % longer, though for BLAKE3 it does not.
+                // Hashing first takes 10 % longer; for BLAKE3 the order makes no difference.
                 write_block(&file, index, block(index))?;
                 hasher.update(block(index));
             }
@@ -88,15 +88,17 @@ fn write_shifted(
             let writing =
                 scope.spawn(|| (0..blocks).try_for_each(|index| write_block(&file, index, block(index))));
             let hasher = (0..blocks).fold(Sha256::new(), |hasher, index| hasher.chain_update(block(index)));
-            writing.join().expect("no strand panics").map(|()| Some(hex(hasher)))
+            writing.join().expect("no worker panics").map(|()| Some(hex(hasher)))
         })?,
     };
     let path = publish(&file, directory, hash.as_deref())?;
     Ok(Stored { hash, path: Some(path) })
 }
 
-/// Writes several objects at once. With BLAKE3 all threads work on all of them, block by block;
-/// with SHA-256 each on one at a time, or both on the only one.
+/// Writes several objects concurrently.
+///
+/// With BLAKE3 all threads share all objects block by block. With SHA-256 each thread takes one object
+/// at a time; a single object gets both.
 pub fn streams(
     pool: &Pool,
     algorithm: Option<Algorithm>,
@@ -105,7 +107,7 @@ pub fn streams(
     size: usize,
     directory: &Path,
 ) -> io::Result<Stored> {
-    // As the streams beside it: side by side, each would find in the cache what the one before has read.
+    // The same distances as in the suite: neighbours would share the processor's cache.
     let shift = |stream: usize| pool.cycle() / streams * stream;
     if algorithm != Some(Algorithm::Blake3) {
         let first = std::sync::Mutex::new(None);
@@ -117,12 +119,12 @@ pub fn streams(
             |(), stream| {
                 let stored = write_shifted(pool, shift(stream), algorithm, for_each, size, directory)?;
                 if stream == 0 {
-                    *first.lock().expect("no strand panics") = stored.hash;
+                    *first.lock().expect("no worker panics") = stored.hash;
                 }
                 Ok(())
             },
         )?;
-        let hash = first.into_inner().expect("no strand panics");
+        let hash = first.into_inner().expect("no worker panics");
         return Ok(Stored { hash, path: None });
     }
     let root = File::open(directory)?;
@@ -146,7 +148,7 @@ pub fn streams(
     Ok(Stored { hash: hashes.into_iter().next(), path: None })
 }
 
-/// Copies the file at `path`.
+/// Copies and hashes the file at `path`.
 pub fn copy(
     algorithm: Option<Algorithm>,
     threads: usize,
@@ -165,7 +167,7 @@ pub fn copy(
     Ok(Stored { hash, path: Some(path) })
 }
 
-/// Has `fill` fill the blocks of `size` bytes, and hashes them.
+/// Hashes `size` bytes in blocks that `fill` provides.
 pub fn fill_and_hash(
     algorithm: Option<Algorithm>,
     threads: usize,
@@ -180,7 +182,7 @@ pub fn fill_and_hash(
     }
 }
 
-/// The BLAKE3 hash of `size` bytes in blocks that `fill` fills.
+/// Returns the BLAKE3 hash of blocks that `fill` provides in any order.
 fn in_any_order(
     size: usize,
     threads: usize,
@@ -195,7 +197,7 @@ fn in_any_order(
     Ok(tree.finish())
 }
 
-/// The SHA-256 of the blocks that `fill` fills, on another thread if there is one.
+/// Returns the SHA-256 of blocks that `fill` provides, on another thread if there is one.
 fn in_order(
     blocks: usize,
     threads: usize,
@@ -212,7 +214,7 @@ fn in_order(
     }
     let (finished, arriving) = mpsc::channel();
     let (used, reusable) = mpsc::channel();
-    (0..4).for_each(|_| used.send(Buffer::default()).expect("the receiver is here"));
+    (0..4).for_each(|_| used.send(Buffer::default()).expect("the receiver is alive"));
     thread::scope(|scope| {
         let filling = scope.spawn(move || {
             for index in 0..blocks {
@@ -226,7 +228,7 @@ fn in_order(
             hasher.update(&*buffer);
             let _ = used.send(buffer);
         }
-        filling.join().expect("no strand panics").map(|()| hex(hasher))
+        filling.join().expect("no worker panics").map(|()| hex(hasher))
     })
 }
 

@@ -1,4 +1,4 @@
-//! What a piece of work takes.
+//! The cost of a job.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ pub struct Cost {
     pub cpu_seconds: f64,
 }
 
-/// Runs `work`, and tells the time and the processor time (of all threads) that it took.
+/// Runs `work` and measures its time and the processor time of all threads.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     let (begun, cpu) = (Instant::now(), cpu_time());
     let result = work();

@@ -1,4 +1,4 @@
-//! The jobs that can be asked for, and the answers.
+//! The jobs and their answers.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ impl Algorithm {
     }
 }
 
-/// When small objects reach the device.
+/// The fsync policy of small objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flush {
@@ -36,7 +36,7 @@ pub enum Flush {
     Grouped,
 }
 
-/// Sizes are in bytes; a size is that of one object.
+/// A request. Sizes are in bytes, per object.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "job", rename_all = "lowercase", deny_unknown_fields)]
 enum Job {
@@ -91,14 +91,14 @@ enum Job {
     },
 }
 
-/// What was stored: its hash, and where it is.
+/// A stored object.
 #[derive(Default)]
 pub struct Stored {
     pub hash: Option<String>,
     pub path: Option<PathBuf>,
 }
 
-/// Does the job that `line` asks for, and tells what it took, as JSON.
+/// Runs the job in `line` and returns its cost as JSON.
 pub fn answer(pool: &Pool, line: &str) -> Value {
     let job = match serde_json::from_str(line) {
         Ok(job) => job,
@@ -115,47 +115,47 @@ fn run(pool: &Pool, job: &Job) -> io::Result<Value> {
         Job::Info {} => Ok(json!({ "version": env!("CARGO_PKG_VERSION") })),
         Job::Hash { algorithm, threads, size } => {
             let (hash, cost) = timed(|| bulk::hash(pool, *algorithm, *threads, *size));
-            Ok(told(&cost, *size, &Stored { hash: Some(hash?), path: None }))
+            Ok(answer_of(&cost, *size, &Stored { hash: Some(hash?), path: None }))
         }
         Job::Write { algorithm, threads, size, directory } => {
             let (stored, cost) = timed(|| bulk::write(pool, *algorithm, *threads, *size, directory));
-            Ok(told(&cost, *size, &stored?))
+            Ok(answer_of(&cost, *size, &stored?))
         }
         Job::Streams { algorithm, streams, threads, size, directory } => {
             let (stored, cost) =
                 timed(|| bulk::streams(pool, *algorithm, *streams, *threads, *size, directory));
-            Ok(told(&cost, *size * streams, &stored?))
+            Ok(answer_of(&cost, *size * streams, &stored?))
         }
         Job::Read { algorithm, threads, path } => {
             let (read, cost) = timed(|| reading::read(*algorithm, *threads, path));
             let (size, hash) = read?;
-            Ok(told(&cost, size, &Stored { hash, path: None }))
+            Ok(answer_of(&cost, size, &Stored { hash, path: None }))
         }
         Job::Whole { algorithm, threads, path } => {
             let (read, cost) = timed(|| reading::whole(*algorithm, *threads, path));
             let (memory, hash) = read?;
-            Ok(told(&cost, memory.len, &Stored { hash, path: None }))
+            Ok(answer_of(&cost, memory.len, &Stored { hash, path: None }))
         }
         Job::Copy { algorithm, threads, path, directory } => {
             let size = usize::try_from(path.metadata()?.len()).map_err(io::Error::other)?;
             let (stored, cost) = timed(|| bulk::copy(*algorithm, *threads, path, directory));
-            Ok(told(&cost, size, &stored?))
+            Ok(answer_of(&cost, size, &stored?))
         }
         Job::Create { algorithm, threads, count, size, directory, flush } => {
             let shards = small::Shards::make(directory)?;
             let (hash, cost) =
                 timed(|| small::create(pool, &shards, *algorithm, *threads, *count, *size, *flush));
-            Ok(told(&cost, count * size, &Stored { hash: Some(hash?), path: None }))
+            Ok(answer_of(&cost, count * size, &Stored { hash: Some(hash?), path: None }))
         }
         Job::Open { algorithm, threads, count, paths } => {
             let files = small::known(paths)?;
             let (bytes, cost) = timed(|| small::open(*algorithm, *threads, *count, &files));
-            Ok(told(&cost, bytes?, &Stored::default()))
+            Ok(answer_of(&cost, bytes?, &Stored::default()))
         }
     }
 }
 
-fn told(cost: &Cost, bytes: usize, stored: &Stored) -> Value {
+fn answer_of(cost: &Cost, bytes: usize, stored: &Stored) -> Value {
     json!({
         "seconds": cost.seconds,
         "cpu_seconds": cost.cpu_seconds,

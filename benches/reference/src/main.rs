@@ -1,8 +1,8 @@
-//! The work that laboxide does, without Python, without its engine, and as fast as it was found to
-//! go: what the figures of the benchmarks are divided by.
+//! The same work as laboxide without Python and without its engine, at the highest speed found: the
+//! limit that the benchmarks divide by.
 //!
-//! Usage: laboxide-reference POOL. POOL is a file of random bytes that all content is made of. Each
-//! line of the standard input is a job as JSON, each line of the output what it took (see `job`).
+//! Usage: laboxide-reference POOL. POOL is a file of random bytes; all content repeats it. Each line of
+//! the standard input is a job as JSON, and each line of the output its cost (see `job`).
 
 use std::io::{self, BufRead as _, Write as _};
 use std::process::ExitCode;

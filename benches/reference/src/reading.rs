@@ -1,4 +1,4 @@
-//! Large content read back, and hashed on the way.
+//! Large content: read and hash.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use crate::bulk::{fill_and_hash, hex};
 use crate::content::BLOCK;
 use crate::job::Algorithm;
 
-/// Reads the file at `path` into memory that is used again.
+/// Reads the file at `path` into reused buffers.
 pub fn read(
     algorithm: Option<Algorithm>,
     threads: usize,
@@ -25,7 +25,7 @@ pub fn read(
     Ok((size, fill_and_hash(algorithm, threads, size, read_block)?))
 }
 
-/// Reads the file at `path` into one piece of fresh memory. What is returned holds it.
+/// Reads the file at `path` into fresh memory, and returns that memory.
 pub fn whole(
     algorithm: Option<Algorithm>,
     threads: usize,
@@ -40,7 +40,7 @@ pub fn whole(
         blocks,
         || (),
         |(), index| {
-            // SAFETY: each block is one strand's, and nobody else looks before all are through.
+            // SAFETY: each block belongs to one worker; other reads come after `share` has returned.
             let block = unsafe { memory.block(index) };
             file.read_exact_at(block, (index * BLOCK) as u64)?;
             if algorithm == Some(Algorithm::Blake3) {
@@ -53,7 +53,7 @@ pub fn whole(
         None => None,
         Some(Algorithm::Blake3) => Some(tree.finish()),
         Some(Algorithm::Sha256) => {
-            // SAFETY: all strands are through.
+            // SAFETY: all workers have finished.
             let blocks = (0..blocks).map(|index| unsafe { &*memory.block(index) });
             Some(hex(blocks.fold(Sha256::new(), Sha256::chain_update)))
         }
@@ -67,18 +67,18 @@ fn open(path: &Path) -> io::Result<(File, usize)> {
     Ok((file, size))
 }
 
-/// Memory that nobody has used, in huge pages where the system has them.
+/// Freshly mapped memory, in huge pages if the system has them.
 pub struct Fresh {
     start: *mut u8,
     pub len: usize,
 }
 
-// SAFETY: a piece of memory is nobody's thread's; who may touch which part is said at `block`.
+// SAFETY: the memory has no thread affinity; `block` states the rules of access.
 unsafe impl Sync for Fresh {}
 
 impl Fresh {
     fn new(len: usize) -> io::Result<Self> {
-        // SAFETY: a mapping of its own, at an address that the system chooses.
+        // SAFETY: a new mapping at an address chosen by the system.
         let start = unsafe {
             mmap_anonymous(
                 std::ptr::null_mut(),
@@ -87,25 +87,25 @@ impl Fresh {
                 MapFlags::PRIVATE,
             )
         }?;
-        // SAFETY: the whole of the mapping above; advice changes no content.
+        // SAFETY: covers the mapping above; this advice changes no content.
         let _ = unsafe { madvise(start, len.max(1), Advice::LinuxHugepage) };
         Ok(Self { start: start.cast(), len })
     }
 
     /// # Safety
-    /// Nobody else uses this block meanwhile.
+    /// No other reference to this block exists.
     #[allow(clippy::mut_from_ref)]
     unsafe fn block(&self, index: usize) -> &mut [u8] {
         let offset = index * BLOCK;
         assert!(offset < self.len, "within the memory");
-        // SAFETY: in bounds by the assertion, initialised by the system, exclusive by the caller.
+        // SAFETY: in bounds by the assertion, initialised by the system, exclusive by contract.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(offset), BLOCK.min(self.len - offset)) }
     }
 }
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        // SAFETY: the mapping made above, which nobody else holds.
+        // SAFETY: unmaps the mapping of `new`, which `self` owns.
         let _ = unsafe { munmap(self.start.cast(), self.len.max(1)) };
     }
 }

@@ -1,4 +1,4 @@
-//! Small objects, many of them.
+//! Many small objects.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,10 +11,10 @@ use crate::content::Pool;
 use crate::file::{link, unnamed};
 use crate::job::{Algorithm, Flush};
 
-/// Objects that share a flush.
+/// Number of objects per shared flush.
 const GROUP: usize = 100;
 
-/// Where objects go: 256 directories, as a directory takes only one new name at a time.
+/// 256 directories: a directory serialises the creation of names.
 pub struct Shards {
     root: File,
     shards: Vec<File>,
@@ -35,7 +35,7 @@ impl Shards {
     }
 }
 
-/// Makes `count` objects of `size` bytes and tells the hash of the first.
+/// Creates `count` objects of `size` bytes and returns the hash of the first.
 pub fn create(
     pool: &Pool,
     shards: &Shards,
@@ -85,7 +85,7 @@ fn stage(shards: &Shards, hash: &str, content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// A small file, and how many bytes it has.
+/// A small file and its size in bytes.
 pub type Known = (PathBuf, usize);
 
 pub fn known(paths: &[PathBuf]) -> io::Result<Vec<Known>> {
@@ -96,7 +96,7 @@ pub fn known(paths: &[PathBuf]) -> io::Result<Vec<Known>> {
     paths.iter().map(with_size).collect()
 }
 
-/// Opens, reads and closes small files, one after the other, `count` times; tells how many bytes.
+/// Opens, reads and closes small files in turn, `count` times; returns the bytes read.
 pub fn open(
     algorithm: Option<Algorithm>,
     threads: usize,
