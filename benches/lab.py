@@ -48,8 +48,7 @@ class Lab:
     _written: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.shelf = Shelf(self._shelf_directory(self.directory), self.loops)
-        self.reflink_shelf = self.reflink and Shelf(self._shelf_directory(self.reflink), self.loops)
+        self.shelf = Shelf(self.directory / "shelf", self.loops)
 
     def fresh_directory(self, parent: Path | None = None) -> Path:
         """Make an empty directory."""
@@ -83,22 +82,17 @@ class Lab:
         while self._written:
             shutil.rmtree(self._written.pop())
 
-    @staticmethod
-    def _shelf_directory(parent: Path) -> Path:
-        path = parent / "shelf"
-        path.mkdir()
-        return path
-
 
 class Shelf:
     """Keeps objects to read for a whole session; laboxide stores each on its first use.
 
     Args:
-        directory: The root of the store.
+        directory: The root of the store, which must not exist.
         loops: Runs the writes.
     """
 
     def __init__(self, directory: Path, loops: Loops) -> None:
+        directory.mkdir()
         self.directory = directory
         self._loops = loops
         self._objects: dict[tuple[str, int, int], list[Stored]] = {}

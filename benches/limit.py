@@ -18,7 +18,6 @@ from benches.suite.jobs import check_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from benches.lab import Lab
 
@@ -71,12 +70,7 @@ class Reference:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # The program exits at the end of its input.
         self._process.communicate()
 

@@ -6,11 +6,10 @@ import asyncio
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-    from types import TracebackType
 
     from benches.sources import Pause
 
@@ -51,12 +50,12 @@ def pause_of(loop: str) -> Pause:
     return checkpoint
 
 
-class Loops:
+class Loops(ExitStack):
     """Runs coroutines on each kind of loop. Loops of asyncio and uvloop last for the session."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._runners: dict[str, asyncio.Runner] = {}
-        self._stack = ExitStack()
 
     def run(self, loop: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `work` on a loop of this kind."""
@@ -69,19 +68,8 @@ class Loops:
     def _runner(self, loop: str) -> asyncio.Runner:
         if (runner := self._runners.get(loop)) is None:
             runner = asyncio.Runner(loop_factory=_uvloop if loop == "uvloop" else None)
-            self._runners[loop] = self._stack.enter_context(runner)
+            self._runners[loop] = self.enter_context(runner)
         return runner
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
 
 def _uvloop() -> asyncio.AbstractEventLoop:

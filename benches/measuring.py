@@ -87,8 +87,11 @@ def rotated(row: list[T], turn: int) -> list[T]:
     return turned[::-1] if turn % 2 else turned
 
 
-def measure(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Run the rounds of a case. Preparation, checks and removal are not timed."""
+def bench_case(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
+    """Run the rounds of a case. Preparation, checks and removal are not timed.
+
+    Every module of the suite imports this function as its test.
+    """
     costs: list[dict[str, Any]] = []
     sizes: dict[str, int] = {}
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -82,3 +86,39 @@ SCALES = {
         ),
     )
 }
+
+SIZES = {"1 KiB": KIB, "4 KiB": 4 * KIB, "64 KiB": 64 * KIB, "1 MiB": MIB, "256 MiB": 256 * MIB}
+"""Sizes of objects that are read and written as one value."""
+
+LARGE = 16 * MIB
+"""From this size on, bytes and not files dominate the time."""
+
+FLYING_BYTES = 1 * GIB
+"""Bytes in flight: 32 times 256 MiB exceeds the memory of many machines."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Objects of one size, read or written as one value."""
+
+    variant: str
+    size: int
+    flying: int
+    is_large: bool
+
+
+def objects_of(scale: Scale, quick: Collection[str]) -> Iterator[Objects]:
+    """Return the sizes of a scale, sequential and in flight.
+
+    Args:
+        scale: The amount of work.
+        quick: The sizes of quick runs.
+    """
+    for name, size in SIZES.items():
+        flying = min(32, FLYING_BYTES // size)
+        if scale.whole or name in quick:
+            is_large = size >= LARGE
+            actual = min(size, scale.stream_size)
+            yield Objects(f"{name}, sequential", actual, 1, is_large)
+            if scale.whole or not is_large:
+                yield Objects(f"{name}, {flying} in flight", actual, flying, is_large)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.limit import streams_limit
 from benches.loops import pause_of
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.sources import CHUNKINGS, shifts, suspending
 from benches.suite.jobs import check_streams, write_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.contestants import Contestant
     from benches.lab import Lab
     from benches.peers.contract import Stored
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "concurrent streams"
 CHUNKING = CHUNKINGS["64 KiB"]
@@ -66,8 +66,3 @@ def _write(contestant: Contestant, streams: int, lab: Lab) -> Trial[list[Stored]
 def _limit(algorithm: str, streams: int, lab: Lab) -> Trial[dict[str, object]]:
     size = _size(LABOXIDE[algorithm], streams, lab.scale)
     return streams_limit(algorithm, streams, size, lab)
-
-
-def bench_concurrent_streams(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Write streams."""
-    measure(benchmark, lab, case)

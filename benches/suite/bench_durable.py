@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benches.contestants import LIMIT
 from benches.limit import create_limit
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB
 from benches.sources import numbered
@@ -16,12 +16,12 @@ from benches.suite.jobs import check_objects, write_objects
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.lab import Lab
     from benches.limit import Answer
     from benches.peers.contract import Stored
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "durable write_data"
 SIZE = 4 * KIB
@@ -55,8 +55,3 @@ def _write(flying: int, calls: int, lab: Lab) -> Trial[list[Stored]]:
 
 def _reference(flush: str, threads: int, calls: int, lab: Lab) -> Trial[Answer]:
     return create_limit("blake3", threads, SIZE, calls, lab, flush=flush)
-
-
-def bench_durable(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Write durable objects."""
-    measure(benchmark, lab, case)

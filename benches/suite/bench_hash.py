@@ -14,17 +14,17 @@ from benches.checks import check_hash
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT
 from benches.limit import hash_limit
 from benches.loops import Cost
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.scale import KIB, MIB
 from benches.sources import CHUNKINGS, hash_of, independent_hash, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.lab import Lab
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "hash"
 STREAM = "updates of 1 MiB"
@@ -87,8 +87,3 @@ def _timed(work: Callable[[], str]) -> tuple[str, Cost]:
     cpu, begun = time.process_time(), time.perf_counter()
     found = work()
     return found, Cost(time.perf_counter() - begun, time.process_time() - cpu)
-
-
-def bench_hash(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Hash."""
-    measure(benchmark, lab, case)

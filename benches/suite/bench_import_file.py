@@ -13,7 +13,7 @@ from benches.checks import check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.lab import flush
 from benches.limit import copy_limit, read_limit
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.laboxide_storage import Laboxide
 from benches.peers.shutil_copy import ShutilCopy
 from benches.scale import MIB
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.lab import Lab
     from benches.limit import Answer
     from benches.peers.contract import Importer, Stored
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "import_file"
 SETTLED = 1.1
@@ -100,8 +100,3 @@ def _import(importer: Importer, source: Path, size: int, lab: Lab) -> Trial[Stor
     return Trial(
         partial(lab.run, work, "asyncio"), partial(check_stored, size=size), size, memory=size
     )
-
-
-def bench_import_file(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Import a file."""
-    measure(benchmark, lab, case)

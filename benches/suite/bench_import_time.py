@@ -9,15 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benches.loops import Cost
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.lab import Lab
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 CONTESTANTS = {"laboxide": "laboxide", "import anyio": "anyio", "import labox": "labox"}
 
@@ -48,8 +48,3 @@ def _timed(package: str) -> tuple[None, Cost]:
     )
     seconds, cpu_seconds = map(float, found.stdout.split())
     return None, Cost(seconds, cpu_seconds)
-
-
-def bench_import_time(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Import the package."""
-    measure(benchmark, lab, case)

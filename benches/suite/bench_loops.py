@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benches.checks import check_size, check_stored
 from benches.contestants import LABOXIDE
 from benches.loops import LOOPS, pause_of, timed
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
 from benches.sources import CHUNKINGS, SOURCES, shifts
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from laboxide import VerifyReads
-    from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.lab import Lab
     from benches.loops import Cost
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from benches.scale import Scale
 
     T = TypeVar("T")
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "loops"
 BLOB = 4 * KIB
@@ -135,8 +136,3 @@ ROWS: dict[str, Callable[[str, Lab], Trial[Any]]] = {
     "read_data 4 KiB, sequential": _read_data,
     "write_data 4 KiB, 32 in flight": _write_data,
 }
-
-
-def bench_loops(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Run the work on one kind of loop."""
-    measure(benchmark, lab, case)

@@ -9,7 +9,7 @@ import pytest
 
 from benches.checks import check_size
 from benches.contestants import LABOXIDE, PEERS
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.memory import in_new_process
 from benches.scale import GIB, MIB
 from benches.zeros import read_zeros, write_zeros
@@ -17,10 +17,10 @@ from benches.zeros import read_zeros, write_zeros
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.lab import Lab
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "memory"
 CONTESTANTS = {"laboxide": LABOXIDE["blake3"], **{peer.name: peer for peer in PEERS}}
@@ -70,8 +70,3 @@ def _read(size: int, lab: Lab) -> Trial[int]:
 def _skip_if_repeated(size: int, lab: Lab) -> None:
     if size >= ONCE_FROM and lab.bench_pass:
         pytest.skip("measured in the first pass")
-
-
-def bench_memory(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Stream in a process of its own."""
-    measure(benchmark, lab, case)

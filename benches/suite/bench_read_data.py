@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING
 from benches.checks import check_size
 from benches.contestants import LABOXIDE, LIMIT, PEERS
 from benches.limit import open_limit, whole_limit
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.laboxide_storage import Laboxide
+from benches.scale import objects_of
 from benches.suite.jobs import compare_objects, compare_whole, read_objects
-from benches.suite.sizes import objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.contestants import Contestant
     from benches.lab import Lab
     from benches.limit import Answer
     from benches.peers.contract import Peer, Stored
-    from benches.scale import Scale
-    from benches.suite.sizes import Objects
+    from benches.scale import Objects, Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "read_data"
 QUICK = ("4 KiB", "256 MiB")
@@ -91,8 +90,3 @@ def _limit(verified: str | None, objects: Objects, calls: int, lab: Lab) -> Tria
         return whole_limit(verified, stored[0].path, objects.size, lab)
     threads = 1 if objects.flying == 1 else 2
     return open_limit(verified, threads, stored, calls, lab)
-
-
-def bench_read_data(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Read objects."""
-    measure(benchmark, lab, case)

@@ -13,7 +13,7 @@ from benches.checks import check_bytes, check_size, check_stored
 from benches.contestants import LABOXIDE, PEERS
 from benches.loops import pause_of
 from benches.machine import core_times, steal_seconds
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
 from benches.sources import CHUNKINGS, SOURCES, shifts, whole
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from laboxide import VerifyReads
-    from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
     from benches.lab import Lab
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Work: TypeAlias = "Callable[[], Awaitable[T]]"
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "stall"
 BLOB = 4 * KIB
@@ -211,8 +212,3 @@ def _import_into(peers: Iterator[Laboxide], source: Path, size: int, lab: Lab) -
         return await next(peers).import_file(source)
 
     return _beside(lab, work, partial(check_stored, size=size), size)
-
-
-def bench_stall(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Run the work beside a ticker."""
-    measure(benchmark, lab, case)

@@ -10,7 +10,7 @@ from benches.checks import check_size
 from benches.contestants import LABOXIDE, LIMIT, PEERS
 from benches.lab import PeerFailedError
 from benches.limit import read_limit
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.labox_storage import Labox
 from benches.peers.laboxide_storage import Laboxide
 from benches.scale import KIB, MIB
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_benchmark.fixture import BenchmarkFixture
-
     from benches.lab import Lab
     from benches.limit import Answer
     from benches.peers.contract import Peer
     from benches.scale import Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "stream read"
 CHUNK_SIZES = {"64 KiB": 64 * KIB, "256 KiB": 256 * KIB, "1 MiB": MIB}
@@ -75,8 +75,3 @@ def _read(
 def _limit(verified: str | None, size: int, lab: Lab) -> Trial[Answer]:
     path = lab.shelf.object(verified or "blake3", size).path
     return read_limit(verified, path, size, lab)
-
-
-def bench_stream_read(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Read a stream."""
-    measure(benchmark, lab, case)

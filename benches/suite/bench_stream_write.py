@@ -9,19 +9,19 @@ from benches.checks import check_stored
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.limit import write_limit
 from benches.loops import pause_of
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.sources import CHUNKINGS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
     from benches.lab import Lab
     from benches.peers.contract import Stored
     from benches.scale import Scale
     from benches.sources import Chunking
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "stream write"
 NEIGHBOURS = ("1 KiB", "8 KiB")
@@ -72,8 +72,3 @@ def _write(
     return Trial(
         partial(lab.run, work, "asyncio"), partial(check_stored, size=size), size, memory=size
     )
-
-
-def bench_stream_write(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Write a stream."""
-    measure(benchmark, lab, case)

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING
 
 from benches.contestants import ALGORITHMS, LABOXIDE, LIMIT, PEERS
 from benches.limit import create_limit, streams_limit, write_limit
-from benches.measuring import Case, Label, Trial, measure
+from benches.measuring import Case, Label, Trial, bench_case
 from benches.peers.laboxide_storage import Laboxide
+from benches.scale import objects_of
 from benches.sources import numbered
 from benches.suite.jobs import check_objects, write_objects
-from benches.suite.sizes import objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pytest_benchmark.fixture import BenchmarkFixture
 
     from benches.contestants import Contestant
     from benches.lab import Lab
     from benches.limit import Answer
     from benches.peers.contract import Stored
-    from benches.scale import Scale
-    from benches.suite.sizes import Objects
+    from benches.scale import Objects, Scale
+
+__all__ = ("bench_case", "cases")
 
 OPERATION = "write_data"
 QUICK = ("4 KiB",)
@@ -74,8 +73,3 @@ def _limit(algorithm: str, objects: Objects, calls: int, lab: Lab) -> Trial[Answ
         return write_limit(algorithm, objects.size, lab)
     threads = 1 if objects.flying == 1 else 2
     return create_limit(algorithm, threads, objects.size, calls, lab)
-
-
-def bench_write_data(benchmark: BenchmarkFixture, lab: Lab, case: Case) -> None:
-    """Write objects."""
-    measure(benchmark, lab, case)
