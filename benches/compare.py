@@ -33,7 +33,7 @@ class Change(NamedTuple):
     """The change of one figure of a row."""
 
     key: Key
-    what: str
+    figure: str
     base: float
     now: float
     ratios: list[float]
@@ -42,9 +42,9 @@ class Change(NamedTuple):
     @property
     def is_beyond_noise(self) -> bool:
         """Whether the median is far enough from 1 and at most one pair disagrees."""
-        middle = spread(self.ratios).middle
-        same_way = sum((ratio > 1) == (middle > 1) for ratio in self.ratios)
-        return abs(middle - 1) >= LEAST_CHANGE and same_way >= max(len(self.ratios) - 1, 3)
+        center = spread(self.ratios).median
+        same_way = sum((ratio > 1) == (center > 1) for ratio in self.ratios)
+        return abs(center - 1) >= LEAST_CHANGE and same_way >= max(len(self.ratios) - 1, 3)
 
 
 def main() -> int:
@@ -127,10 +127,10 @@ def _both(one: dict[int, float], other: dict[int, float]) -> list[int]:
     return sorted(one.keys() & other.keys())
 
 
-def _change(key: Key, what: str, pairs: Sequence[tuple[float, float]]) -> Change:
+def _change(key: Key, figure: str, pairs: Sequence[tuple[float, float]]) -> Change:
     old, new = zip(*pairs, strict=True)
     ratios = [after / before if before else 1.0 for before, after in pairs]
-    return Change(key, what, spread(old).middle, spread(new).middle, ratios)
+    return Change(key, figure, spread(old).median, spread(new).median, ratios)
 
 
 def report(found: list[Change]) -> str:
@@ -146,13 +146,13 @@ def report(found: list[Change]) -> str:
 
 def _line(change: Change) -> list[str]:
     ratios = spread(change.ratios)
-    better = (ratios.middle > 1) == (change.what == "speed")
+    better = (ratios.median > 1) == (change.figure == "speed")
     row = ", ".join(filter(None, (change.key.operation, change.key.variant, change.key.algorithm)))
     return [
         f"{row}, {change.key.loop}",
-        change.what,
-        f"{ratios.middle:.2f}",
-        f"{ratios.least:.2f}-{ratios.most:.2f}",
+        change.figure,
+        f"{ratios.median:.2f}",
+        f"{ratios.minimum:.2f}-{ratios.maximum:.2f}",
         "better" if better else "worse",
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benches.images import mounted, why_not
+from benches.images import missing_for, mounted
 from benches.lab import Lab
 from benches.limit import Reference
 from benches.loops import Loops
@@ -66,7 +66,7 @@ def _reflinks(
     given: Path | None, tmp_path_factory: pytest.TempPathFactory
 ) -> AbstractContextManager[Path | None]:
     """Return a directory with reflinks: the given one, an image, or None."""
-    if given is not None or why_not("xfs") is not None:
+    if given is not None or missing_for("xfs") is not None:
         return nullcontext(given)
     return mounted("xfs", tmp_path_factory.mktemp("reflinks"))
 

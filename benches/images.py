@@ -26,7 +26,7 @@ SIZES = {"ext4": 12 * GIB, "xfs": 2 * GIB}
 """Sizes of the sparse image files; most files are removed before their write-back."""
 
 
-def why_not(kind: str) -> str | None:
+def missing_for(kind: str) -> str | None:
     """Return the reason why this machine cannot mount an image, if any."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "mounting an image takes root"
@@ -42,7 +42,7 @@ def why_not(kind: str) -> str | None:
 def scratch_directory(asked: Path | None) -> Iterator[Path]:
     """Yield a new directory on an ext4 image, or below `asked` or the project's target folder."""
     SCRATCH.mkdir(parents=True, exist_ok=True)
-    if asked is None and why_not("ext4") is None:
+    if asked is None and missing_for("ext4") is None:
         with mounted("ext4", SCRATCH) as mount:
             yield mount
         return

@@ -61,7 +61,7 @@ class Lab:
         """Run `work` on an event loop and measure it."""
         return self.loops.run(loop, partial(timed, work))
 
-    def run_often(self, work: Callable[[], Coroutine[Any, Any, T]], loop: str) -> tuple[T, Cost]:
+    def retry(self, work: Callable[[], Coroutine[Any, Any, T]], loop: str) -> tuple[T, Cost]:
         """Retry work that fails at random; count the failures in the cost.
 
         Raises:

@@ -95,7 +95,7 @@ def difference(earlier: Machine, now: Machine) -> str | None:
     return None
 
 
-def together(earlier: Machine, now: Machine) -> Machine:
+def merged(earlier: Machine, now: Machine) -> Machine:
     """Merge the descriptions of two runs."""
     minutes = earlier["minutes"] + now["minutes"]
     steal = [

@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches.images import SCRATCH, mounted, scratch_directory, why_not
+from benches.images import SCRATCH, missing_for, mounted, scratch_directory
 from benches.limit import BUILD, PROGRAM
 from benches.machine import (
     Machine,
@@ -28,8 +28,8 @@ from benches.machine import (
     describe,
     difference,
     file_system_of,
+    merged,
     steal_share,
-    together,
 )
 from benches.report.write import write_report
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine["passes"] = count
     machine["load"].append(os.getloadavg()[0])
     machine["minutes"] = (time.monotonic() - begun) / 60
-    machine = together(earlier, machine) if earlier else machine
+    machine = merged(earlier, machine) if earlier else machine
     (raw / "machine.json").write_text(json.dumps(machine, indent=1), encoding="utf-8")
     out = options.out or (HERE / "results" if options.scale == "full" else raw)
     paths = [path_of(raw, index) for index in range(machine["passes"])]
@@ -110,11 +110,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def places(asked: Path | None, stack: ExitStack) -> tuple[Path, Path | None, str]:
     """Return a scratch directory, one with reflinks, and a description of the latter."""
-    reason, reflink = why_not("xfs"), None
+    reason, reflink = missing_for("xfs"), None
     if reason is None:
         reflink = stack.enter_context(mounted("xfs", SCRATCH))
         reason = file_system_of(reflink)
-    if asked is None and (missing := why_not("ext4")):
+    if asked is None and (missing := missing_for("ext4")):
         print(f"{missing}: measuring in {SCRATCH} instead", file=sys.stderr)
     return stack.enter_context(scratch_directory(asked)), reflink, reason
 

@@ -20,11 +20,11 @@ class Scale:
     """Upper bound of the bytes of a round."""
     seconds: float
     """Target time of a round, by rough estimates for each contestant."""
-    least_size: int
+    min_size: int
     """Lower bound of the bytes of a round, for slow contestants."""
-    most_calls: int
-    least_calls: int
-    whole: bool
+    max_calls: int
+    min_calls: int
+    all_rows: bool
     """Whether all rows are run, or only rows with floors."""
     memory_sizes: tuple[int, ...]
     """Stream sizes of the memory rows."""
@@ -35,14 +35,14 @@ class Scale:
     def bytes_for(self, call_seconds: float, bytes_per_second: float, chunk: int) -> int:
         """Return the bytes to stream in chunks of `chunk` bytes, a power of two."""
         per_byte = call_seconds / chunk + 1 / bytes_per_second
-        wanted = max(self.least_size, min(self.stream_size, self.seconds / per_byte))
+        wanted = max(self.min_size, min(self.stream_size, self.seconds / per_byte))
         return 1 << (int(wanted).bit_length() - 1)
 
     def calls_for(self, call_seconds: float, bytes_per_second: float, size: int) -> int:
         """Return the number of objects of `size` bytes to read or write."""
         wanted = int(self.seconds / (call_seconds + size / bytes_per_second))
         # A round of large objects moves no more bytes than a stream.
-        return max(1, min(self.most_calls, max(wanted, self.least_calls), self.stream_size // size))
+        return max(1, min(self.max_calls, max(wanted, self.min_calls), self.stream_size // size))
 
 
 SCALES = {
@@ -52,10 +52,10 @@ SCALES = {
             name="full",
             stream_size=256 * MIB,
             seconds=0.1,
-            least_size=2 * MIB,
-            most_calls=4096,
-            least_calls=64,
-            whole=True,
+            min_size=2 * MIB,
+            max_calls=4096,
+            min_calls=64,
+            all_rows=True,
             memory_sizes=(16 * MIB, 64 * MIB, 256 * MIB, 1 * GIB, 8 * GIB),
             imports=10,
             stall_seconds=0.4,
@@ -64,10 +64,10 @@ SCALES = {
             name="quick",
             stream_size=256 * MIB,
             seconds=0.07,
-            least_size=2 * MIB,
-            most_calls=2048,
-            least_calls=32,
-            whole=False,
+            min_size=2 * MIB,
+            max_calls=2048,
+            min_calls=32,
+            all_rows=False,
             memory_sizes=(256 * MIB,),
             imports=5,
             stall_seconds=0.25,
@@ -76,10 +76,10 @@ SCALES = {
             name="tiny",
             stream_size=2 * MIB,
             seconds=0.0005,
-            least_size=256 * KIB,
-            most_calls=8,
-            least_calls=2,
-            whole=True,
+            min_size=256 * KIB,
+            max_calls=8,
+            min_calls=2,
+            all_rows=True,
             memory_sizes=(4 * MIB,),
             imports=1,
             stall_seconds=0.01,
@@ -93,7 +93,7 @@ SIZES = {"1 KiB": KIB, "4 KiB": 4 * KIB, "64 KiB": 64 * KIB, "1 MiB": MIB, "256 
 LARGE = 16 * MIB
 """From this size on, bytes and not files dominate the time."""
 
-FLYING_BYTES = 1 * GIB
+MAX_IN_FLIGHT = 1 * GIB
 """Bytes in flight: 32 times 256 MiB exceeds the memory of many machines."""
 
 
@@ -103,7 +103,7 @@ class Objects:
 
     variant: str
     size: int
-    flying: int
+    concurrency: int
     is_large: bool
 
 
@@ -115,10 +115,10 @@ def objects_of(scale: Scale, quick: Collection[str]) -> Iterator[Objects]:
         quick: The sizes of quick runs.
     """
     for name, size in SIZES.items():
-        flying = min(32, FLYING_BYTES // size)
-        if scale.whole or name in quick:
+        concurrency = min(32, MAX_IN_FLIGHT // size)
+        if scale.all_rows or name in quick:
             is_large = size >= LARGE
             actual = min(size, scale.stream_size)
             yield Objects(f"{name}, sequential", actual, 1, is_large)
-            if scale.whole or not is_large:
-                yield Objects(f"{name}, {flying} in flight", actual, flying, is_large)
+            if scale.all_rows or not is_large:
+                yield Objects(f"{name}, {concurrency} in flight", actual, concurrency, is_large)

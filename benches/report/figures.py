@@ -17,7 +17,7 @@ def ratio(one: Key, other: Key) -> Figure:
 
     def figure(records: Records) -> float | None:
         ratio = records.ratio(one, other)
-        return None if ratio is None else ratio.middle
+        return None if ratio is None else ratio.median
 
     return figure
 
@@ -34,7 +34,7 @@ def peer(operation: str, variant: str, algorithm: str | None, name: str) -> Figu
         mine = Key(operation, variant, MINE, algorithm)
         for other in records.contestants(operation, variant):
             if other.contestant == name and (found := records.ratio(mine, other)):
-                return found.middle
+                return found.median
         return None
 
     return figure
@@ -60,14 +60,14 @@ def inverse(of: Figure) -> Figure:
     return figure
 
 
-def for_each_core(one: Key, other: Key) -> Figure:
+def per_core(one: Key, other: Key) -> Figure:
     """Divide the bytes per processor second of one by those of the other."""
 
     def figure(records: Records) -> float | None:
         mine, theirs = records.get(one), records.get(other)
         if mine is None or theirs is None or not (mine.cpu and theirs.cpu):
             return None
-        return spread(theirs.cpu.values()).middle / spread(mine.cpu.values()).middle
+        return spread(theirs.cpu.values()).median / spread(mine.cpu.values()).median
 
     return figure
 
@@ -80,8 +80,8 @@ def stall(variant: str, name: str, *, added: bool) -> Figure:
         idle = records.get(Key("stall", "idle", MINE))
         if found is None or idle is None:
             return None
-        base = spread(idle.figures[name].values()).middle if added else 0.0
-        return spread(found.figures[name].values()).middle - base
+        base = spread(idle.figures[name].values()).median if added else 0.0
+        return spread(found.figures[name].values()).median - base
 
     return figure
 

@@ -130,10 +130,10 @@ def _small_objects() -> Iterator[Floor]:
     for peer, floor, goal in (("blocking", 1.3, 2.0), ("anyio", 10, None), ("aiofiles", 15, None)):
         figure = figures.peer("read_data", variant, None, peer)
         yield Floor(row, peer, figure, floor, goal)
-    row, flying = "write_data 4 KiB, 32 in flight", "4 KiB, 32 in flight"
-    yield Floor(row, "limit", figures.limit("write_data", flying, "blake3"), 0.7, 0.85)
+    row, concurrent = "write_data 4 KiB, 32 in flight", "4 KiB, 32 in flight"
+    yield Floor(row, "limit", figures.limit("write_data", concurrent, "blake3"), 0.7, 0.85)
     for peer, times in (("labox", 1.5), ("obstore", 3)):
-        yield Floor(row, peer, figures.peer("write_data", flying, "blake3", peer), times)
+        yield Floor(row, peer, figures.peer("write_data", concurrent, "blake3", peer), times)
     row = "write_data 4 KiB, sequential"
     figure = figures.inverse(figures.peer("write_data", variant, "blake3", "labox"))
     yield Floor(row, "labox (time)", figure, 1.3, 1.0, at_most=True)
@@ -165,7 +165,7 @@ def _streams_at_once() -> Iterator[Floor]:
     for variant in ("4 streams", "16 streams"):
         one, many = (Key(operation, each, MINE, "sha256") for each in ("1 stream", variant))
         # One stream keeps more than one core busy: compare processor time, not time.
-        figure = figures.for_each_core(many, one)
+        figure = figures.per_core(many, one)
         yield Floor(f"{variant} SHA-256, per core", "one stream", figure, 1.0, 1.5)
 
 

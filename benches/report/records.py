@@ -27,9 +27,9 @@ class Key(NamedTuple):
 class Spread(NamedTuple):
     """The median, minimum and maximum of several passes."""
 
-    middle: float
-    least: float
-    most: float
+    median: float
+    minimum: float
+    maximum: float
 
 
 def spread(values: Iterable[float]) -> Spread:

@@ -60,10 +60,10 @@ def _row(records: Records, key: Key, peers: Sequence[str]) -> list[str]:
     verified = "verified " if "read" in key.operation and key.algorithm else ""
     return [
         f"{key.variant}, {verified}{ALGORITHMS[key.algorithm]}",
-        f"{found.middle:.3g} {unit}",
-        f"{found.least:.3g}-{found.most:.3g}",
+        f"{found.median:.3g} {unit}",
+        f"{found.minimum:.3g}-{found.maximum:.3g}",
         _cpu(key, record),
-        "" if limit is None else f"{spread(_values(key, limit)[1]).middle:.3g} {unit}",
+        "" if limit is None else f"{spread(_values(key, limit)[1]).median:.3g} {unit}",
         _ratio(records.ratio(key, key._replace(contestant=LIMIT))),
         *(_against(records, key, peer) for peer in peers),
     ]
@@ -77,9 +77,9 @@ def _values(key: Key, record: Record) -> tuple[str, list[float]]:
 
 def _cpu(key: Key, record: Record) -> str:
     if _values(key, record)[0] == "GB/s":
-        return f"{spread(record.cpu.values()).middle:.2f} s/GB"
+        return f"{spread(record.cpu.values()).median:.2f} s/GB"
     each = (record.cpu[index] * record.speeds[index] / record.rates[index] for index in record.cpu)
-    return f"{spread(each).middle / 1e3:.1f} us"
+    return f"{spread(each).median / 1e3:.1f} us"
 
 
 def _against(records: Records, key: Key, peer: str) -> str:
@@ -92,7 +92,7 @@ def _against(records: Records, key: Key, peer: str) -> str:
 
 
 def _ratio(ratio: Spread | None) -> str:
-    return "" if ratio is None else f"{ratio.middle:.2f}"
+    return "" if ratio is None else f"{ratio.median:.2f}"
 
 
 def _failures(records: Records, operation: str) -> str:
@@ -125,8 +125,8 @@ def _speed(records: Records, key: Key) -> str:
     if record is None:
         return ""
     if "data 4 KiB" in key.variant:
-        return f"{spread(record.rates.values()).middle / 1e3:.3g} k/s"
-    return f"{spread(record.speeds.values()).middle / 1e9:.3g} GB/s"
+        return f"{spread(record.rates.values()).median / 1e3:.3g} k/s"
+    return f"{spread(record.speeds.values()).median / 1e9:.3g} GB/s"
 
 
 def stall_table(records: Records) -> str:
@@ -136,7 +136,7 @@ def stall_table(records: Records) -> str:
         record = records.get(key)
         if key.operation == "stall" and record is not None:
             found = {name: spread(record.figures[name].values()) for name in ("p50", "p99", "max")}
-            figures = [f"{value.middle:.2f}" for value in found.values()]
+            figures = [f"{value.median:.2f}" for value in found.values()]
             worst = (f"{record.worst['max']:.2f}", f"{record.worst['steal']:.0f}")
             rows.append([key.variant, key.contestant, *figures, *worst])
     header = ["work", "library", "p50", "p99", "max", "worst round", "its steal time"]
@@ -165,6 +165,6 @@ def _figures(records: Records, operation: str, values: Callable[[Record], list[f
         record = records.get(key)
         if key.operation == operation and record is not None and record.seconds:
             found = spread(values(record))
-            figures = (f"{found.middle:.1f}", f"{found.least:.1f}-{found.most:.1f}")
+            figures = (f"{found.median:.1f}", f"{found.minimum:.1f}-{found.maximum:.1f}")
             rows.append([key.variant, key.contestant, *figures])
     return markdown(["row", "library", "median", "spread"], rows)

@@ -36,7 +36,7 @@ def cases(scale: Scale) -> Iterator[Case]:
     """Return the rows."""
     for streams in STREAMS:
         variant = variant_of(streams)
-        for contestant in (*LABOXIDE.values(), *(PEERS if scale.whole else ())):
+        for contestant in (*LABOXIDE.values(), *(PEERS if scale.all_rows else ())):
             label = Label(OPERATION, variant, contestant.name, contestant.algorithm)
             yield Case(label, partial(_write, contestant, streams))
         for algorithm in ALGORITHMS:

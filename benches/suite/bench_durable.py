@@ -25,29 +25,31 @@ __all__ = ("bench_case", "cases")
 
 OPERATION = "durable write_data"
 SIZE = 4 * KIB
-FLYING = {"4 KiB, sequential": 1, "4 KiB, 100 in flight": 100}
+CONCURRENCY = {"4 KiB, sequential": 1, "4 KiB, 100 in flight": 100}
 EACH = "fsync per object"
 CALL_SECONDS = 250e-6
 
 
 def cases(scale: Scale) -> Iterator[Case]:
     """Return the rows."""
-    for variant, flying in FLYING.items():
-        calls = scale.calls_for(CALL_SECONDS if flying > 1 else 4 * CALL_SECONDS, 1e9, SIZE)
-        flushes = {LIMIT: "grouped", EACH: "each"} if flying > 1 else {LIMIT: "each"}
-        yield Case(Label(OPERATION, variant, "laboxide", "blake3"), partial(_write, flying, calls))
+    for variant, concurrency in CONCURRENCY.items():
+        calls = scale.calls_for(CALL_SECONDS if concurrency > 1 else 4 * CALL_SECONDS, 1e9, SIZE)
+        flushes = {LIMIT: "grouped", EACH: "each"} if concurrency > 1 else {LIMIT: "each"}
+        yield Case(
+            Label(OPERATION, variant, "laboxide", "blake3"), partial(_write, concurrency, calls)
+        )
         for name, flush in flushes.items():
             label = Label(OPERATION, variant, name, "blake3")
-            yield Case(label, partial(_reference, flush, min(flying, 2), calls))
+            yield Case(label, partial(_reference, flush, min(concurrency, 2), calls))
 
 
-def _write(flying: int, calls: int, lab: Lab) -> Trial[list[Stored]]:
+def _write(concurrency: int, calls: int, lab: Lab) -> Trial[list[Stored]]:
     peer = Laboxide(lab.fresh_directory(), durable=True)
     peer.make_shards()
     data = [numbered(SIZE, index) for index in range(calls)]
 
     async def work() -> list[Stored]:
-        return await write_objects(peer, data, flying)
+        return await write_objects(peer, data, concurrency)
 
     check = partial(check_objects, size=SIZE, calls=calls)
     return Trial(partial(lab.run, work, "asyncio"), check, SIZE * calls, calls)

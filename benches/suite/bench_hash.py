@@ -44,8 +44,8 @@ def cases(scale: Scale) -> Iterator[Case]:
         size = LABOXIDE[algorithm].write_size(scale, MIB)
         label = Label(OPERATION, STREAM, name, algorithm)
         yield Case(label, partial(_stream, make, algorithm, size))
-        for variant, message_size in MESSAGES.items() if scale.whole else ():
-            calls = min(4 * scale.most_calls, size // message_size)
+        for variant, message_size in MESSAGES.items() if scale.all_rows else ():
+            calls = min(4 * scale.max_calls, size // message_size)
             label = Label(OPERATION, variant, name, algorithm)
             yield Case(label, partial(_messages, make, algorithm, message_size, calls))
     for algorithm in ALGORITHMS:

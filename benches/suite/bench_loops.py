@@ -49,7 +49,7 @@ def cases(scale: Scale) -> Iterator[Case]:
     for variant, prepare in ROWS.items():
         algorithm = "sha256" if variant == SHA256 else "blake3"
         for loop in LOOPS:
-            if scale.whole or loop != "uvloop":
+            if scale.all_rows or loop != "uvloop":
                 label = Label(OPERATION, variant, "laboxide", algorithm, loop)
                 yield Case(label, partial(prepare, loop))
 
@@ -91,7 +91,7 @@ def _read_stream(verify: VerifyReads, loop: str, lab: Lab) -> Trial[int]:
 
 
 def _read_data(loop: str, lab: Lab) -> Trial[int]:
-    calls = lab.scale.most_calls
+    calls = lab.scale.max_calls
     stored = lab.shelf.objects("blake3", BLOB, min(64, calls))
     peer = Laboxide(lab.shelf.directory)
 

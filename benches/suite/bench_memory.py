@@ -35,7 +35,7 @@ def cases(scale: Scale) -> Iterator[Case]:
     for size in scale.memory_sizes:
         written = f"stream of {_text(size)}, written"
         yield _case(written, "laboxide", size)
-        for name in COMPARED if scale.whole and size <= COMPARED_AT_MOST else ():
+        for name in COMPARED if scale.all_rows and size <= COMPARED_AT_MOST else ():
             yield _case(written, name, size)
         label = Label(OPERATION, f"stream of {_text(size)}, read and verified", "laboxide", None)
         yield Case(label, partial(_read, size))

@@ -45,7 +45,7 @@ def cases(scale: Scale) -> Iterator[Case]:
             label = Label(OPERATION, objects.variant, LIMIT, verified)
             yield Case(label, partial(_limit, verified, objects, calls), _rounds(objects))
         for peer in PEERS:
-            if objects.is_large and not scale.whole and peer.name not in QUICK_LARGE:
+            if objects.is_large and not scale.all_rows and peer.name not in QUICK_LARGE:
                 continue
             label = Label(OPERATION, objects.variant, peer.name, None)
             calls = _calls(peer, scale, objects)
@@ -54,21 +54,21 @@ def cases(scale: Scale) -> Iterator[Case]:
 
 def _calls(contestant: Contestant, scale: Scale, objects: Objects) -> int:
     if objects.is_large:
-        return objects.flying
+        return objects.concurrency
     # laboxide's fast path takes a few microseconds.
     faster = 8 if contestant.name == "laboxide" else 1
-    return min(scale.most_calls, faster * contestant.reads(scale, objects.size))
+    return min(scale.max_calls, faster * contestant.reads(scale, objects.size))
 
 
 def _rounds(objects: Objects) -> int:
     # A round takes 30 ms, a peer's several times as long.
-    return 3 if objects.is_large and objects.flying == 1 else 1
+    return 3 if objects.is_large and objects.concurrency == 1 else 1
 
 
 def _stored(lab: Lab, objects: Objects) -> list[Stored]:
     if objects.is_large:
         return [lab.shelf.object("blake3", objects.size)]
-    return lab.shelf.objects("blake3", objects.size, min(DISTINCT, lab.scale.most_calls))
+    return lab.shelf.objects("blake3", objects.size, min(DISTINCT, lab.scale.max_calls))
 
 
 def _read(make: Callable[[Path], Peer], objects: Objects, calls: int, lab: Lab) -> Trial[int]:
@@ -76,7 +76,7 @@ def _read(make: Callable[[Path], Peer], objects: Objects, calls: int, lab: Lab) 
     compare = compare_whole if objects.is_large else compare_objects
 
     async def work() -> int:
-        return await read_objects(peer, stored, calls, objects.flying)
+        return await read_objects(peer, stored, calls, objects.concurrency)
 
     lab.run(partial(compare, peer, stored), "asyncio")
     size = objects.size * calls
@@ -88,5 +88,5 @@ def _limit(verified: str | None, objects: Objects, calls: int, lab: Lab) -> Tria
     stored = _stored(lab, objects)
     if objects.is_large:
         return whole_limit(verified, stored[0].path, objects.size, lab)
-    threads = 1 if objects.flying == 1 else 2
+    threads = 1 if objects.concurrency == 1 else 2
     return open_limit(verified, threads, stored, calls, lab)

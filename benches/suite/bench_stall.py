@@ -74,7 +74,7 @@ def cases(scale: Scale) -> Iterator[Case]:
         variant = f"stream write, 1 stream BLAKE3, {chunk}, source never suspends"
         prepare = partial(_write, LABOXIDE["blake3"], chunk, "never suspends", 1)
         yield _case(variant, "laboxide", prepare, ROUNDS)
-    if scale.whole:
+    if scale.all_rows:
         for peer in PEERS:
             variant = "stream write, 4 streams, source suspends"
             yield _case(variant, peer.name, partial(_write, peer, "64 KiB", "suspends", SHOWN))
@@ -85,7 +85,7 @@ def cases(scale: Scale) -> Iterator[Case]:
     yield _case("write_data 4 KiB, 32 in flight", "laboxide", partial(_write_data, 32))
     yield _case("digest_data and write_data 256 MiB", "laboxide", _write_large)
     yield _case("import_file, copy", "laboxide", _import)
-    if scale.whole:
+    if scale.all_rows:
         yield from _more()
 
 
@@ -154,11 +154,11 @@ def _read(verify: VerifyReads, lab: Lab) -> Trial[int]:
     return _beside(lab, partial(read_stream, peer, stored, MIB), check)
 
 
-def _read_data(flying: int, lab: Lab) -> Trial[int]:
-    stored = lab.shelf.objects("blake3", BLOB, min(64, lab.scale.most_calls))
+def _read_data(concurrency: int, lab: Lab) -> Trial[int]:
+    stored = lab.shelf.objects("blake3", BLOB, min(64, lab.scale.max_calls))
     peer = Laboxide(lab.shelf.directory)
     check = partial(check_size, expected=BLOB * len(stored))
-    return _beside(lab, partial(read_objects, peer, stored, len(stored), flying), check)
+    return _beside(lab, partial(read_objects, peer, stored, len(stored), concurrency), check)
 
 
 def _read_large(lab: Lab) -> Trial[bytes]:
@@ -167,12 +167,12 @@ def _read_large(lab: Lab) -> Trial[bytes]:
     return _beside(lab, partial(peer.read_data, stored), partial(check_bytes, expected=whole(size)))
 
 
-def _write_data(flying: int, lab: Lab, *, durable: bool = False) -> Trial[list[Stored]]:
-    data = contents(BLOB, lab.scale.most_calls)
+def _write_data(concurrency: int, lab: Lab, *, durable: bool = False) -> Trial[list[Stored]]:
+    data = contents(BLOB, lab.scale.max_calls)
     peers = _stores(lab, durable=durable, sharded=True)
 
     async def work() -> list[Stored]:
-        return await write_objects(next(peers), data, flying)
+        return await write_objects(next(peers), data, concurrency)
 
     return _beside(lab, work, partial(check_objects, size=BLOB, calls=len(data)))
 

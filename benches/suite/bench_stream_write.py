@@ -34,10 +34,10 @@ FROM_OTHER_SOURCES = ("suspends", "fresh bytes")
 def cases(scale: Scale) -> Iterator[Case]:
     """Return the rows."""
     for chunking in CHUNKINGS.values():
-        if scale.whole or chunking.label in QUICK:
+        if scale.all_rows or chunking.label in QUICK:
             peers = () if chunking.label in NEIGHBOURS else PEERS
             yield from _row(scale, chunking, "never suspends", chunking.label, peers)
-    for source in FROM_OTHER_SOURCES if scale.whole else ():
+    for source in FROM_OTHER_SOURCES if scale.all_rows else ():
         variant = f"64 KiB, {source}" if source == "fresh bytes" else f"64 KiB, source {source}"
         yield from _row(scale, CHUNKINGS["64 KiB"], source, variant, PEERS)
 

@@ -43,7 +43,7 @@ def cases(scale: Scale) -> Iterator[Case]:
 
 
 def _calls(contestant: Contestant, scale: Scale, objects: Objects) -> int:
-    return objects.flying if objects.is_large else contestant.writes(scale, objects.size)
+    return objects.concurrency if objects.is_large else contestant.writes(scale, objects.size)
 
 
 @lru_cache(maxsize=2)
@@ -59,7 +59,7 @@ def _write(contestant: Contestant, objects: Objects, calls: int, lab: Lab) -> Tr
     data = contents(objects.size, calls)
 
     async def work() -> list[Stored]:
-        return await write_objects(peer, data, objects.flying)
+        return await write_objects(peer, data, objects.concurrency)
 
     check = partial(check_objects, size=objects.size, calls=calls)
     size = objects.size * calls
@@ -67,9 +67,9 @@ def _write(contestant: Contestant, objects: Objects, calls: int, lab: Lab) -> Tr
 
 
 def _limit(algorithm: str, objects: Objects, calls: int, lab: Lab) -> Trial[Answer]:
-    if objects.is_large and objects.flying > 1:
-        return streams_limit(algorithm, objects.flying, objects.size, lab)
+    if objects.is_large and objects.concurrency > 1:
+        return streams_limit(algorithm, objects.concurrency, objects.size, lab)
     if objects.is_large:
         return write_limit(algorithm, objects.size, lab)
-    threads = 1 if objects.flying == 1 else 2
+    threads = 1 if objects.concurrency == 1 else 2
     return create_limit(algorithm, threads, objects.size, calls, lab)

@@ -97,13 +97,13 @@ async def compare_stream(peer: Peer, stored: Stored, chunk_size: int) -> None:
     comparer.end()
 
 
-async def read_objects(peer: Peer, stored: Sequence[Stored], calls: int, flying: int) -> int:
+async def read_objects(peer: Peer, stored: Sequence[Stored], calls: int, concurrency: int) -> int:
     """Read `calls` objects in a cycle; return their bytes."""
 
     async def read(one: Stored) -> int:
         return len(await peer.read_data(one))
 
-    return sum(await in_flight(flying, islice(cycle(stored), calls), read))
+    return sum(await in_flight(concurrency, islice(cycle(stored), calls), read))
 
 
 async def compare_objects(peer: Peer, stored: Sequence[Stored]) -> None:
@@ -113,9 +113,9 @@ async def compare_objects(peer: Peer, stored: Sequence[Stored]) -> None:
             raise WrongContentError(f"wrong content: {one}")
 
 
-async def write_objects(peer: Peer, contents: Sequence[bytes], flying: int) -> list[Stored]:
-    """Store all contents, `flying` at a time."""
-    return await in_flight(flying, contents, peer.write_data)
+async def write_objects(peer: Peer, contents: Sequence[bytes], concurrency: int) -> list[Stored]:
+    """Store all contents, `concurrency` at a time."""
+    return await in_flight(concurrency, contents, peer.write_data)
 
 
 def check_objects(stored: Sequence[Stored], size: int, calls: int) -> None:
