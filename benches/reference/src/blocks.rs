@@ -37,6 +37,15 @@ pub fn share<S>(
     })
 }
 
+/// Calls `work` with every index below `count`, on `threads` threads.
+pub fn for_each(
+    threads: usize,
+    count: usize,
+    work: impl Fn(usize) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    share(threads, count, || (), |(), index| work(index))
+}
+
 /// A BLAKE3 hash over blocks that are hashed in any order.
 pub struct Tree {
     values: Mutex<Vec<ChainingValue>>,

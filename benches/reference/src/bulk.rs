@@ -8,7 +8,7 @@ use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::blocks::{Tree, share};
+use crate::blocks::{Tree, for_each, share};
 use crate::buffer::Buffer;
 use crate::content::{BLOCK, Pool};
 use crate::file::{publish, unnamed, write_block};
@@ -23,30 +23,15 @@ pub fn hash(pool: &Pool, algorithm: Algorithm, threads: usize, size: usize) -> i
         return Ok(hex(hasher));
     }
     let tree = Tree::new(size);
-    share(
-        threads,
-        blocks,
-        || (),
-        |(), index| {
-            tree.hash(index, pool.block(index, size, 0));
-            Ok(())
-        },
-    )?;
+    for_each(threads, blocks, |index| {
+        tree.hash(index, pool.block(index, size, 0));
+        Ok(())
+    })?;
     Ok(tree.finish())
 }
 
-/// Writes one object.
+/// Writes one object, with content that starts `shift` bytes into the pool.
 pub fn write(
-    pool: &Pool,
-    algorithm: Option<Algorithm>,
-    threads: usize,
-    size: usize,
-    directory: &Path,
-) -> io::Result<Stored> {
-    write_shifted(pool, 0, algorithm, threads, size, directory)
-}
-
-fn write_shifted(
     pool: &Pool,
     shift: usize,
     algorithm: Option<Algorithm>,
@@ -59,20 +44,15 @@ fn write_shifted(
     let block = |index| pool.block(index, size, shift);
     let hash = match algorithm {
         None => {
-            share(threads, blocks, || (), |(), index| write_block(&file, index, block(index)))?;
+            for_each(threads, blocks, |index| write_block(&file, index, block(index)))?;
             None
         }
         Some(Algorithm::Blake3) => {
             let tree = Tree::new(size);
-            share(
-                threads,
-                blocks,
-                || (),
-                |(), index| {
-                    tree.hash(index, block(index));
-                    write_block(&file, index, block(index))
-                },
-            )?;
+            for_each(threads, blocks, |index| {
+                tree.hash(index, block(index));
+                write_block(&file, index, block(index))
+            })?;
             Some(tree.finish())
         }
         Some(Algorithm::Sha256) if threads == 1 => {
@@ -111,36 +91,26 @@ pub fn streams(
     let shift = |stream: usize| pool.cycle() / streams * stream;
     if algorithm != Some(Algorithm::Blake3) {
         let first = std::sync::Mutex::new(None);
-        let for_each = if streams == 1 { threads } else { 1 };
-        share(
-            threads.min(streams),
-            streams,
-            || (),
-            |(), stream| {
-                let stored = write_shifted(pool, shift(stream), algorithm, for_each, size, directory)?;
-                if stream == 0 {
-                    *first.lock().expect("no worker panics") = stored.hash;
-                }
-                Ok(())
-            },
-        )?;
+        let per_stream = if streams == 1 { threads } else { 1 };
+        for_each(threads.min(streams), streams, |stream| {
+            let stored = write(pool, shift(stream), algorithm, per_stream, size, directory)?;
+            if stream == 0 {
+                *first.lock().expect("no worker panics") = stored.hash;
+            }
+            Ok(())
+        })?;
         let hash = first.into_inner().expect("no worker panics");
         return Ok(Stored { hash, path: None });
     }
     let root = File::open(directory)?;
     let files: Vec<_> = (0..streams).map(|_| unnamed(&root, size)).collect::<io::Result<_>>()?;
     let trees: Vec<_> = (0..streams).map(|_| Tree::new(size)).collect();
-    share(
-        threads,
-        streams * size.div_ceil(BLOCK),
-        || (),
-        |(), turn| {
-            let (index, stream) = (turn / streams, turn % streams);
-            let block = pool.block(index, size, shift(stream));
-            trees[stream].hash(index, block);
-            write_block(&files[stream], index, block)
-        },
-    )?;
+    for_each(threads, streams * size.div_ceil(BLOCK), |turn| {
+        let (index, stream) = (turn / streams, turn % streams);
+        let block = pool.block(index, size, shift(stream));
+        trees[stream].hash(index, block);
+        write_block(&files[stream], index, block)
+    })?;
     let hashes: Vec<_> = trees.into_iter().map(Tree::finish).collect();
     for (file, hash) in files.iter().zip(&hashes) {
         publish(file, directory, Some(hash))?;

@@ -118,7 +118,7 @@ fn run(pool: &Pool, job: &Job) -> io::Result<Value> {
             Ok(answer_of(&cost, *size, &Stored { hash: Some(hash?), path: None }))
         }
         Job::Write { algorithm, threads, size, directory } => {
-            let (stored, cost) = timed(|| bulk::write(pool, *algorithm, *threads, *size, directory));
+            let (stored, cost) = timed(|| bulk::write(pool, 0, *algorithm, *threads, *size, directory));
             Ok(answer_of(&cost, *size, &stored?))
         }
         Job::Streams { algorithm, streams, threads, size, directory } => {

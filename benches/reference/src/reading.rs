@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use sha2::{Digest as _, Sha256};
 
-use crate::blocks::{Tree, share};
+use crate::blocks::{Tree, for_each};
 use crate::buffer::Buffer;
 use crate::bulk::{fill_and_hash, hex};
 use crate::content::BLOCK;
@@ -35,20 +35,15 @@ pub fn whole(
     let memory = Fresh::new(size)?;
     let tree = Tree::new(size);
     let blocks = size.div_ceil(BLOCK);
-    share(
-        threads,
-        blocks,
-        || (),
-        |(), index| {
-            // SAFETY: each block belongs to one worker; other reads come after `share` has returned.
-            let block = unsafe { memory.block(index) };
-            file.read_exact_at(block, (index * BLOCK) as u64)?;
-            if algorithm == Some(Algorithm::Blake3) {
-                tree.hash(index, block);
-            }
-            Ok(())
-        },
-    )?;
+    for_each(threads, blocks, |index| {
+        // SAFETY: each block belongs to one worker; other reads come after `for_each` has returned.
+        let block = unsafe { memory.block(index) };
+        file.read_exact_at(block, (index * BLOCK) as u64)?;
+        if algorithm == Some(Algorithm::Blake3) {
+            tree.hash(index, block);
+        }
+        Ok(())
+    })?;
     let hash = match algorithm {
         None => None,
         Some(Algorithm::Blake3) => Some(tree.finish()),
