@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from laboxide import FilePointer, FileStorage, digest_data, digest_stream
 
+from benches.api import CONTENT_TYPE, put
 from benches.peers.contract import Stored
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from laboxide import ImportLink, VerifyReads
-
-CONTENT_TYPE = "application/octet-stream"
 
 
 class Laboxide:
@@ -64,6 +63,10 @@ class Laboxide:
         """Digest an object and store it."""
         digest = digest_data(data, content_type=CONTENT_TYPE, algorithm=self._algorithm)
         return self._stored(await self._storage.write_data(data, digest, {}))
+
+    async def put(self, data: bytes) -> Stored:
+        """Store an object by one call."""
+        return self._stored(await put(self._storage, data, algorithm=self._algorithm))
 
     async def read_data(self, stored: Stored) -> bytes:
         """Read an object as one value."""

@@ -138,6 +138,10 @@ def _small_objects() -> Iterator[Floor]:
     figure = figures.inverse(figures.peer("write_data", variant, "blake3", "labox"))
     yield Floor(row, "labox (time)", figure, 1.3, 1.0, at_most=True)
     yield Floor(row, "anyio", figures.peer("write_data", variant, "blake3", "anyio"), 2.5)
+    for each in (variant, concurrent):
+        put, pair = (Key(operation, each, MINE, "blake3") for operation in ("put", "write_data"))
+        figure = figures.ratio(put, pair)
+        yield Floor(f"put {each}", "digest_data, write_data", figure, 0.95, 1.0)
     operation, durable = "durable write_data", "4 KiB, 100 in flight"
     figure = figures.peer(operation, durable, "blake3", "fsync per object")
     yield Floor(f"{operation} {durable}", "fsync per object", figure, 4)

@@ -16,6 +16,8 @@ SPEEDS = (
     "stream write",
     "stream read",
     "write_data",
+    "put",
+    "dedup hit",
     "durable write_data",
     "read_data",
     "import_file",
