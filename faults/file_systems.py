@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from faults.driver import Trial
 
@@ -76,6 +76,7 @@ class Image:
             yield self.mount_point
         finally:
             unmount(self.mount_point)
+            _wait_for_release(device or self.path)
 
 
 def file_systems(trial: Trial) -> Iterator[tuple[str, Path]]:
@@ -116,6 +117,25 @@ def unmount(mount: Path) -> None:
             time.sleep(0.005)
         else:
             break
+
+
+def _wait_for_release(image: Path) -> None:
+    """Wait until no loop device has the file.
+
+    A process with a mount namespace of its own, such as a test, may keep a copy of the mount. The
+    next mount would return that file system, which is the one before the cut.
+    """
+    deadline = time.monotonic() + UNMOUNT_LIMIT
+    while any(file == str(image) for file in _files_of_loop_devices()):
+        if time.monotonic() > deadline:
+            raise OSError(f"{image}: still mounted in another mount namespace")
+        time.sleep(0.005)
+
+
+def _files_of_loop_devices() -> Iterator[str]:
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # released by now
+            yield path.read_text(encoding="utf-8").rstrip("\n")
 
 
 def command(*words: str | Path) -> str:

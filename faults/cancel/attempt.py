@@ -1,4 +1,4 @@
-"""One operation, and a blow that meets it when it suspends for the k-th time."""
+"""One run of an operation that is ended from outside at its k-th suspension."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
 
 Strike = Callable[[Any], object]
-"""What ends the operation. It is given what the operation waits for, as its loop sees it."""
+"""Ends the operation. The argument is the awaited object, as the loop sees it."""
 
 
 class Attempt:
@@ -20,12 +20,12 @@ class Attempt:
 
     Args:
         operation: The coroutine of the operation.
-        at: How often it suspends until it is struck.
+        at: The number of the suspension at which it is struck.
 
     Attributes:
-        struck: When it was struck; None if it ended before.
-        ended: When it ended, in whatever way.
-        cancelled: Whether the cancellation came through it.
+        struck: The time of the strike; None if the operation ended before.
+        ended: The time of its end.
+        cancelled: Whether the operation raised the cancellation.
         failed: The exception with which the operation ended by itself.
     """
 
@@ -39,7 +39,7 @@ class Attempt:
         self.failed: Exception | None = None
 
     async def run(self, strike: Strike) -> None:
-        """Run the operation. A cancellation is passed on to whoever waits for this."""
+        """Run the operation. A cancellation is raised to the caller."""
         cancelled = anyio.get_cancelled_exc_class()
         try:
             await _Steps(self, strike)
@@ -65,13 +65,13 @@ class Attempt:
                 self._strike(strike, waits_for)
             try:
                 resume, value = self._operation.send, (yield waits_for)
-            except BaseException as error:  # noqa: BLE001 - all of it is the operation's
+            except BaseException as error:  # noqa: BLE001 - every exception goes to the operation
                 resume, value = self._operation.throw, error
             # A traceback keeps this frame, and a future its result.
             del waits_for
 
     def note_strike(self) -> None:
-        """Take the time, where the blow comes later than the suspension."""
+        """Set the time of a strike that comes later than the suspension."""
         self.struck = time.perf_counter()
 
     def _strike(self, strike: Strike, waits_for: object) -> None:
@@ -84,7 +84,7 @@ class Attempt:
 
     @property
     def latency(self) -> float:
-        """The seconds from the blow to the end."""
+        """The seconds from the strike to the end."""
         return 0.0 if self.struck is None else self.ended - self.struck
 
 

@@ -1,4 +1,4 @@
-"""A task beside those that are cancelled, which must not notice."""
+"""A task beside the cancelled ones, which must not notice them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 from laboxide import FileStorage
 
-from faults.cancel.world import BYSTANDER, describe
+from faults.cancel.world import BYSTANDER
+from faults.operations import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 SIZE = 400_000
 CONTENTS = 8
-"""How many different ones it takes turns with."""
+"""The number of different contents."""
 
 
 class Bystander:
@@ -28,10 +29,10 @@ class Bystander:
         self.rounds = 0
 
     async def run(self) -> None:
-        """Work until `is_stopping` is set. Each round must come out right."""
+        """Work until `is_stopping` is set. Each round must return the right bytes."""
         while not self.is_stopping:
             data = bytes([self.rounds % CONTENTS]) * SIZE
-            pointer = await self._storage.write_data(data, describe(data), {})
+            pointer = await self._storage.write_data(data, digest_of(data), {})
             chunks = [chunk async for chunk in self._storage.read_data_stream(pointer)]
             assert b"".join(chunks) == data
             await self._storage.delete(pointer)
@@ -41,7 +42,7 @@ class Bystander:
 
 @asynccontextmanager
 async def bystander(directory: Path, found: list[str]) -> AsyncIterator[Bystander]:
-    """Have a bystander at work meanwhile. What disturbs it is added to `found`."""
+    """Run a bystander in the background. Any error of it is added to `found`."""
     bystander = Bystander(directory)
 
     async def watch() -> None:
@@ -49,7 +50,7 @@ async def bystander(directory: Path, found: list[str]) -> AsyncIterator[Bystande
             await bystander.run()
         except BaseException as error:
             if not bystander.is_stopping:
-                found.append(f"the task beside was disturbed by {error!r}")
+                found.append(f"the bystander was disturbed by {error!r}")
             raise
 
     async with anyio.create_task_group() as group:
@@ -59,4 +60,4 @@ async def bystander(directory: Path, found: list[str]) -> AsyncIterator[Bystande
         finally:
             bystander.is_stopping = True
     if not bystander.rounds:
-        found.append("the task beside never had its turn")
+        found.append("the bystander finished no round")

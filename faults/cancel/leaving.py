@@ -1,4 +1,4 @@
-"""Streams of an object that are left at each of their chunks."""
+"""Read streams that their consumer leaves at each of their chunks."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Held(list[AsyncGenerator[bytes]]):
-    """The one reference to a stream, which garbage collection has to take away.
+    """The only reference to a stream, so that garbage collection can take it.
 
     Attributes:
-        left: When its reader wanted no more of it. A chunk takes as long as it takes to read.
+        left: The time at which the consumer stops reading, after the last chunk has arrived.
     """
 
     left = 0.0
 
     def leave(self) -> None:
-        """Take the time."""
+        """Set the time."""
         self.left = time.perf_counter()
 
 
 class _OwnError(Exception):
-    """What the reader's own code raises."""
+    """An error of the consumer's own code."""
 
 
 async def _break(held: Held) -> None:
@@ -55,7 +55,7 @@ async def _athrow(held: Held) -> None:
         await held[0].athrow(_OwnError())
     except _OwnError:
         return
-    raise AssertionError("what was thrown in did not come out")
+    raise AssertionError("athrow did not raise its own exception")
 
 
 async def _collect(held: Held) -> None:
@@ -70,7 +70,7 @@ async def _raise(held: Held) -> None:
         async with anyio.create_task_group():
             async for _ in held[0]:
                 held.leave()
-                raise _OwnError  # noqa: TRY301 - where a reader's own code fails
+                raise _OwnError  # noqa: TRY301 - as the consumer's own code would
     except* _OwnError:
         held.clear()
 
@@ -88,14 +88,14 @@ LEAVES: dict[str, Callable[[Held], Awaitable[None]]] = {
 async def leave(
     world: World, name: str, way: str, taken: int, trouble: Trouble = NONE
 ) -> tuple[float, str]:
-    """Leave a stream after some chunks; tell how long that took, and what stayed of it.
+    """Leave a stream after some chunks; return the seconds that took, and a finding or "".
 
     Args:
-        world: Where the object is.
-        name: Which of the objects.
-        way: Which of `LEAVES`.
-        taken: The chunks that are taken before.
-        trouble: What is wrong from then on.
+        world: The stores.
+        name: The name of the object.
+        way: One of `LEAVES`.
+        taken: The number of chunks to take before.
+        trouble: A fault from then on.
     """
     held = Held([world.store.read_data_stream(world.kept[name])])
     for _ in range(taken):
@@ -108,5 +108,5 @@ async def leave(
             if trouble is NONE:
                 raise
         seconds = time.perf_counter() - held.left
-    await anyio.lowlevel.checkpoint()  # would be cancelled here if anything had been
+    await anyio.lowlevel.checkpoint()  # raises if this task was cancelled
     return seconds, await world.settled()

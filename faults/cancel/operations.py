@@ -1,4 +1,4 @@
-"""Every operation that awaits, as something that can be started and cancelled."""
+"""Every operation that awaits, as a function that starts it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from laboxide import digest_file, digest_stream
 
-from faults.cancel.world import describe
+from faults.operations import digest_of
 
 if TYPE_CHECKING:
     from laboxide import FileStorage, StreamDigest
@@ -23,7 +23,7 @@ CHUNK = 1_100_000
 
 
 class _Source:
-    """Yields data in chunks. No generator: closed with its reader, that stays running on 3.11."""
+    """Yields data in chunks. Not a generator, which keeps running after its reader on 3.11."""
 
     def __init__(self, data: bytes, *, suspends: bool) -> None:
         self._chunks = (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
@@ -41,7 +41,7 @@ class _Source:
 
 
 class _HashedSource(_Source):
-    """Hashes what it yields, as the stream of a framework would."""
+    """Hashes the chunks that it yields, as the stream of a framework would."""
 
     def __init__(self, data: bytes, *, suspends: bool) -> None:
         super().__init__(data, suspends=suspends)
@@ -55,7 +55,7 @@ class _HashedSource(_Source):
         return chunk
 
     def digest(self, *, allow_incomplete: bool = False) -> StreamDigest:
-        digest = describe(b"", "sha256")
+        digest = digest_of(b"", "sha256")
         digest["content_hash"], digest["content_size"] = self._hash.hexdigest(), self._size
         return {**digest, "is_complete": not allow_incomplete}
 
@@ -93,7 +93,7 @@ async def _audit(storage: FileStorage, **options: Any) -> object:
 
 
 async def _delete(world: World) -> None:
-    # One that was cancelled may still be at work.
+    # A cancelled delete may still be in flight.
     await world.store.delete(world.kept["doomed"], missing_ok=True)
 
 
@@ -102,7 +102,7 @@ def _export(world: World, **options: Any) -> Coroutine[Any, Any, object]:
 
 
 def _write(storage: FileStorage, data: bytes, algorithm: str) -> Coroutine[Any, Any, object]:
-    return storage.write_data(data, describe(data, algorithm), {})
+    return storage.write_data(data, digest_of(data, algorithm), {})
 
 
 OPERATIONS: dict[str, Operation] = {

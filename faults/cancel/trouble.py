@@ -1,4 +1,4 @@
-"""Faults that meet an operation which is cancelled as well."""
+"""Faults for operations that are cancelled as well."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Trouble = Callable[["World"], AbstractContextManager[object]]
 
 FAILURES = (OSError, VerificationError)
-"""What an operation in trouble may raise in place of the cancellation."""
+"""Exceptions that an operation in trouble may raise in place of the cancellation."""
 
 
 @contextmanager
@@ -54,9 +54,9 @@ def _torn_objects(world: World) -> Iterator[None]:
 
 
 def _drop_quarantined(shard: Path, whole: int) -> None:
-    """Remove what a repairing audit rightly moved aside: kept for ever, and no leftover."""
+    """Remove torn objects that a repairing audit has quarantined: they are no leftovers."""
     for aside in shard.glob("*.corrupt-*"):
-        with suppress(FileNotFoundError):  # a whole one is put back by the audit that took it
+        with suppress(FileNotFoundError):  # the audit restores an intact object
             if aside.stat().st_size < whole:
                 aside.unlink()
 

@@ -1,4 +1,4 @@
-"""The ways in which an operation is ended from outside: each strikes an attempt."""
+"""The ways to end an operation from outside: each strikes an attempt."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from faults.cancel.attempt import Attempt
 
 Way = Callable[["Attempt"], Awaitable[None]]
-"""Runs an attempt, strikes it, and takes in what its caller gets. Anything else it raises."""
+"""Runs an attempt, strikes it, and catches the expected exception of its caller."""
 
 
 class _OwnError(Exception):
-    """What a sibling of the operation fails with."""
+    """The error of a sibling of the operation."""
 
 
 async def _task(attempt: Attempt, when: Callable[[asyncio.Task[None], Any], object]) -> None:
@@ -38,15 +38,15 @@ async def before_it_waits(attempt: Attempt) -> None:
 
 
 async def while_it_waits(attempt: Attempt) -> None:
-    """Cancel the task in the loop's next turn."""
+    """Cancel the task in the next iteration of the loop."""
     await _task(attempt, lambda task, _: asyncio.get_running_loop().call_soon(task.cancel))
 
 
 async def with_the_result(attempt: Attempt) -> None:
-    """Cancel the task after what it waits for is there, and before it is resumed."""
+    """Cancel the task after its result is available, and before it is resumed."""
 
     def when(task: asyncio.Task[None], waits_for: Any) -> None:
-        if waits_for is None:  # it only gives the loop a turn
+        if waits_for is None:  # it only yields to the loop
             asyncio.get_running_loop().call_soon(task.cancel)
             return
 
@@ -60,9 +60,9 @@ async def with_the_result(attempt: Attempt) -> None:
 
 
 async def asyncio_timeout(attempt: Attempt) -> None:
-    """Let the time of `asyncio.timeout` be up."""
+    """Let `asyncio.timeout` expire."""
     loop = asyncio.get_running_loop()
-    with _telling(attempt, TimeoutError):
+    with _raising(attempt, TimeoutError):
         async with asyncio.timeout(None) as timeout:
             await attempt.run(lambda _: timeout.reschedule(loop.time()))
 
@@ -75,7 +75,7 @@ async def asyncio_group(attempt: Attempt) -> None:
         await failing.wait()
         raise _OwnError
 
-    with _telling(attempt, _OwnError):
+    with _raising(attempt, _OwnError):
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(sibling())
             await attempt.run(lambda _: failing.set())
@@ -84,18 +84,18 @@ async def asyncio_group(attempt: Attempt) -> None:
 
 
 async def closed(attempt: Attempt) -> None:
-    """Close the coroutine where it waits, as happens to a task whose loop has ended."""
+    """Close the waiting coroutine, as happens to a task whose loop has ended."""
 
     def strike(_: object) -> None:
         raise GeneratorExit
 
-    with _telling(attempt, GeneratorExit):
+    with _raising(attempt, GeneratorExit):
         await attempt.run(strike)
 
 
 async def fail_after(attempt: Attempt) -> None:
-    """Let the time of `anyio.fail_after` be up."""
-    with _telling(attempt, TimeoutError), anyio.fail_after(None) as around:
+    """Let `anyio.fail_after` expire."""
+    with _raising(attempt, TimeoutError), anyio.fail_after(None) as around:
         await attempt.run(lambda _: setattr(around, "deadline", anyio.current_time()))
 
 
@@ -107,7 +107,7 @@ async def group(attempt: Attempt) -> None:
         await failing.wait()
         raise _OwnError
 
-    with _telling(attempt, _OwnError):
+    with _raising(attempt, _OwnError):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sibling)
             await attempt.run(lambda _: failing.set())
@@ -122,21 +122,21 @@ async def scope(attempt: Attempt) -> None:
 
 
 async def trio_scope_later(attempt: Attempt) -> None:
-    """Cancel a scope of trio's while the operation waits."""
+    """Cancel a trio scope while the operation waits."""
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as around:
         await attempt.run(lambda _: token.run_sync_soon(around.cancel))
 
 
 async def trio_timeout(attempt: Attempt) -> None:
-    """Let the time of `trio.fail_after` be up."""
-    with _telling(attempt, trio.TooSlowError), trio.fail_after(float("inf")) as around:
+    """Let `trio.fail_after` expire."""
+    with _raising(attempt, trio.TooSlowError), trio.fail_after(float("inf")) as around:
         await attempt.run(lambda _: setattr(around, "deadline", trio.current_time()))
 
 
 @contextmanager
-def _telling(attempt: Attempt, kind: type[BaseException]) -> Iterator[None]:
-    """Expect that the caller of a cancelled attempt gets a `kind`, or a group of it."""
+def _raising(attempt: Attempt, kind: type[BaseException]) -> Iterator[None]:
+    """Expect that a cancelled attempt raises a `kind`, or a group of it."""
     try:
         yield
     except kind:
@@ -146,7 +146,7 @@ def _telling(attempt: Attempt, kind: type[BaseException]) -> Iterator[None]:
             raise
         return
     if attempt.cancelled:
-        raise AssertionError(f"the operation was cancelled, but no {kind.__name__} came")
+        raise AssertionError(f"the operation was cancelled, but {kind.__name__} was not raised")
 
 
 _EVERYWHERE: tuple[Way, ...] = (scope, fail_after, group)
@@ -163,7 +163,7 @@ WAYS: dict[str, tuple[Way, ...]] = {
     "uvloop": (*_ASYNCIO, *_EVERYWHERE),
     "trio": (*_EVERYWHERE, trio_scope_later, trio_timeout),
 }
-"""By loop."""
+"""The ways on each loop."""
 
 PROMPT = (before_it_waits, while_it_waits, with_the_result, closed)
-"""Ways that cannot come too late: the operation gets them at the point where it suspended."""
+"""Ways that are never too late: the operation gets them at its suspension."""

@@ -1,4 +1,4 @@
-"""What operations that are cancelled work on, and what they may leave there."""
+"""The stores of the cancelled operations, and the files that these may leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-from laboxide import FileStorage, digest_data
+from laboxide import FileStorage
+
+from faults.operations import digest_of, open_files
 
 if TYPE_CHECKING:
     import random
@@ -20,18 +22,18 @@ SMALL = 3000
 LARGE = (8 << 20) + 77
 """More than a stream may have in flight, and no whole number of blocks."""
 BYSTANDER = "bystander"
-"""The directory beside, in which a task that must not notice is at work."""
+"""The directory of the task that must not notice."""
 PATIENCE = 5.0
-"""Seconds after which work that nobody waits for must have ended."""
+"""Seconds in which abandoned work must end."""
 
 
 class World:
-    """A few stores, what is in them, and what may come there.
+    """A few stores, their objects, and the files that may appear.
 
     Args:
-        directory: What it is made in; it does not exist yet.
-        source: Where the contents come from.
-        large: The size of what is large.
+        directory: The directory to create for them.
+        source: The source of the contents.
+        large: The size of large contents.
     """
 
     def __init__(self, directory: Path, source: random.Random, large: int = LARGE) -> None:
@@ -48,13 +50,13 @@ class World:
         self.target = directory / "target"
         self.kept: dict[str, FilePointer] = {}
         self.torn: set[Path] = set()
-        """Objects that are damaged for the moment: an audit may move them aside."""
+        """Objects that are torn for the moment: an audit may quarantine them."""
         self._standing: set[Path] = set()
         self._descriptors: Counter[str] = Counter()
         self._allowed: dict[Path, bytes] = {}
 
     async def furnish(self) -> None:
-        """Put there what is read."""
+        """Write the objects that operations read."""
         self.file.write_bytes(self.new_large)
         for name, storage, data in (
             ("small", self.store, self.small),
@@ -63,7 +65,7 @@ class World:
             ("plain", self.plain_names, self.small),
             ("plain, large", self.plain_names, self.large),
         ):
-            self.kept[name] = await storage.write_data(data, describe(data), {})
+            self.kept[name] = await storage.write_data(data, digest_of(data), {})
         self._standing = set(_files(self.directory))
         self._descriptors = self._open()
         for data in (self.new_small, self.new_large, self.doomed):
@@ -73,17 +75,17 @@ class World:
         self.kept["doomed"] = await self.restore_doomed()
 
     async def restore_doomed(self) -> FilePointer:
-        """Write what is to be deleted, if it was."""
-        return await self.store.write_data(self.doomed, describe(self.doomed), {})
+        """Write the object for deletions again, if it was deleted."""
+        return await self.store.write_data(self.doomed, digest_of(self.doomed), {})
 
     def clear(self) -> None:
-        """Remove what has been written since `furnish`."""
+        """Remove all objects written since `furnish`."""
         for path in self._allowed:
             if path != self._path(self.doomed, "blake3"):
                 path.unlink(missing_ok=True)
 
     async def settled(self) -> str:
-        """Wait until nothing but whole objects is left, and tell what is there too long."""
+        """Wait until only whole objects are left; return a finding, or ""."""
         wrong = ""
         with anyio.move_on_after(PATIENCE):
             while wrong := self._wrong():
@@ -100,39 +102,29 @@ class World:
             content = self._allowed.get(path)
             if content is None:
                 return f"left: {path}"
-            with suppress(FileNotFoundError):  # deleted by a delete that was not waited for
+            with suppress(FileNotFoundError):  # removed by an abandoned delete
                 if path.read_bytes() != content:
                     return f"not whole: {path}"
         return ""
 
     def _before_it_was_moved(self, path: Path) -> Path:
-        """Return where a file was, if it is a torn object that was moved aside."""
+        """Return the original path of a quarantined torn object, or `path`."""
         begins, moved, _ = str(path).partition(".corrupt-")
         were = (torn for torn in self.torn if moved and str(torn).startswith(begins))
         return next(were, path)
 
     def _open(self) -> Counter[str]:
-        """Return what the descriptors of this process lead to."""
-        found: Counter[str] = Counter()
-        for descriptor in Path("/proc/self/fd").iterdir():
-            with suppress(FileNotFoundError):  # that of this listing
-                path = str(descriptor.readlink())
-                # Not what the bystander is reading at the moment.
-                found[path] += f"/{BYSTANDER}/" not in path
-        return found
+        """Return the open files of this process, without those of the bystander."""
+        files = open_files().items()
+        return Counter({path: count for path, count in files if f"/{BYSTANDER}/" not in path})
 
     def path_of(self, name: str) -> Path:
-        """Return where one of the objects that are read is."""
+        """Return the path of one of the objects."""
         return Path(self.kept[name]["root"], self.kept[name]["key"])
 
     def _path(self, data: bytes, algorithm: str) -> Path:
-        digest = digest_data(data, content_type="a/b", algorithm=algorithm)["content_hash"]
+        digest = digest_of(data, algorithm)["content_hash"]
         return self.store.path / algorithm / digest[:2] / digest
-
-
-def describe(data: bytes, algorithm: str = "blake3") -> Digest:
-    """Return the digest of `data`."""
-    return digest_data(data, content_type="a/b", algorithm=algorithm)
 
 
 def _size_router(digest: Digest, _tags: TagMap, /, *, temp: bool) -> FileKey:  # noqa: ARG001

@@ -1,1 +1,1 @@
-"""Damaged objects: every way to read has to refuse them."""
+"""Damaged objects: every way to read has to detect the damage."""

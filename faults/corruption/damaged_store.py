@@ -1,10 +1,12 @@
-"""A store in which every second object is damaged, each in a way of its own."""
+"""A store with damage in every second object, each in one of several ways."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laboxide import content_router, digest_data
+from laboxide import content_router
+
+from faults.operations import ALGORITHMS, digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,14 +14,13 @@ if TYPE_CHECKING:
 
 SIZES = (9, 100, 4096, 4097, 65_536)
 LARGE = (2 << 20) + 7
-"""More than an audit reads at once, of one object in a hundred."""
-ALGORITHMS = ("blake3", "sha256")
+"""The size of two objects in a hundred: more than an audit reads at once."""
 
 
 def damaged_store(root: Path, random: Random, objects: int) -> dict[str, str]:
-    """Fill a store and return what was done to which key.
+    """Fill a store, and return the damage by key.
 
-    They are files of the right names: to write them as objects would take most of the time.
+    The objects are plain files with the right names: that is faster than a storage.
     """
     damaged = {}
     for index in range(objects):
@@ -34,7 +35,7 @@ def damaged_store(root: Path, random: Random, objects: int) -> dict[str, str]:
 
 
 def _key(data: bytes, algorithm: str) -> str:
-    return content_router(digest_data(data, content_type="a/b", algorithm=algorithm), {})["key"]
+    return content_router(digest_of(data, algorithm), {})["key"]
 
 
 def _damage(data: bytes, random: Random) -> tuple[str, bytes]:

@@ -1,78 +1,66 @@
-"""Damage of an object's bytes: every flipped bit, every truncation, extensions, swaps."""
+"""Damage of objects: every flipped bit, every truncation, extensions and swaps."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from laboxide import CorruptDataError, FileStorage, digest_data
+from laboxide import CorruptDataError, FileStorage
 
 from faults.corruption.damaged_store import damaged_store
 from faults.driver import Driver, Trial
+from faults.operations import ALGORITHMS, READS, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
     from laboxide import FilePointer
 
-ALGORITHMS = ("blake3", "sha256")
 MORE = (1, 2, 7, 4095, 4096, 1 << 20)
 """Bytes by which objects are extended."""
 
-Read = Callable[[FileStorage, "FilePointer", Path], Awaitable[object]]
-
-
-async def _stream(storage: FileStorage, pointer: FilePointer, _: Path) -> object:
-    return b"".join([chunk async for chunk in storage.read_data_stream(pointer)])
-
-
-async def _export(storage: FileStorage, pointer: FilePointer, target: Path) -> object:
-    await storage.export_file(pointer, target, overwrite=True)
-    return None
-
-
-READS: dict[str, Read] = {
-    "read_data": lambda storage, pointer, _: storage.read_data(pointer),
-    "read_data_stream": _stream,
+CHECKS: dict[str, Callable[[FileStorage, FilePointer, Path], Awaitable[object]]] = {
+    **READS,
     "verify": lambda storage, pointer, _: storage.verify(pointer),
-    "export_file": _export,
 }
+"""Each operation that must detect damage."""
 
 
 class Victim(NamedTuple):
-    """An object, and the storage by which it is read: of its own root, or of another."""
+    """An object, and the storage that reads it: with the same root, or with another."""
 
-    what: str
+    name: str
     storage: FileStorage
     pointer: FilePointer
     path: Path
     data: bytes
 
     def put(self, offset: int, data: bytes) -> None:
-        """Overwrite a part of it, or add to it."""
+        """Overwrite a part of the object, or extend it."""
         with self.path.open("r+b", buffering=0) as file:
             os.pwrite(file.fileno(), data, offset)
 
 
 async def _expect_corrupt(
-    trial: Trial, victim: Victim, damage: str, names: Iterable[str] = READS
+    trial: Trial, victim: Victim, damage: str, names: Iterable[str] = CHECKS
 ) -> None:
     target = trial.directory / "exported"
     for name in names:
         trial.tried[name] += 1
         try:
-            await READS[name](victim.storage, victim.pointer, target)
+            await CHECKS[name](victim.storage, victim.pointer, trial.directory)
         except CorruptDataError:
             if not target.exists():
                 continue
-        trial.found.append(f"{victim.what}, {damage}: {name} did not raise CorruptDataError")
+        trial.found.append(f"{victim.name}, {damage}: {name} did not raise CorruptDataError")
         target.unlink(missing_ok=True)
 
 
 def run(trial: Trial) -> None:
-    """Damage objects in every way."""
+    """Damage objects in every way, and read them."""
     asyncio.run(_run(trial))
 
 
@@ -83,8 +71,8 @@ async def _run(trial: Trial) -> None:
         for name in ("store", "another")
     )
     blake3, sha256 = [await _victim(trial, own, algorithm, size) for algorithm in ALGORITHMS]
-    foreign = blake3._replace(what="blake3 of another root", storage=another)
-    # Each bit of one object; of the others some, which end in the same comparison.
+    foreign = blake3._replace(name="blake3 of another root", storage=another)
+    # Each bit of one object, and some bits of the others, which end in the same comparison.
     few = trial.count("bits of other objects")
     for victim in (sha256, foreign):
         await _damage(trial, victim, few, size // 64)
@@ -98,7 +86,7 @@ async def _run(trial: Trial) -> None:
 
 async def _victim(trial: Trial, storage: FileStorage, algorithm: str, size: int) -> Victim:
     data = trial.random.randbytes(size)
-    digest = digest_data(data, content_type="a/b", algorithm=algorithm)
+    digest = digest_of(data, algorithm)
     pointer = await storage.write_data(data, digest, {})
     path = (await storage.stat(pointer)).path
     path.chmod(0o644)
@@ -106,12 +94,11 @@ async def _victim(trial: Trial, storage: FileStorage, algorithm: str, size: int)
 
 
 async def _damage(trial: Trial, victim: Victim, flips: int, step: int) -> None:
-    """Flip so many bits, truncate to each multiple of `step`, and extend."""
+    """Flip some bits, truncate to each multiple of `step`, and extend."""
     data, size = victim.data, len(victim.data)
-    # At night each bit is read in one way, in turn: all four of a million would take an hour.
-    ways = itertools.cycle(
-        [[name] for name in READS] if trial.count("one way a bit") else [list(READS)]
-    )
+    # One operation for each bit, in turn: all four for a million bits would take an hour.
+    one = trial.count("one way a bit")
+    ways = itertools.cycle([[name] for name in CHECKS] if one else [list(CHECKS)])
     bits = trial.random.sample(range(size * 8), flips)
     for bit in (bits[index] for index in trial.units(range(flips))):
         victim.put(bit // 8, bytes([data[bit // 8] ^ 1 << bit % 8]))
@@ -134,7 +121,7 @@ def _swap(one: Path, other: Path, aside: Path) -> None:
 
 
 async def _audit(trial: Trial) -> None:
-    """Look after a store in which every second object is damaged."""
+    """Audit a store in which every second object is damaged."""
     storage = FileStorage(trial.directory / "audited", mkdir=True)
     damaged = damaged_store(storage.path, trial.random, trial.count("audited objects"))
     trial.tried["audit"] += len(damaged)
@@ -142,7 +129,7 @@ async def _audit(trial: Trial) -> None:
     for key in sorted(damaged.keys() - found):
         trial.found.append(f"{damaged[key]}: audit did not find {key}")
     for key in sorted(found - damaged.keys()):
-        trial.found.append(f"audit found {key}, which is right")
+        trial.found.append(f"audit found {key}, which is intact")
 
 
 DRIVER = Driver(

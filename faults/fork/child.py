@@ -1,4 +1,4 @@
-"""What a forked child does: it uses the storage, and what its parent had open."""
+"""A forked child: it uses the storage, and the streams and hashers of its parent."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import trio
-from laboxide import FileStorage, Hasher, digest_data, digest_stream
+from laboxide import FileStorage, Hasher, digest_stream
+
+from faults.operations import chunks, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from random import Random
 
     from faults.fork.hammer import Shelf
 
 
 def live(storage: FileStorage, shelf: Shelf, random: Random) -> None:
-    """Do all that a child may do, in any order."""
+    """Use the storage and the shelf, in any order."""
     steps = [lambda: use(storage, random), lambda: use_up(shelf)]
     for step in random.sample(steps, len(steps)):
         run(random, step)
@@ -35,12 +37,12 @@ def run(random: Random, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def use(storage: FileStorage, random: Random) -> None:
-    """Write, read and delete, by each way."""
+    """Write, read and delete in every way."""
     small, large = os.urandom(2000), random.randbytes(3 << 20) + os.urandom(8)
-    digest = digest_data(small, content_type="a/b")
-    digest_of_large = digest_data(large, content_type="a/b")
+    digest = digest_of(small)
+    digest_of_large = digest_of(large)
     assert digest_of_large["content_hash"] == Hasher("blake3", large).hexdigest()
-    pair = digest_stream(_chunks(large), content_type="a/b")
+    pair = digest_stream(chunks(large, 100_000), content_type="a/b")
     pointers = [
         (await storage.write_data(small, digest, {}), small),
         (await storage.write_data_stream(*pair, {}), large),
@@ -54,25 +56,20 @@ async def use(storage: FileStorage, random: Random) -> None:
         assert not await storage.exists(pointer)
 
 
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), 100_000):
-        yield data[start : start + 100_000]
-
-
 async def use_up(shelf: Shelf) -> None:
-    """Use what the parent has open: it works, or raises at once. Then let it go."""
+    """Use everything on the shelf: it works, or raises at once. Then drop it."""
     for thing in list(shelf.things.values()):
         for use_of_it in uses(thing):
             try:
                 await use_of_it()
             except (RuntimeError, StopAsyncIteration, ValueError):
-                # It is the parent's, or had ended. What must not come is no answer.
+                # It belongs to the parent, or has ended. Only a hang is a defect.
                 continue
     shelf.things.clear()
 
 
 def uses(thing: Any) -> list[Callable[[], Awaitable[None]]]:
-    """Return what can be done with something that was on the parent's shelf."""
+    """Return the uses of an object on the shelf."""
     if isinstance(thing, Hasher):
         return [_in_a_coroutine(thing.hexdigest)]
     if isinstance(thing, tuple):

@@ -1,4 +1,4 @@
-"""Forks while other threads hold whatever locks there are; the children use all that they have."""
+"""Forks while other threads hold locks; each child uses everything that it inherits."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from faults.special_build import special_build
 
 PATHS = ("native", "portable")
 FORKS = 25
-"""Of one process. The next one starts anew: what happens at the first use is caught, too."""
+"""Forks of one process. The next one starts anew, which covers the first use of everything."""
 LIMIT = 240
 """Seconds after which a process that forks counts as hung."""
-CHILDS = 20
-"""Seconds after which one of its children does."""
-CONTROLS = 5
-"""The same, of the child that is known to hang."""
+CHILD_LIMIT = 20
+"""Seconds after which one of its children counts as hung."""
+CONTROL_LIMIT = 5
+"""The same for the child that hangs on purpose."""
 MUTANT = {"LABOXIDE_MUTANT": "engine-kept-after-fork"}
 HUNG = "Timeout ("
-"""What the child says then."""
+"""The message of a hung child."""
 LEAST = 30
-"""Places at which a lock can be had held. Of the others most are taken with the interpreter, and
-without that nobody forks."""
+"""Places at which a lock must have been held. At most others its owner also has the interpreter,
+without which no thread forks."""
 
 
 def run(trial: Trial) -> None:
-    """Fork with each lock held, at any moment, and once with a defect."""
+    """Fork with each lock held, at random moments, and once with a defect."""
     special = {"PYTHONPATH": str(special_build())}
     first = trial.random.randrange(2)
     for index in trial.units(range(first, first + trial.count("processes with locks"))):
@@ -38,7 +38,7 @@ def run(trial: Trial) -> None:
     for index in trial.units(range(trial.count("forks at any moment") // FORKS)):
         _fork_at_any_moment(trial, PATHS[index % 2])
     trial.tried["controls"] += 1
-    control = _process(trial, 1, {**special, **MUTANT}, forks=1, limit=CONTROLS)
+    control = _process(trial, 1, {**special, **MUTANT}, forks=1, limit=CONTROL_LIMIT)
     if HUNG not in control:
         trial.found.append(f"not found: {MUTANT}")
 
@@ -75,9 +75,9 @@ def _process(
     environment: dict[str, str],
     *,
     forks: int = FORKS,
-    limit: int = CHILDS,
+    limit: int = CHILD_LIMIT,
 ) -> str:
-    """Let a process fork, in a store of its own, and return what went wrong."""
+    """Let a process with its own store fork; return its output if anything went wrong."""
     command = (sys.executable, "-W", "ignore::DeprecationWarning", "-m", "faults.fork.parent")
     store = trial.directory / "store"
     process = subprocess.run(

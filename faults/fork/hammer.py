@@ -8,28 +8,30 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from laboxide import FileStorage, Hasher, digest_data, digest_file, digest_stream
+from laboxide import FileStorage, Hasher, digest_file, digest_stream
+
+from faults.operations import chunks, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from laboxide import FilePointer
 
 PAUSE = 0.003
-"""Seconds after which a task that does nothing looks whether it may go on."""
+"""Seconds between two looks of a paused task at its state."""
 TASKS = 6
 """Operations that are in flight at once on each loop."""
 
 
 class Shelf:
-    """What is in use in this process, for a child to find there: streams, walks, hashers."""
+    """The streams, walks and hashers that are in use, for a child to find."""
 
     def __init__(self) -> None:
         self.things: dict[int, Any] = {}
 
     @contextmanager
     def with_(self, thing: Any) -> Iterator[Any]:
-        """Have `thing` on the shelf."""
+        """Keep `thing` on the shelf."""
         self.things[id(thing)] = thing
         try:
             yield thing
@@ -41,9 +43,9 @@ class Hammer:
     """Does one operation after the other until it is stopped.
 
     Args:
-        storage: What it uses.
-        shelf: Where it puts what it has open.
-        seed: Decides what comes when.
+        storage: The storage to use.
+        shelf: The place for everything that it has open.
+        seed: The seed of its choices.
     """
 
     def __init__(self, storage: FileStorage, shelf: Shelf, seed: int) -> None:
@@ -56,7 +58,7 @@ class Hammer:
         self.paused = False
 
     async def run(self) -> None:
-        """Work, on whatever loop this is."""
+        """Work on the present loop."""
         self._kept = await self._write(self._large)
         async with anyio.create_task_group() as group:
             for _ in range(TASKS):
@@ -74,15 +76,14 @@ class Hammer:
             assert limit < 60 or not scope.cancelled_caught, f"{operation.__name__} hangs"
 
     async def _write(self, data: bytes) -> FilePointer:
-        digest = digest_data(data, content_type="a/b", algorithm=self._algorithm())
-        return await self._storage.write_data(data, digest, {})
+        return await self._storage.write_data(data, digest_of(data, self._algorithm()), {})
 
     def _algorithm(self) -> str:
         return self._random.choice(("blake3", "sha256"))
 
     async def write_and_delete(self) -> None:
         """Write a value, read it and delete it."""
-        # Not what another task deletes.
+        # Different from the objects that other tasks delete.
         data = self._small + self._random.randbytes(8)
         pointer = await self._write(data)
         assert await self._storage.read_data(pointer) == data
@@ -91,7 +92,7 @@ class Hammer:
     async def write_stream(self) -> None:
         """Write a stream and delete it."""
         pair = digest_stream(
-            self._chunks(self._large + self._random.randbytes(8)),
+            chunks(self._large + self._random.randbytes(8), 100_000),
             content_type="a/b",
             algorithm=self._algorithm(),
         )
@@ -100,8 +101,8 @@ class Hammer:
         await self._storage.delete(pointer)
 
     async def digest(self) -> None:
-        """Hash a stream, and ask for its digest before it has ended."""
-        stream, get_digest = digest_stream(self._chunks(self._large), content_type="a/b")
+        """Hash a stream, and get its digest before it has ended."""
+        stream, get_digest = digest_stream(chunks(self._large, 100_000), content_type="a/b")
         with self._shelf.with_((stream, get_digest)):
             async for _ in stream:
                 if self._random.random() < 0.1:
@@ -126,13 +127,13 @@ class Hammer:
                 pass
 
     async def audit(self) -> None:
-        """Look after the whole store. Nothing is wrong with it, and nobody has left it."""
+        """Audit the whole store, which has no damage."""
         with self._shelf.with_(self._storage.audit()) as findings:
             assert [finding async for finding in findings] == []
         await self._storage.clean()
 
     async def verify(self) -> None:
-        """Verify an object, and hash it where it is."""
+        """Verify an object, and hash its file."""
         await self._storage.verify(self._kept)
         await digest_file(self._storage.path / self._kept["key"], algorithm=self._algorithm())
 
@@ -140,12 +141,8 @@ class Hammer:
         """Hash in other threads."""
         with self._shelf.with_(Hasher(self._algorithm())) as hasher:
             await anyio.to_thread.run_sync(hasher.update, self._large)
-        digest = partial(digest_data, self._large, content_type="a/b")
+        digest = partial(digest_of, self._large)
         await anyio.to_thread.run_sync(digest)
-
-    async def _chunks(self, data: bytes) -> AsyncIterator[bytes]:
-        for start in range(0, len(data), 100_000):
-            yield data[start : start + 100_000]
 
 
 OPERATIONS: tuple[Callable[[Hammer], Awaitable[None]], ...] = (

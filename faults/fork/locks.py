@@ -1,4 +1,4 @@
-"""The locks of the engine, each of which can be had held by another thread when a process forks."""
+"""The locks of the engine: another thread can be made to hold one while a process forks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 VARIABLE = "LABOXIDE_LOCKS"
 PATIENCE = 0.3
-"""Seconds in which somebody comes by and takes the lock."""
+"""Seconds in which a thread takes the lock."""
 
 
 class Locks:
     """Asks the engine of the special build (faults/mutants/mutant.rs) to hold locks for a moment.
 
     Args:
-        directory: What `LABOXIDE_LOCKS` names; by files in it the two talk.
+        directory: The directory in `LABOXIDE_LOCKS`, whose files carry the requests.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -26,18 +26,18 @@ class Locks:
         self._wanted = directory / "wanted"
         self._kept = directory / "kept"
         self.summary = directory / "summary"
-        """Where who forks tells of each place whether its lock was held at a fork."""
+        """The file that says for each place whether its lock was held at a fork."""
 
     def places(self) -> set[str]:
-        """Return the lines at which a lock was taken so far."""
+        """Return the source lines at which a lock was taken so far."""
         return {path.name for path in self._directory.iterdir() if ".rs:" in path.name}
 
     def keep(self, place: str, then: Callable[[], None]) -> bool:
         """Call `then`, and wait until a thread keeps the lock that it takes there.
 
         Returns:
-            Whether one does. None can who has the interpreter as well, or while another waits for
-            that lock who has: it has let go of the lock when this goes on.
+            Whether a thread does. No thread can that also has the interpreter, or for whose lock
+            such a thread waits: the lock is released before this method continues.
         """
         request = self._directory / "request"
         request.write_text(place, encoding="utf-8")
@@ -49,8 +49,8 @@ class Locks:
         self._wanted.unlink(missing_ok=True)
         return self._kept.exists()
 
-    def let_go(self) -> bool:
-        """Have the lock let go of; tell whether it was held until now."""
+    def release(self) -> bool:
+        """Have the lock released; return whether it was held until now."""
         try:
             self._kept.unlink()
         except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The process that forks: `python -m faults.fork.parent DIRECTORY SEED FORKS LIMIT`.
 
-With `LABOXIDE_LOCKS` it forks once with each lock of the engine held, instead of at any moment.
-A child that takes more than LIMIT seconds counts as hung, on a busy machine.
+With `LABOXIDE_LOCKS` it forks once with each lock of the engine held, instead of at random.
+A child that takes more than LIMIT seconds counts as hung.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 FAILED = 70
 WARM_UP = 1.0
-"""Seconds in which most locks are taken."""
+"""Seconds in which most locks are taken once."""
 BEGUN = 0.005
-"""Seconds in which work is under way again."""
+"""Seconds in which the hammers resume."""
 
 
 class Parent:
     """A process whose threads are at work on two loops whenever it forks.
 
     Args:
-        directory: The store.
-        seed: Decides what comes when.
+        directory: The root of the store.
+        seed: The seed of its choices.
         limit: Seconds after which a child counts as hung.
     """
 
@@ -53,7 +53,7 @@ class Parent:
         self.random = random.Random(seed)
         self._limit = limit
         self._shelf = Shelf()
-        # Of two, so that what only waits for a device is under way as well.
+        # A durable storage as well, so that threads also wait for the device.
         self._storages = [
             FileStorage(directory, mkdir=True, durable=durable) for durable in (False, True)
         ]
@@ -63,7 +63,7 @@ class Parent:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Have the threads at work meanwhile."""
+        """Run the threads while the block runs."""
         threads = [
             threading.Thread(target=lambda: asyncio.run(self._hammers[0].run())),
             threading.Thread(target=lambda: trio.run(self._hammers[1].run)),
@@ -79,11 +79,11 @@ class Parent:
                 thread.join()
 
     def fork(self, is_due: Callable[[], bool], is_done: Callable[[], object]) -> int:
-        """Fork once `is_due` returns that it is; return the child's status.
+        """Fork when `is_due` returns True; return the child's status.
 
         Args:
-            is_due: Waits for the moment. If it returns that there is none, nothing happens.
-            is_done: Is called in the parent at once after the fork.
+            is_due: Waits for the moment of the fork. If it returns False, there is no fork.
+            is_done: Called in the parent right after the fork.
         """
         self.pause(paused=False)
         if not is_due():
@@ -93,24 +93,24 @@ class Parent:
         if process == 0:
             _be_a_child(storage, self._shelf, random.Random(choice), self._limit)
         is_done()
-        # The child has the processors for itself: it is the moment of the fork that counts.
+        # Only the moment of the fork counts; now the child gets the processors.
         self.pause()
         return _wait_for(process, self._limit + 5)
 
     def pause(self, *, paused: bool = True) -> None:
-        """Let no thread begin anything until the next fork is asked for."""
+        """Let no thread begin an operation until the next fork."""
         for hammer in self._hammers:
             hammer.paused = paused
 
 
 def main() -> int:
-    """Fork while threads work on two loops, until a child does not end well."""
+    """Fork while threads work on two loops, until a child fails."""
     directory, (seed, forks, limit) = Path(sys.argv[1]), map(int, sys.argv[2:])
-    # A module that another thread is importing at the moment of a fork can never be imported in the
-    # child: its lock is Python's, and not what is tried here.
+    # A module that another thread imports at the moment of a fork can never be imported in the
+    # child: Python holds the lock, which is not the subject of this test.
     asyncio.run(_import_all())
     trio.run(_import_all)
-    gc.freeze()  # or each child that collects would copy all of it
+    gc.freeze()  # otherwise a collection in each child would copy all objects
     parent = Parent(directory, seed, limit)
     with parent.at_work():
         if VARIABLE in os.environ:
@@ -119,7 +119,7 @@ def main() -> int:
 
 
 async def _import_all() -> None:
-    """Have everything imported that a loop makes laboxide and anyio import."""
+    """Import all modules that laboxide and anyio import on the present loop."""
     await anyio.to_thread.run_sync(str)
     await digest_file(__file__)
 
@@ -133,7 +133,7 @@ def _at_any_moment(parent: Parent, forks: int) -> int:
 
 
 def _with_each_lock(parent: Parent, locks: Locks) -> int:
-    """Fork while another thread holds the lock that is taken at each place; tell of each."""
+    """Fork while another thread holds the lock of each place, and write the summary."""
     held: dict[str, bool] = {}
     time.sleep(WARM_UP)
     while new := sorted(locks.places() - held.keys()):
@@ -147,24 +147,24 @@ def _with_each_lock(parent: Parent, locks: Locks) -> int:
 
 
 def _with_lock(parent: Parent, locks: Locks, place: str) -> tuple[int, bool]:
-    """Return the status of the child, and whether the lock was held when it came to be."""
+    """Return the status of the child, and whether the lock was held at the fork."""
     kept: list[bool] = []
-    # While no loop begins anything, none has the interpreter and waits for the lock of a worker.
-    for meanwhile in (lambda: None, parent.pause):
-        is_due = partial(_keep, locks, place, meanwhile)
-        status = parent.fork(is_due, lambda: kept.append(locks.let_go()))
+    # A paused loop never has the interpreter while it waits for the lock of a worker.
+    for prepare in (lambda: None, parent.pause):
+        is_due = partial(_keep, locks, place, prepare)
+        status = parent.fork(is_due, lambda: kept.append(locks.release()))
         if status or any(kept):
             return status, True
     return 0, False
 
 
-def _keep(locks: Locks, place: str, meanwhile: Callable[[], None]) -> bool:
+def _keep(locks: Locks, place: str, prepare: Callable[[], None]) -> bool:
     time.sleep(BEGUN)
-    return locks.keep(place, meanwhile)
+    return locks.keep(place, prepare)
 
 
 def _be_a_child(storage: FileStorage, shelf: Shelf, choice: random.Random, limit: int) -> NoReturn:
-    # A thread of C, which needs no lock of Python's to tell where the others hang.
+    # A C thread, which needs no Python lock to report where the others hang.
     faulthandler.dump_traceback_later(limit, exit=True)
     ends_at_once = choice.random() < 0.5
     status = _live(storage, shelf, choice)
@@ -175,11 +175,11 @@ def _be_a_child(storage: FileStorage, shelf: Shelf, choice: random.Random, limit
 
 
 def _wait_for(process: int, seconds: int) -> int:
-    """Wait until a child ends, however early it hangs."""
+    """Wait until a child ends; kill it after the limit."""
     deadline = time.monotonic() + seconds
     while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
         if time.monotonic() > deadline:
-            print("a child hung before it could tell where", flush=True)
+            print("a child hung before it could report where", flush=True)
             os.kill(process, signal.SIGKILL)
             ended = os.waitpid(process, 0)
             break
@@ -190,7 +190,7 @@ def _wait_for(process: int, seconds: int) -> int:
 def _live(storage: FileStorage, shelf: Shelf, choice: random.Random) -> int:
     try:
         live(storage, shelf, choice)
-    except BaseException:  # noqa: BLE001 - the child must not go on as its parent
+    except BaseException:  # noqa: BLE001 - the child must not continue as its parent
         traceback.print_exc()
         return FAILED
     return 0

@@ -1,1 +1,1 @@
-"""Inputs made up by libFuzzer and by hypothesis."""
+"""Inputs made up by libFuzzer (`driver`, `fuzzer`) and by hypothesis (`hypothesis_inputs`)."""

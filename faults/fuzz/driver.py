@@ -1,4 +1,4 @@
-"""Inputs that a fuzzer makes up, guided by the code that they reach."""
+"""Inputs made up by libFuzzer, guided by the code that they reach."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from faults.driver import Trial
 
 SHOWN = 4000
-"""Characters of what a target said."""
+"""Characters of the output of a target from its first report on."""
 
 
 def run(trial: Trial) -> None:
-    """Run all targets, side by side."""
+    """Run all targets side by side."""
     fuzzer.build()
     seconds = trial.count("seconds")
     searches = [_start(trial, target, seconds) for target in fuzzer.TARGETS]
@@ -45,14 +45,14 @@ def _start(trial: Trial, target: str, seconds: int) -> tuple[str, subprocess.Pop
 def _note(trial: Trial, target: str, status: int, scratch: Path, output: str) -> None:
     counted = fuzzer.RUNS.search(output)
     trial.tried[f"inputs of {target}"] += int(counted[1]) if counted else 0
-    # Left by the fuzzer: crash-..., leak-..., timeout-..., oom-... and a hash.
+    # Files of the fuzzer: crash-, leak-, timeout- or oom- and a hash.
     inputs = sorted(path for path in scratch.iterdir() if path.is_file() and "-" in path.name)
     again = [
         f"{path.name}: make fuzz TARGET={target} INPUT={path.read_bytes().hex()}" for path in inputs
     ]
     if status or again or not counted:
-        said = next((at for at in map(output.find, ("panicked at", "ERROR: ")) if at >= 0), 0)
-        trial.found.append("\n".join([*again, f"status {status}", output[said : said + SHOWN]]))
+        start = next((at for at in map(output.find, ("panicked at", "ERROR: ")) if at >= 0), 0)
+        trial.found.append("\n".join([*again, f"status {status}", output[start : start + SHOWN]]))
 
 
 DRIVER = Driver(
@@ -62,7 +62,7 @@ DRIVER = Driver(
     per_change=False,
     tools=("cargo", "cc", "c++"),
     root=False,
-    # It takes what time the others leave, and hands nobody's lane back.
+    # It runs with the lowest priority, beside the lanes of other drivers.
     lanes=0,
     seconds=115,
     minutes=16,

@@ -10,15 +10,14 @@ import sys
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from faults.sanitizers.build import DIRECTORY, ROOT, TARGET
-from faults.sanitizers.builds import MEMORY
+from faults.sanitizers.build import DIRECTORY, MEMORY, ROOT, TARGET
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCES = ROOT / "rust" / "fuzz"
 CORPUS = ROOT / "target" / "fuzz"
-"""What was found to reach new code, kept for the next run."""
+"""Inputs that reach new code, kept for the next run."""
 
 COVERAGE = (
     "--cfg=fuzzing",
@@ -28,13 +27,13 @@ COVERAGE = (
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 )
-"""What cargo-fuzz sets."""
+"""The flags of cargo-fuzz."""
 
 COVERED = ("laboxide-core", "laboxide-sha256", "laboxide-fuzz")
-"""What it sets it for is everything; watching each step of SHA-256 takes most of the time then."""
+"""The crates with coverage. cargo-fuzz covers all, and spends most of the time in SHA-256 then."""
 
 LONGEST = 512
-"""Bytes of an input. They are choices, not content."""
+"""Bytes of the longest input. They are choices, not content."""
 
 TARGETS = tuple(sorted(path.stem for path in (SOURCES / "fuzz_targets").glob("*.rs")))
 RUNS = re.compile(r"^stat::number_of_executed_units:\s+(\d+)$", re.MULTILINE)
@@ -44,7 +43,7 @@ def build() -> None:
     """Build all targets.
 
     Raises:
-        OSError: They cannot be built, and why.
+        OSError: The build failed; with the compiler's message.
     """
     flags = [f"--config=profile.dev.package.{name}.rustflags={list(COVERAGE)}" for name in COVERED]
     manifest = f"--manifest-path={SOURCES / 'Cargo.toml'}"
@@ -54,11 +53,11 @@ def build() -> None:
 
 
 def command(target: str, *arguments: str) -> list[str]:
-    """Return how a target that was built is run."""
+    """Return the command that runs a built target."""
     return [
         str(DIRECTORY / TARGET / "debug" / target),
         f"-max_len={LONGEST}",
-        # A run takes a tenth of a second: this one waits for what will not come.
+        # A run takes a tenth of a second: one that takes this long waits for ever.
         "-timeout=100",
         "-print_final_stats=1",
         *arguments,
@@ -66,7 +65,7 @@ def command(target: str, *arguments: str) -> list[str]:
 
 
 def search(target: str, seconds: int, seed: int, found: Path) -> list[str]:
-    """Return how to look for inputs that `target` fails on; it leaves them in `found`."""
+    """Return the command that looks for inputs on which `target` fails; they go to `found`."""
     corpus = CORPUS / target
     corpus.mkdir(parents=True, exist_ok=True)
     limits = (f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={found}/")
@@ -74,16 +73,16 @@ def search(target: str, seconds: int, seed: int, found: Path) -> list[str]:
 
 
 def environment(scratch: Path | str) -> dict[str, str]:
-    """Return what a target runs in: its stores lie in `scratch`."""
+    """Return the environment of a target, whose stores are in `scratch`."""
     return {**MEMORY.variables(), "TMPDIR": str(scratch)}
 
 
 def main() -> int:
-    """Look for an input that fails, or run one again."""
+    """Look for an input that fails, or repeat one."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--input", help="the bytes of one input in hex, to run it again")
+    parser.add_argument("--input", help="the bytes of one input in hex, to repeat it")
     options = parser.parse_args()
     build()
     (found := CORPUS / f"{options.target}-found").mkdir(parents=True, exist_ok=True)
@@ -92,7 +91,7 @@ def main() -> int:
         words = search(options.target, options.seconds, seed, found)
     else:
         (again := found / "again").write_bytes(bytes.fromhex(options.input))
-        # Workers are not as fast each time.
+        # Repeated, since the speed of the workers varies.
         words = command(options.target, "-runs=100", str(again))
     with TemporaryDirectory(dir=DIRECTORY) as scratch:
         return subprocess.run(words, env=environment(scratch), check=False).returncode

@@ -1,4 +1,4 @@
-"""The tests that hypothesis makes up inputs for, with as many as there is time for."""
+"""Inputs made up by hypothesis for its tests, as many as there is time for."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TARGETS = {
 }
 PASSED = re.compile(r"(\d+) passing(?: examples)?, (\d+) failing")
 SHOWN = 6000
-"""Characters of what pytest said last."""
+"""Characters of the end of pytest's output."""
 
 
 def run(trial: Trial) -> None:
-    """Run all targets, side by side, over and over with another seed."""
+    """Run all targets side by side, over and over with another seed."""
     seeds = [trial.random.getrandbits(32) for _ in TARGETS]
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda target, seed: _search(trial, target, Random(seed)), TARGETS, seeds))
@@ -51,7 +51,7 @@ def _search(trial: Trial, target: str, random: Random) -> None:
 def _pytest(words: list[str], profile: str) -> tuple[int, str]:
     options = ("-x", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-show-statistics")
     process = subprocess.run(
-        # It takes what time the others leave.
+        # The lowest priority, beside other drivers.
         ("nice", "-n19", sys.executable, *words, *options),
         env={**os.environ, "LABOXIDE_HYPOTHESIS": profile, "CI": ""},
         stdout=subprocess.PIPE,
@@ -63,7 +63,7 @@ def _pytest(words: list[str], profile: str) -> tuple[int, str]:
 
 
 DRIVER = Driver(
-    "inputs of tests that hypothesis makes up",
+    "more inputs of hypothesis for its tests",
     run,
     {"seconds": (12, 300, 900)},
     per_change=False,

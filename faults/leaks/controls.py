@@ -1,4 +1,4 @@
-"""Leaks made on purpose: the look at the process has to see them."""
+"""Leaks on purpose, which the comparison has to find."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CONTROLS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 
 
 def unseen_controls() -> Iterator[tuple[str, bool]]:
-    """Leak one thing after the other, and tell of which it was not seen."""
+    """Yield each kind of leak, and whether the comparison missed it."""
     for kind, leak in CONTROLS.items():
         before = Held.now()
         with leak():

@@ -1,9 +1,9 @@
-"""What a process holds after thousands of operations, also failing and cancelled ones."""
+"""The resources of a process after thousands of operations, also failing and cancelled ones."""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -14,25 +14,21 @@ from faults.driver import Driver, Trial
 from faults.leaks.controls import unseen_controls
 from faults.leaks.failing import FAILING, BrokenSourceError
 from faults.leaks.held import Held, forget_large_buffers, settled
+from faults.loops import LOOPS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOOPS: dict[str, dict[str, Any]] = {
-    "asyncio": {"backend": "asyncio"},
-    "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
-    "trio": {"backend": "trio"},
-}
 EVERYTHING = {**OPERATIONS, **FAILING}
 LARGE = (2 << 20) + 77_777
-"""More than `TROUBLES` lets a file grow to."""
+"""More than the limit of a full disk in `TROUBLES`."""
 AT_ONCE = 8
-OF_ONE_LOOP = 800
+OPERATIONS_OF_A_LOOP = 800
 EXPECTED = (*FAILURES, BrokenSourceError, ValueError)
 
 
 def run(trial: Trial) -> None:
-    """Do all of it after the same was done a few times, and compare what is held."""
+    """Compare the resources after many operations with those after a warm-up."""
     forget_large_buffers()
     for warmed_up in range(len(LOOPS)):
         _loop(trial, warmed_up)
@@ -48,7 +44,7 @@ def run(trial: Trial) -> None:
 
 
 def _loop(trial: Trial, index: int) -> None:
-    """Let one loop come, work and go."""
+    """Start a loop, work in it, and end it."""
     name = tuple(LOOPS)[index % len(LOOPS)]
     directory = trial.directory / name
     anyio.run(_work, trial, name, directory, **LOOPS[name])
@@ -58,7 +54,7 @@ def _loop(trial: Trial, index: int) -> None:
 async def _work(trial: Trial, name: str, directory: Path) -> None:
     world = World(directory, trial.random, LARGE)
     await world.furnish()
-    for _ in range(OF_ONE_LOOP // AT_ONCE):
+    for _ in range(OPERATIONS_OF_A_LOOP // AT_ONCE):
         trouble = NONE
         if trial.random.random() < 0.1:
             trouble = trial.random.choice(tuple(TROUBLES.values()))
@@ -72,7 +68,7 @@ async def _work(trial: Trial, name: str, directory: Path) -> None:
 
 
 async def _do(trial: Trial, name: str, world: World) -> None:
-    """Do an operation; a third of them are cancelled, most before they have ended."""
+    """Run an operation; a third of them are cancelled, most before their end."""
     operation = trial.random.choice(tuple(EVERYTHING))
     limit = trial.random.uniform(0, 0.005) if trial.random.random() < 0.33 else None
     trial.tried[name] += 1
@@ -81,7 +77,7 @@ async def _do(trial: Trial, name: str, world: World) -> None:
             await EVERYTHING[operation](world)
         except EXPECTED:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 - any other exception is a finding
             trial.found.append(f"{name}: {operation} raised {error!r}")
 
 

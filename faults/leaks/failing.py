@@ -1,4 +1,4 @@
-"""Operations that fail, or are left in the middle."""
+"""Operations that fail, or that are left halfway."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from laboxide import digest_stream
 
-from faults.cancel.world import describe
+from faults.operations import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BrokenSourceError(Exception):
-    """What a source of chunks ends with."""
+    """The error of a source of chunks."""
 
 
 async def _broken(world: World, size: int) -> AsyncIterator[bytes]:
@@ -30,7 +30,7 @@ async def _write_broken(world: World, size: int) -> object:
 
 
 async def _write_wrong(world: World) -> object:
-    return await world.verifying.write_data(world.new_large, describe(world.large), {})
+    return await world.verifying.write_data(world.new_large, digest_of(world.large), {})
 
 
 async def _read_missing(world: World) -> object:

@@ -1,4 +1,4 @@
-"""What this process holds."""
+"""The resources of this process."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ import re
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE = 15.0
-"""Seconds for workers to close what nobody waits for, and for idle threads to end."""
-HEAP = 2 << 20
-"""Bytes by which what the C library gave in small pieces may grow: 20 an operation at night."""
-MEMORY = (16 << 20) + (4 << 20)
-"""Bytes by which all memory may: the engine keeps 16 blocks of 1 MiB, once so many were in use."""
-MMAP_THRESHOLD = (-3, 128 << 10)
-"""The parameter of mallopt and its bytes, by which what is freed beyond them leaves the process.
+from faults.operations import open_files
 
-It grows by itself otherwise, and then each thread's arena keeps the 2 MiB that it once held:
-malloc_trim does not give back the top of an arena.
+PATIENCE = 15.0
+"""Seconds for workers to close abandoned files, and for idle threads to end."""
+HEAP = 2 << 20
+"""Bytes by which small allocations of the C library may grow: 20 per operation at night."""
+MEMORY = (16 << 20) + (4 << 20)
+"""Bytes by which all memory may grow: the engine keeps up to 16 used blocks of 1 MiB."""
+MMAP_THRESHOLD = (-3, 128 << 10)
+"""The parameter of mallopt and its value: larger allocations leave the process when freed.
+
+The threshold grows by itself otherwise, and then each thread's arena keeps the 2 MiB that it once
+held: malloc_trim does not release the top of an arena.
 """
 BLOCKS = 2000
-"""Objects of Python by which it may: caches that fill up. A leak in each operation is more."""
+"""Python objects by which their number may grow: caches fill up. A leak per operation is more."""
 
 
 def forget_large_buffers() -> None:
-    """Let the C library keep no large buffer that was freed: before anything is compared."""
+    """Make the C library release each freed large buffer. Call it before the first comparison."""
     ctypes.CDLL(None).mallopt(*MMAP_THRESHOLD)
 
 
@@ -46,7 +47,7 @@ class _MallocInfo(ctypes.Structure):
 
 
 class Held(NamedTuple):
-    """Descriptors, threads and memory."""
+    """File descriptors, threads and memory."""
 
     files: Counter[str]
     threads: Counter[str]
@@ -56,30 +57,30 @@ class Held(NamedTuple):
 
     @classmethod
     def now(cls) -> Held:
-        """Look, after everything that is not used any more was given back."""
+        """Release unused memory, and return the present resources."""
         gc.collect()
         blocks = sys.getallocatedblocks()
         ctypes.CDLL(None).malloc_trim(0)
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         [memory] = re.findall(r"RssAnon:\s+(\d+) kB", status)
-        return cls(_files(), _threads(), _heap(), int(memory) << 10, blocks)
+        return cls(open_files(), _threads(), _heap(), int(memory) << 10, blocks)
 
     def more_than(self, before: Held) -> list[str]:
-        """Tell what is there beyond what was there before."""
+        """Return a finding for each resource that has grown."""
         found = [f"left open: {dict(files)}"] if (files := self.files - before.files) else []
         if threads := self.threads - before.threads:
             found.append(f"threads: {dict(threads)}")
         if (heap := self.heap - before.heap) > HEAP:
-            found.append(f"{heap >> 10} KiB more of the heap")
+            found.append(f"{heap >> 10} KiB more heap")
         if (memory := self.memory - before.memory) > MEMORY:
             found.append(f"{memory >> 10} KiB more memory")
         if (blocks := self.blocks - before.blocks) > BLOCKS:
-            found.append(f"{blocks} more objects of Python")
+            found.append(f"{blocks} more Python objects")
         return found
 
 
 def settled(before: Held) -> list[str]:
-    """Wait until no more is held than before, and tell what is held too long."""
+    """Wait until all resources are back; return findings for the others."""
     deadline = time.monotonic() + PATIENCE
     while (found := Held.now().more_than(before)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -87,18 +88,10 @@ def settled(before: Held) -> list[str]:
 
 
 def _heap() -> int:
-    """Return the bytes in use, without pieces that are mapped by themselves."""
+    """Return the bytes in use, without allocations that have their own mapping."""
     look = ctypes.CDLL(None).mallinfo2
     look.restype = _MallocInfo
     return int(look().uordblks)
-
-
-def _files() -> Counter[str]:
-    files: Counter[str] = Counter()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # that of this listing
-            files[str(descriptor.readlink())] += 1
-    return files
 
 
 def _threads() -> Counter[str]:

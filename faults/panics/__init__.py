@@ -1,1 +1,1 @@
-"""Panics of the engine, made on purpose."""
+"""Panics of the engine on purpose: exceptions that leave nothing behind."""

@@ -1,4 +1,4 @@
-"""The engine panics, on purpose, while it writes and while it publishes: that is an exception."""
+"""Panics of the engine, on purpose, while it writes and while it publishes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAYS = {"0": "native", "1": "portable"}
 
 
 def run(trial: Trial) -> None:
-    """Let each operation that writes panic once at each step, and go on."""
+    """Let each write panic once at each step, and write again."""
     package = special_build()
     for step in STEPS:
         for portable, way in WAYS.items():
@@ -49,7 +49,7 @@ def _lines(directory: Path, package: Path, environment: dict[str, str]) -> list[
         timeout=600,
     )
     if process.returncode:
-        raise OSError(f"the process that panics has ended:\n{process.stderr}")
+        raise OSError(f"the process that panics failed:\n{process.stderr}")
     return process.stdout.splitlines()
 
 

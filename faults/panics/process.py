@@ -1,4 +1,7 @@
-"""A process whose engine panics when told to: run with a directory and a file that tells it."""
+"""The process whose engine panics: `python -m faults.panics.process DIRECTORY ARMED`.
+
+A panic happens at the step in `LABOXIDE_MUTANT` when the file ARMED exists, which it removes.
+"""
 
 from __future__ import annotations
 
@@ -8,48 +11,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laboxide import FileStorage, digest_data, digest_stream
+from laboxide import FileStorage
+
+from faults.operations import digest_of, files_below, open_files, writes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-    from laboxide import FilePointer
+    from collections.abc import AsyncIterator, Awaitable
 
 SIZES = (1000, 3 << 20)
-
-
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), 1 << 16):
-        yield data[start : start + (1 << 16)]
-
-
-async def _value(storage: FileStorage, data: bytes) -> FilePointer:
-    return await storage.write_data(data, digest_data(data, content_type="a/b"), {})
-
-
-async def _stream(storage: FileStorage, data: bytes) -> FilePointer:
-    return await storage.write_data_stream(*digest_stream(_chunks(data), content_type="a/b"), {})
-
-
-async def _file(storage: FileStorage, data: bytes) -> FilePointer:
-    source = storage.path.with_name("source")
-    source.write_bytes(data)
-    return await storage.import_file(source, link="copy")
-
-
-WRITES: dict[str, Callable[[FileStorage, bytes], Awaitable[FilePointer]]] = {
-    "write_data": _value,
-    "write_data_stream": _stream,
-    "import_file": _file,
-}
-
-
-def _descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def _left(storage: FileStorage) -> list[Path]:
-    return [path for path in storage.path.rglob("*") if path.is_file()]
+WRITES = writes("blake3")
 
 
 async def _is_raised(operation: Awaitable[object]) -> bool:
@@ -61,36 +31,40 @@ async def _is_raised(operation: Awaitable[object]) -> bool:
     return False
 
 
-async def _trouble(name: str, storage: FileStorage, data: bytes, armed: Path) -> AsyncIterator[str]:
-    before = _descriptors()
+async def _findings(
+    name: str, storage: FileStorage, data: bytes, armed: Path
+) -> AsyncIterator[str]:
+    write, directory = WRITES[name], storage.path.parent
+    before = open_files().total()
     armed.touch()
-    if not await _is_raised(WRITES[name](storage, data)):
+    if not await _is_raised(write(storage, data, directory)):
         yield "the panic is no RuntimeError"
-    # The last of a stream's blocks may be in work when its writer is told.
+    # The last block of a stream may be in work when its writer gets the error.
     for _ in range(200):
-        if not _left(storage) and _descriptors() <= before:
+        if not files_below(storage.path) and open_files().total() <= before:
             break
         await asyncio.sleep(0.01)
-    if left := _left(storage):
+    if left := list(files_below(storage.path)):
         yield f"left: {left}"
-    if (now := _descriptors()) > before:
-        yield f"{now - before} descriptors are lost"
+    if (now := open_files().total()) > before:
+        yield f"{now - before} file descriptors leaked"
     async with asyncio.timeout(20):
-        pointer = await WRITES[name](storage, data)
+        pointer = await write(storage, data, directory)
         if await storage.read_data(pointer) != data:
-            yield "what is written afterwards is something else"
+            yield "a later write stored wrong bytes"
         await storage.delete(pointer)
 
 
 async def main(directory: Path, armed: Path) -> None:
-    """Print an operation and what was wrong with it, or nothing, for each."""
+    """Print each operation with its findings."""
     for durable in (False, True):
         storage = FileStorage(directory / f"store-{durable}", mkdir=True, durable=durable)
-        await storage.delete(await _value(storage, b"so that all is there that lasts"))
+        data = b"starts everything that lasts"
+        await storage.delete(await storage.write_data(data, digest_of(data), {}))
         for name in WRITES:
             for size in SIZES:
                 what = f"{name} of {size} bytes{', durable' * durable}"
-                found = [each async for each in _trouble(name, storage, os.urandom(size), armed)]
+                found = [each async for each in _findings(name, storage, os.urandom(size), armed)]
                 print(what, *found, sep="\t", flush=True)
 
 

@@ -1,1 +1,1 @@
-"""Builds of the engine that watch themselves, and what it takes to make them."""
+"""The engine under sanitizers: the builds, the controls, and models for ThreadSanitizer."""

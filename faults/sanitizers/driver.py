@@ -1,4 +1,4 @@
-"""The engine's own tests, with every access to memory and every order of threads watched."""
+"""The engine's own tests under AddressSanitizer, LeakSanitizer and ThreadSanitizer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.driver import Driver
-from faults.sanitizers.builds import MEMORY, threads
+from faults.sanitizers.build import MEMORY, threads
 
 if TYPE_CHECKING:
     from faults.driver import Trial
@@ -19,29 +19,29 @@ CONTROLS = Path("faults/sanitizers/controls")
 SAID = re.compile(r"WARNING: ThreadSanitizer: |ERROR: (?:Address|Leak)Sanitizer: ")
 PASSED = re.compile(r"^test result: ok\. (\d+) passed", re.MULTILINE)
 SHOWN = 12_000
-"""Characters of a report: the first of them and what comes after it."""
+"""Characters of the output from the first report on."""
 
 
 def run(trial: Trial) -> None:
-    """Show that each sanitizer speaks when it has to, then run the tests under it."""
+    """Run the controls and the tests under each sanitizer."""
     for program in ("use_after_free", "leak"):
-        _control(trial, MEMORY, program, speaks=True)
+        _control(trial, MEMORY, program, reports=True)
     _test(trial, MEMORY, "AddressSanitizer")
     build = threads()
-    _control(trial, build, "data_race", speaks=True)
-    _control(trial, build, "ordered", speaks=False)
+    _control(trial, build, "data_race", reports=True)
+    _control(trial, build, "ordered", reports=False)
     _test(trial, build, "ThreadSanitizer")
 
 
-def _control(trial: Trial, build: Build, name: str, *, speaks: bool) -> None:
+def _control(trial: Trial, build: Build, name: str, *, reports: bool) -> None:
     trial.tried["controls"] += 1
     source = CONTROLS / f"{name}.rs"
     program = build.rustc(source)
     result = subprocess.run(
         [program], env=build.variables(), capture_output=True, text=True, check=False
     )
-    if (SAID.search(result.stderr) is not None) != speaks:
-        said = "was not reported" if speaks else "was reported"
+    if (SAID.search(result.stderr) is not None) != reports:
+        said = "was not reported" if reports else "was reported"
         trial.found.append(f"{source} {said}: {result.stderr[:SHOWN]}")
 
 
@@ -58,7 +58,7 @@ def _test(trial: Trial, build: Build, name: str) -> None:
             ),
             # Both builds take 71 s of processor time instead of 133, and the tests 38 in all.
             "--config=profile.dev.opt-level=0",
-            # A harness that captures what is printed does so under locks that are not seen.
+            # A harness that captures output takes locks that the sanitizer does not see.
             after=("--", "--nocapture"),
             environment={
                 "PROPTEST_RNG_SEED": seed,

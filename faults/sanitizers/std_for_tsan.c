@@ -1,17 +1,17 @@
 /*
- * What ThreadSanitizer cannot see of Rust's standard library, told to it.
+ * Models of Rust's standard library for ThreadSanitizer.
  *
- * The library comes compiled, and not instrumented. Most of what orders threads is inlined into the
- * engine, and seen; two things are not, and each would be reported as a race:
+ * The library comes compiled and not instrumented. Most code that orders threads is inlined into the
+ * engine and so instrumented. Two parts are not, and would be reported as races:
  *
  * - The slow paths of the locks. A thread that waited for a mutex takes it within the library, and
- *   Condvar::wait also gives it up there. The linker leads these calls (--wrap) to the functions
- *   below, which pass them on and say what they did.
- * - Fences, which ThreadSanitizer does not model. Arc gives up its last reference with a decrement
+ *   Condvar::wait also releases it there. The linker redirects these calls (--wrap) to the functions
+ *   below, which forward them and report their effect.
+ * - Fences, which ThreadSanitizer does not model. Arc drops its last reference with a decrement
  *   (release) and then a fence (acquire), which orders it after all earlier decrements of the same
- *   counter: the fence acquires what this thread has decremented last.
+ *   counter: the fence acquires the counter that this thread has decremented last.
  *
- * The names are mangled, and differ between compilers; they are given when this is compiled.
+ * The names are mangled and differ between compilers; they are defined on the command line.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,8 +22,8 @@ extern void __tsan_release(void *address);
 #define REAL(name) __asm__("__real_" name)
 #define WRAP(name) __asm__("__wrap_" name)
 
-/* A lock is taken by exchanging the word that it begins with; the thread that had it before has
- * released that word, inlined. */
+/* A lock is taken by exchanging its first word; the previous owner has released that word in
+ * inlined code. */
 #define TAKES(function, name)                    \
     extern void real_##function(void *lock) REAL(name); \
     void wrap_##function(void *lock) WRAP(name); \
@@ -47,7 +47,7 @@ void wrap_wait(void *condition, void *mutex)
     __tsan_acquire(mutex);
 }
 
-/* The time is an Option<Duration>: two registers, passed as they are. */
+/* The time is an Option<Duration>: two registers, forwarded unchanged. */
 extern bool real_wait_timeout(void *condition, void *mutex, uint64_t seconds, uint32_t nanoseconds)
     REAL(CONDVAR_WAIT_TIMEOUT);
 bool wrap_wait_timeout(void *condition, void *mutex, uint64_t seconds, uint32_t nanoseconds)

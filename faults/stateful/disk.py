@@ -1,4 +1,4 @@
-"""What happens to a store behind its back."""
+"""Changes of files behind the back of a store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def make(path: Path, content: Content, state: State) -> None:
-    """Bring what is at `path` into a state."""
+    """Put the file at `path` into a state."""
     _remove(path)
     if state == "absent":
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     if state == "a directory":
         path.mkdir()
-    elif state == "a link":  # to the very content
+    elif state == "a link":  # to the right content
         target = path.parents[3] / f"linked {path.name}"
         target.write_bytes(content.data)
         path.symlink_to(target)
@@ -50,7 +50,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def files_limited(size: int) -> Iterator[None]:
-    """Let no file grow beyond `size`, as a full disk would. Python ignores the signal for it."""
+    """Let no file grow beyond `size`, like a full disk. Python ignores the signal."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -60,7 +60,7 @@ def files_limited(size: int) -> Iterator[None]:
 
 
 def leave_temporary_file(root: Path) -> Path:
-    """Leave what a writer leaves that is killed where files need names."""
+    """Leave the temporary file of a killed writer on a system where it needs a name."""
     staging = root / ".laboxide-staging"
     staging.mkdir(exist_ok=True)
     path = staging / f"{os.getpid():x}-0-0.laboxide-tmp"

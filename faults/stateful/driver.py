@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from faults.driver import Trial
 
 AT_ONCE = 500
-"""Runs of which hypothesis remembers each step, in 6 KiB."""
+"""Runs for one call of hypothesis, which keeps 6 KiB for each step."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
 
 
 def run(trial: Trial) -> None:
-    """Run the machine. The steps that lead to a failure are in the exception's notes."""
-    # Flushes of each durable write to a device would leave time for a tenth of the steps.
+    """Run the machine. The notes of an exception list the steps that led to it."""
+    # With a flush of a device for each durable write there would be time for a tenth of the steps.
     place = MEMORY if MEMORY.is_dir() else trial.directory
     with tempfile.TemporaryDirectory(dir=place, prefix="laboxide-") as directory:
         StoreMachine.loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Random steps: each is done to a store and to its model."""
+"""Random steps, each applied to a store and to its model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pieces = st.sampled_from((1000, 65_536, 1 << 20))
 
 
 class StoreMachine(Steps):
-    """What may be done to a store, in any order."""
+    """The steps, in any order."""
 
     @rule(number=numbers)
     def put(self, number: int) -> None:
@@ -41,7 +41,7 @@ class StoreMachine(Steps):
 
     @rule(number=numbers, piece=st.none() | pieces, at=st.integers(1, 4), ending=st.integers(0, 2))
     def cancel_a_put(self, number: int, piece: int | None, at: int, ending: int) -> None:
-        """Cancel a write where it suspends, if it suspends so often."""
+        """Cancel a write at its `at`-th suspension, if it has so many."""
         put = self._put(number) if piece is None else self._stream_put(number, piece)
         attempt = Attempt(put, at)
         self._run(ENDINGS[ending](attempt))
@@ -54,7 +54,7 @@ class StoreMachine(Steps):
 
     @rule(number=numbers, piece=st.none() | pieces, limit=st.sampled_from((0, 4096, 80_000)))
     def put_on_a_full_disk(self, number: int, piece: int | None, limit: int) -> None:
-        """Write where no file may grow beyond `limit`."""
+        """Write while no file may grow beyond `limit`."""
         put = self._put(number) if piece is None else self._stream_put(number, piece)
         with disk.files_limited(limit):
             self._write(number, put, room=len(self.contents[number].data) <= limit)
@@ -70,7 +70,7 @@ class StoreMachine(Steps):
 
     @rule(number=numbers, chunks=st.integers(1, 20), close=st.booleans())
     def read_a_part(self, number: int, chunks: int, close: bool) -> None:  # noqa: FBT001
-        """Read some chunks of a stream and leave it."""
+        """Read some chunks of a stream, and leave it."""
 
         async def read() -> Seen:
             stream = self.storage.read_data_stream(self._pointer(number))
@@ -109,19 +109,19 @@ class StoreMachine(Steps):
 
     @rule(number=numbers, state=st.sampled_from(("flipped", "short", "long")))
     def damage(self, number: int, state: State) -> None:
-        """Change the bytes of an object behind the store's back."""
+        """Damage an object behind the back of the store."""
         if number and self.model.is_sure(number):
             self._make(number, state)
 
     @rule(number=numbers, state=st.sampled_from(("absent", "a directory", "a link", "a FIFO")))
     def replace(self, number: int, state: State) -> None:
-        """Put something else in the place of an object."""
+        """Put another kind of file in the place of an object."""
         if self.model.is_sure(number):
             self._make(number, state)
 
     @rule()
     def list_everything(self) -> None:
-        """Find all that is a file, and nothing else."""
+        """List all regular files, and nothing else."""
 
         async def keys() -> set[str]:
             return {pointer["key"] async for pointer in self.storage.list_pointers()}
@@ -139,14 +139,14 @@ class StoreMachine(Steps):
         chunk_size=st.sampled_from(CHUNK_SIZES),
     )
     def reopen(self, **options: Any) -> None:
-        """Go on with another storage of the same root."""
+        """Continue with another storage of the same root."""
         self.storage = FileStorage(self.root, **options)
 
     @rule(delete=st.booleans())
     def clean(self, delete: bool) -> None:  # noqa: FBT001
-        """Be told of a killed writer's temporary file and nothing in use, and lose no object.
+        """Clean: find the temporary file of a killed writer, and no file in use.
 
-        A write that was cancelled may be at a sweep, too, and have the file.
+        A cancelled write may clean at the same time, and take the file.
         """
         left = disk.leave_temporary_file(self.root)
         leftovers = self._run(self.storage.clean(delete=delete))
@@ -159,10 +159,10 @@ class StoreMachine(Steps):
         left.unlink(missing_ok=True)
 
     @rule()
-    def sweep_by_writing(self) -> None:
-        """Find a temporary file of a killed writer gone after the first write, or a moment later.
+    def clean_by_writing(self) -> None:
+        """Write: the temporary file of a killed writer is gone afterwards, or a moment later.
 
-        A write that was cancelled may be at a sweep, too: then it has the file, and removes it.
+        A cancelled write may clean at the same time, and remove the file.
         """
 
         async def gone() -> None:

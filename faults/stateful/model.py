@@ -1,4 +1,4 @@
-"""What a store should hold: for each content the states in which its object may be."""
+"""A model of a store: the possible states of the object of each content."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ State = Literal["absent", "sound", "flipped", "short", "long", "a directory", "a
 Seen = Literal[
     "data", "damaged data", "a part", "a damaged part", "corrupt", "missing", "done", "refused"
 ]
-"""What came of an operation."""
+"""The outcome of an operation."""
 
 FILES: tuple[State, ...] = ("sound", "flipped", "short", "long")
 ODD: tuple[State, ...] = ("short", "long", "a directory", "a link", "a FIFO")
-"""What is seen to be wrong when it is opened."""
+"""States that show when the object is opened."""
 SIZES = (0, 1, 100, 5000, 70_000, 70_001, 1_100_000)
-"""Bytes: read at once and not, written as one block and as several."""
+"""Bytes: read in one call or more, written as one block or several."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """Some data, what describes it, and how it looks when it is damaged."""
+    """A content, its digest, and a damaged copy."""
 
     data: bytes
     digest: Digest
@@ -37,7 +37,7 @@ class Content:
 
     @property
     def key(self) -> str:
-        """Where the default router puts it."""
+        """The key of the default router."""
         content_hash = self.digest["content_hash"]
         return f"{self.digest['content_hash_algorithm']}/{content_hash[:2]}/{content_hash}"
 
@@ -55,11 +55,11 @@ def contents(source: random.Random) -> list[Content]:
 
 
 Outcomes = dict[State, set[tuple[Seen, State]]]
-"""For each state what an operation may come to, and the state that it leaves."""
+"""For each state the possible outcomes of an operation, with the states after them."""
 
 
 def reading(*, hashed: bool) -> Outcomes:
-    """Return what comes of reading all of an object."""
+    """Return the outcomes of reading a whole object."""
     return {
         "absent": {("missing", "absent")},
         "sound": {("data", "sound")},
@@ -69,36 +69,36 @@ def reading(*, hashed: bool) -> Outcomes:
 
 
 def leaving(*, hashed: bool) -> Outcomes:
-    """Return what comes of a stream that may be left before its end."""
+    """Return the outcomes of a stream that may be left before its end."""
     partly: Outcomes = {"sound": {("a part", "sound")}, "flipped": {("a damaged part", "flipped")}}
     whole = reading(hashed=hashed)
     return {state: seen | partly.get(state, set()) for state, seen in whole.items()}
 
 
 def writing(*, verified: bool, room: bool) -> Outcomes:
-    """Return what comes of a write, with room on the disk or without."""
+    """Return the outcomes of a write, with room on the disk or without."""
     kept: set[State] = {"sound"} if verified else {"sound", "flipped"}
     outcomes: Outcomes = {}
     for state in reading(hashed=True):
         done: tuple[Seen, State] = ("done", state if state in kept else "sound")
         refused: tuple[Seen, State] = ("refused", state)
-        # What is there already may be noticed before room is asked for.
+        # A dedup hit may be noticed before the write needs room.
         outcomes[state] = {done} if room else {refused, *({done} if state in kept else ())}
     return outcomes
 
 
 def deleting() -> Outcomes:
-    """Return what comes of a removal."""
+    """Return the outcomes of a delete."""
     outcomes = reading(hashed=True)
     removed: Outcomes = {state: {("done", "absent")} for state in FILES}
     return {**outcomes, **removed}
 
 
 class Model:
-    """The states in which the objects may be.
+    """The possible states of the objects.
 
-    More than one is possible after a write was cancelled: it may still be done. Such an object may
-    be sound at any later time, too, so nothing may be done to it that a late write would undo.
+    After a cancelled write several are possible, since it may be in flight. Such an object may
+    become sound at any later time, so no step may damage it: a late write would undo that.
     """
 
     def __init__(self, count: int) -> None:
@@ -106,27 +106,27 @@ class Model:
         self._unsure: set[int] = set()
 
     def note(self, number: int, seen: Seen, outcomes: Outcomes) -> None:
-        """Take in what came of an operation, and insist that it may have."""
+        """Note the outcome of an operation, which must be a possible one."""
         before = self._states[number]
         fitting = {after for state in before for what, after in outcomes[state] if what == seen}
-        assert fitting, f"content {number} was {' or '.join(before)}, and what came was: {seen}"
+        assert fitting, f"content {number} was {' or '.join(before)}, but the outcome was: {seen}"
         self._states[number] = fitting | ({"sound"} if number in self._unsure else set())
 
     def note_cancelled(self, number: int, outcomes: Outcomes) -> None:
-        """Take in that a write was cancelled, which may have been too late."""
+        """Note a cancelled write, which may have happened."""
         self._unsure.add(number)
         before = self._states[number]
         late = {after for state in before for _, after in outcomes[state]}
         self._states[number] = before | late | {"sound"}
 
     def put(self, number: int, state: State) -> None:
-        """Take in that an object was made to be so."""
+        """Note the state that a step gave to an object."""
         self._states[number] = {state}
 
     def is_sure(self, number: int) -> bool:
-        """Tell whether nothing is under way that could change the object."""
+        """Return whether no cancelled write may still change the object."""
         return number not in self._unsure
 
     def certain(self, predicate: Callable[[State], bool]) -> set[int]:
-        """Return the contents of which `predicate` is true, whatever state they are in."""
+        """Return the contents for which `predicate` is true in every possible state."""
         return {n for n, states in enumerate(self._states) if all(map(predicate, states))}

@@ -1,4 +1,4 @@
-"""What the steps are made of: a store, its model, and how the two are compared."""
+"""The parts of the steps: a store, its model, and their comparison."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from laboxide import CorruptDataError, FilePointer, FileStorage, ObjectNotFoundError, digest_stream
 
+from faults.operations import chunks
 from faults.stateful import disk, model
 from faults.stateful.model import SIZES, Content, Model
 
 if TYPE_CHECKING:
     import itertools
     from collections import Counter
-    from collections.abc import AsyncGenerator, Awaitable, Coroutine
+    from collections.abc import Awaitable, Coroutine
     from pathlib import Path
 
     from faults.stateful.model import Outcomes, Seen, State
 
 PATIENCE = 10
-"""Seconds that no step takes."""
+"""Seconds after which a step counts as hung."""
 
 
 class Steps(RuleBasedStateMachine):
-    """A store, and what should be in it. One event loop serves all runs."""
+    """A store and its model. One event loop serves all runs."""
 
     loop: ClassVar[asyncio.AbstractEventLoop]
     directory: ClassVar[Path]
@@ -40,16 +41,16 @@ class Steps(RuleBasedStateMachine):
         self.storage = FileStorage(self.root, mkdir=True)
         self.model = Model(len(SIZES))
         self.tried["runs"] += 1
-        # What holds is looked at before the first step, too.
+        # Hypothesis checks the invariant before the first step, too.
         self.tried["steps"] -= 1
 
     @invariant()
     def count(self) -> None:
-        """Count the steps that were done."""
+        """Count the steps."""
         self.tried["steps"] += 1
 
     def teardown(self) -> None:
-        """Remove the store, in which a write that was cancelled may still be at work."""
+        """Remove the store, to which a cancelled write may still write."""
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _put(self, number: int) -> Coroutine[Any, Any, object]:
@@ -59,7 +60,7 @@ class Steps(RuleBasedStateMachine):
     async def _stream_put(self, number: int, piece: int) -> object:
         content = self.contents[number]
         pair = digest_stream(
-            _chunks(content.data, piece),
+            chunks(content.data, piece),
             content_type="a/b",
             algorithm=content.digest["content_hash_algorithm"],
         )
@@ -98,7 +99,7 @@ class Steps(RuleBasedStateMachine):
         is_whole = len(data) == len(content.data)
         if content.data.startswith(data):
             return "data" if is_whole else "a part"
-        assert content.flipped.startswith(data), "other bytes than there were ever"
+        assert content.flipped.startswith(data), "the read returned bytes that were never there"
         return "damaged data" if is_whole else "a damaged part"
 
     def _seen(self, operation: Coroutine[Any, Any, Seen]) -> Seen:
@@ -120,8 +121,3 @@ class Steps(RuleBasedStateMachine):
                 return await step
 
         return self.loop.run_until_complete(run())
-
-
-async def _chunks(data: bytes, size: int) -> AsyncGenerator[bytes]:
-    for start in range(0, len(data), size):
-        yield data[start : start + size]

@@ -1,4 +1,4 @@
-//! Two threads write to one place, in no order: `ThreadSanitizer` has to say so.
+//! Two threads write to one place without an order: `ThreadSanitizer` must report it.
 
 use std::sync::Mutex;
 use std::thread;
@@ -15,9 +15,9 @@ fn main() {
 
 fn write() {
     for _ in 0..1000 {
-        // SAFETY: none, that is the point.
+        // SAFETY: none, on purpose.
         unsafe { NOT_LOCKED += 1 };
     }
-    // What is ordered only afterwards is a race all the same.
+    // An order that is established only afterwards does not prevent the race.
     *LOCKED.lock().expect("no panic") += 1;
 }

@@ -1,4 +1,4 @@
-//! Loses what it has allocated: `LeakSanitizer` has to say so.
+//! Leaks an allocation: `LeakSanitizer` must report it.
 
 use std::hint::black_box;
 

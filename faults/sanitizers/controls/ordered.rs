@@ -1,5 +1,5 @@
-//! Threads that are ordered by locks for which they wait, and by the last reference to an `Arc`:
-//! `ThreadSanitizer` has to be silent.
+//! Threads that are ordered by contended locks, and by the last reference to an `Arc`:
+//! `ThreadSanitizer` must report nothing.
 
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread;

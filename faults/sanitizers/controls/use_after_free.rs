@@ -1,4 +1,4 @@
-//! Reads what is freed: `AddressSanitizer` has to say so.
+//! Reads freed memory: `AddressSanitizer` must report it.
 
 use std::hint::black_box;
 
@@ -6,6 +6,6 @@ fn main() {
     let freed = black_box(Box::new(7_u8));
     let pointer: *const u8 = &raw const *freed;
     drop(freed);
-    // SAFETY: none, that is the point.
+    // SAFETY: none, on purpose.
     println!("{}", unsafe { black_box(pointer).read() });
 }
