@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laboxide import digest_data, digest_stream
+from laboxide import FilePointer, content_router, digest_data, digest_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from laboxide import Digest, FilePointer, FileStorage
+    from laboxide import Digest, FileStorage
 
     Write = Callable[[FileStorage, bytes, Path], Awaitable[FilePointer]]
     Read = Callable[[FileStorage, FilePointer, Path], Awaitable[bytes]]
@@ -24,6 +24,17 @@ CHUNK = 60_000
 def digest_of(data: bytes, algorithm: str = "blake3") -> Digest:
     """Return the digest of `data`."""
     return digest_data(data, content_type="a/b", algorithm=algorithm)
+
+
+def pointer_of(root: Path, digest: Digest, key: str | None = None) -> FilePointer:
+    """Return the pointer of an object in the store at `root`, by default with its usual key."""
+    return FilePointer(
+        root=str(root),
+        key=content_router(digest, {})["key"] if key is None else key,
+        algorithm=digest["content_hash_algorithm"],
+        hash=digest["content_hash"],
+        size=digest["content_size"],
+    )
 
 
 async def chunks(data: bytes, size: int = CHUNK) -> AsyncGenerator[bytes]:

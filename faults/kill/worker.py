@@ -17,11 +17,10 @@ from laboxide import (
     FilePointer,
     FileStorage,
     ObjectNotFoundError,
-    content_router,
     digest_stream,
 )
 
-from faults.operations import chunks, digest_of
+from faults.operations import chunks, digest_of, pointer_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -71,13 +70,7 @@ class Content(NamedTuple):
 
     def pointer(self, root: Path) -> FilePointer:
         """Return the pointer of the content in the store at `root`."""
-        return FilePointer(
-            root=str(root),
-            key=content_router(self.digest, {})["key"],
-            algorithm=self.digest["content_hash_algorithm"],
-            hash=self.digest["content_hash"],
-            size=len(self.data),
-        )
+        return pointer_of(root, self.digest)
 
     def source(self, directory: Path) -> Path:
         """Return the path of the file to import it from."""

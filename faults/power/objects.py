@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from laboxide import FilePointer, digest_data
+from laboxide import digest_data
+
+from faults.operations import pointer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from laboxide import Digest, FileKey
+    from laboxide import Digest, FileKey, FilePointer
     from laboxide.types import TagMap
 
 SMALL, LARGE = 30_000, 9 << 18
@@ -106,13 +108,7 @@ class Object:
 
     def pointer(self, root: Path) -> FilePointer:
         """Return the pointer of the object in the store at `root`."""
-        return FilePointer(
-            root=str(root),
-            key=router(self.digest, {})["key"],
-            algorithm=self.digest["content_hash_algorithm"],
-            hash=self.digest["content_hash"],
-            size=self.digest["content_size"],
-        )
+        return pointer_of(root, self.digest, router(self.digest, {})["key"])
 
     def __str__(self) -> str:
         return f"object {self.number} of seed {self.seed} ({self.kind}, {len(self.data)} bytes)"

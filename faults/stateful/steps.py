@@ -8,9 +8,9 @@ import shutil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
-from laboxide import CorruptDataError, FilePointer, FileStorage, ObjectNotFoundError, digest_stream
+from laboxide import CorruptDataError, FileStorage, ObjectNotFoundError, digest_stream
 
-from faults.operations import chunks
+from faults.operations import chunks, pointer_of
 from faults.stateful import disk, model
 from faults.stateful.model import SIZES, Content, Model
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Awaitable, Coroutine
     from pathlib import Path
+
+    from laboxide import FilePointer
 
     from faults.stateful.model import Outcomes, Seen, State
 
@@ -86,13 +88,7 @@ class Steps(RuleBasedStateMachine):
 
     def _pointer(self, number: int) -> FilePointer:
         content = self.contents[number]
-        return FilePointer(
-            root=str(self.root),
-            key=content.key,
-            algorithm=content.digest["content_hash_algorithm"],
-            hash=content.digest["content_hash"],
-            size=len(content.data),
-        )
+        return pointer_of(self.root, content.digest, content.key)
 
     def _compare(self, number: int, data: bytes) -> Seen:
         content = self.contents[number]

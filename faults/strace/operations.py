@@ -6,15 +6,15 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from laboxide import FilePointer, content_router, digest_file, digest_stream
+from laboxide import digest_file, digest_stream
 
-from faults.operations import chunks, digest_of
+from faults.operations import chunks, digest_of, pointer_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from laboxide import FileStorage
+    from laboxide import FilePointer, FileStorage
 
     Step = Callable[[FileStorage], Awaitable[object]]
 
@@ -83,19 +83,12 @@ async def _write_larger_stream(storage: FileStorage) -> None:
 
 
 def _pointer(storage: FileStorage, data: bytes) -> FilePointer:
-    digest = digest_of(data)
-    return FilePointer(
-        root=str(storage.path),
-        key=content_router(digest, {})["key"],
-        algorithm=digest["content_hash_algorithm"],
-        hash=digest["content_hash"],
-        size=len(data),
-    )
+    return pointer_of(storage.path, digest_of(data))
 
 
 def object_path(root: Path, data: bytes) -> Path:
     """Return where a store with the default router keeps `data`."""
-    return root / content_router(digest_of(data), {})["key"]
+    return root / pointer_of(root, digest_of(data))["key"]
 
 
 def _source(storage: FileStorage) -> Path:
