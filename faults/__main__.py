@@ -38,7 +38,8 @@ async def main() -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     options.until = begun + LONG if options.tier == "long" else math.inf
-    night = Night(RESULTS / "night") if options.tier == "night" else None
+    whole = not options.names
+    night = Night(RESULTS / "night") if whole and options.tier == "night" else None
     # Random rounds share the time that is left, so all of them run at once, after the others.
     last = [name for name in names if options.tier == "long" and load(name).goes_on]
     first = [name for name in names if name not in last]
@@ -50,9 +51,9 @@ async def main() -> int:
         for finding in row.found:
             print(f"\n{row.name} (--tier {options.tier} --seed {row.seed}) found:\n{finding}")
     print(f"\n{table_of_rows(rows)}\n\n{seconds:.0f} seconds")
-    if options.record and not options.names:
+    if whole and options.record:
         record(options.tier, rows, seconds)
-    if night is not None and not options.names:
+    if night is not None:
         night.end()
     required = os.environ.get("LABOXIDE_REQUIRE_FAULTS", "0") not in ("", "0")
     return int(any(row.found or (required and row.skipped is not None) for row in rows))
