@@ -61,6 +61,7 @@ _LINK = Errnos(
     ("EEXIST", "EPERM", "ENOENT"), ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "EXDEV", "EMLINK")
 )
 _RENAME = Errnos(("EISDIR",), ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "EXDEV", "ENOENT"))
+_TOUCH = Errnos((), ("EPERM", "EACCES", "EROFS", "EIO", "ENOSPC", "EINTR"))
 _UNLINK = Errnos(("ENOENT",), ("EIO", "EACCES", "EROFS"))
 _LOCK = Errnos((), ("ENOLCK", "EINTR", "EIO"))
 _CLONE = Errnos((), ("EOPNOTSUPP", "EXDEV", "EIO", "ENOSPC", "EDQUOT"))
@@ -87,6 +88,7 @@ _BY_CALL = {
         (_RESIZE, ("ftruncate",)),
         (_LINK, ("link", "linkat")),
         (_RENAME, ("rename", "renameat", "renameat2")),
+        (_TOUCH, ("utimensat",)),
         (_UNLINK, ("unlink", "unlinkat")),
         (_LOCK, ("flock",)),
         (_CLONE, ("ioctl",)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,6 +115,12 @@ async def _small(storage: FileStorage) -> None:
     await _write(storage, SMALL)
 
 
+async def _small_and_old(storage: FileStorage) -> None:
+    await _small(storage)
+    yesterday = time.time() - 24 * 60 * 60
+    os.utime(object_path(storage.path, SMALL), (yesterday, yesterday))
+
+
 async def _large(storage: FileStorage) -> None:
     await _neighbour(storage)
     await _write(storage, LARGE)
@@ -206,6 +214,7 @@ OPERATIONS = {
     "import_file": Operation(_import, _neighbour_and_source, LARGE),
     "import_file, hard link": Operation(_import_hardlink, _neighbour_and_source, LARGE),
     "write of what is there": Operation(_write_small, _small),
+    "write of what is there and old": Operation(_write_small, _small_and_old),
     "heal": Operation(_write_small, _torn),
     "delete": Operation(_delete, _small, absent=True),
     "first write after a crash": Operation(_write_small, _leftovers),

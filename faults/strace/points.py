@@ -24,7 +24,7 @@ FILE_CALLS = (
     "getdents64,pread64,preadv,preadv2,pwrite64,pwritev,pwritev2,lseek,copy_file_range,sendfile,"
     "fallocate,ftruncate,sync_file_range,fsync,fdatasync,syncfs,"
     "?mkdir,mkdirat,?link,linkat,?rename,renameat,renameat2,?unlink,unlinkat,?rmdir,"
-    "?chmod,fchmod,fchmodat"
+    "?chmod,fchmod,fchmodat,utimensat"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from laboxide._native import Writer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from laboxide.file.router import FileRouter
     from laboxide.file.storage import FileStorage
     from laboxide.types import Digest, TagMap
+
+_stale_roots: set[tuple[int, str]] = set()
+"""Process and path of each root that the warning about stale objects names already."""
 
 
 def require_router(storage: FileStorage) -> FileRouter:
@@ -109,6 +113,20 @@ def report(storage: FileStorage, published: str, key: str) -> None:
     """Log what an operator should know of a publication."""
     if published == "healed":
         warn("replaced %s, which did not hold its content", storage.path / key)
+    elif published == "stale":
+        _warn_once_of_stale(storage, key)
+
+
+def _warn_once_of_stale(storage: FileStorage, key: str) -> None:
+    """Log that a dedup hit left an old modification time, for the first object of a root."""
+    process_and_root = (os.getpid(), str(storage.path))
+    if process_and_root not in _stale_roots:
+        _stale_roots.add(process_and_root)
+        warn(
+            "cannot refresh the modification time of %s, nor replace it: "
+            "a cleanup by age may delete objects of this root that are in use",
+            storage.path / key,
+        )
 
 
 def warn(message: str, *arguments: object) -> None:

@@ -155,6 +155,14 @@ impl Error {
         self.io_kind() == Some(io::ErrorKind::OutOfMemory)
     }
 
+    /// Whether the file system takes no new file here, be it for want of space or of a right.
+    pub(crate) fn is_refusal(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+
+        let kinds = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+        self.io_kind().is_some_and(|kind| kinds.contains(&kind))
+    }
+
     pub(crate) fn no_thread(what: &'static str, source: io::Error) -> Self {
         Error::NoThread { what, source: Arc::new(source) }
     }

@@ -69,31 +69,47 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
 ) {
     let Import { path, link, algorithms, limit } = import;
     engine.spawn_passing(move |permit| {
+        let original = match guarded(|| cancel.check().and_then(|()| Original::open(path)?.within(limit))) {
+            Ok(original) => original,
+            Err(error) => return done(Err(error)),
+        };
         let prepared = guarded(|| {
-            cancel.check()?;
-            let original = Original::open(path)?.within(limit)?;
             let staged = if link == Link::Hardlink {
                 store.stage_hardlink(&original.path, &original.file)?
             } else {
                 stage_for(&store, original.size)?
             };
             let staged = staged.permitted(permit);
-            let pass = transfer(&original, staged, original.size, algorithms, link, cancel)?;
-            Ok((original, pass))
+            transfer(&original, staged, original.size, algorithms.clone(), link, cancel.clone())
         });
-        let (original, transfer) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return done(Err(error)),
-        };
-        transfer.run(engine, original, move |original, passed| {
+        let finish = move |original: Original, passed: Result<(ContentDigest, Content<P>)>| {
             let staged = guarded(|| {
-                let (digest, file) = original.unchanged(passed)?;
-                Ok(Staged::new(engine, store, Content::File(file), digest))
+                let (digest, content) = original.unchanged(passed)?;
+                Ok(Staged::new(engine, store, content, digest))
             });
             // Closed before anyone is told: a lock that goes with it would hide a leftover from a sweep.
             drop(original);
             done(staged);
-        });
+        };
+        // Without a copy there is still the digest, by which an object that is there already is found.
+        let settle = move |original: Original, copied: Result<(ContentDigest, StagedFile)>| {
+            let refused = match copied {
+                Err(error) if error.is_refusal() => error,
+                copied => {
+                    return finish(original, copied.map(|(digest, file)| (digest, Content::File(file))));
+                }
+            };
+            let source = Source::File(Arc::clone(&original.file), original.path.clone());
+            let pass =
+                Pass { source, destination: Destination::Nowhere, size: original.size, algorithms, cancel };
+            pass.start(engine, move |passed| {
+                finish(original, passed.map(|passed| (passed.digest, Content::Refused(refused))));
+            });
+        };
+        match prepared {
+            Ok(transfer) => transfer.run(engine, original, settle),
+            Err(error) => settle(original, Err(error)),
+        }
     });
 }
 

@@ -44,6 +44,8 @@ pub(crate) fn published_name(published: Published) -> &'static str {
         Published::Created => "created",
         Published::Existed => "existed",
         Published::Healed => "healed",
+        Published::Renewed => "renewed",
+        Published::Stale => "stale",
     }
 }
 

@@ -56,6 +56,10 @@ pub(crate) trait Directory: Send + Sync {
     /// What is under a name right below, links not followed.
     fn look(&self, name: &OsStr) -> Result<Seen>;
 
+    /// Device and inode number of what is under a name right below, links not followed. None where the
+    /// system does not tell.
+    fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>>;
+
     /// Gives a file right below a second name; "already exists" if something has it.
     fn link_again(&self, name: &str, second: &str) -> Result<()>;
 

@@ -200,6 +200,12 @@ impl Directory for OpenDirectory {
         Ok(Seen::of(&File::from(found).metadata().context("stat", &path)?))
     }
 
+    fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
+        let status = fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW);
+        let status = status.context("stat", &self.path.join(name)).map_err(Error::or_missing)?;
+        Ok(Some((status.st_dev, status.st_ino)))
+    }
+
     fn link_again(&self, name: &str, second: &str) -> Result<()> {
         let directory = &self.descriptor;
         fs::linkat(directory, name, directory, second, AtFlags::empty())

@@ -145,6 +145,10 @@ impl Directory for PathDirectory {
         Ok(Seen::of(&metadata))
     }
 
+    fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
+        Ok(self.look(name.as_ref())?.identity)
+    }
+
     fn link_again(&self, name: &str, second: &str) -> Result<()> {
         let second = self.path.join(second);
         fs::hard_link(self.path.join(name), &second).context("link", &second)

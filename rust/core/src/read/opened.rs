@@ -59,7 +59,7 @@ impl Opened {
 
     fn open_again(&self, seen: &Seen) -> Result<(Object, Option<Seen>)> {
         let object = (self.open)()?;
-        if object.seen()?.is_same(seen) {
+        if object.seen()?.is_same_object(seen) {
             return Ok((object, Some(*seen)));
         }
         Err(Error::corrupt(&object.path, &"the file that was opened first", &"another in its place"))

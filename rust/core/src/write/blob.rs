@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::small::{Small, write_small};
-use super::{Publication, Published, publish};
+use super::{Publication, Published, publish, publish_unstaged};
 use crate::digest::ContentDigest;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fs::kind::reserve;
 use crate::fs::staged::StagedFile;
 use crate::memory::slab::BLOCK;
@@ -74,30 +74,69 @@ fn write_large<P, D>(
     });
     let staged = match staged {
         Ok(staged) => staged.permitted(permit),
-        Err(error) => return done(Err(error), data),
+        Err(error) => return settle_large(engine, &store, data, publication, cancel, error, done),
     };
-    let pass = Pass {
-        source: Source::Memory(Box::new(Kept(Arc::clone(&data)))),
-        destination: Destination::Staged(staged),
-        size,
+    pass_over(&data, Destination::Staged(staged), &publication, cancel.clone()).start(
+        engine,
+        move |passed| {
+            let written = guarded(|| {
+                let (digest, file) = passed?.into_staged()?;
+                publication.expected.check_given(&digest)?;
+                Ok(file)
+            });
+            let mut file = match written {
+                Ok(file) => file,
+                Err(error) => return settle_large(engine, &store, data, publication, cancel, error, done),
+            };
+            engine.publish(store.durable(), move || {
+                let result = guarded(|| publish(&store, &mut file, &publication));
+                drop(file);
+                done(result, data);
+            });
+        },
+    );
+}
+
+/// The pass over all of `data`.
+fn pass_over<P>(
+    data: &Arc<P>,
+    destination: Destination,
+    publication: &Publication,
+    cancel: CancelToken,
+) -> Pass
+where
+    P: AsRef<[u8]> + Send + Sync + 'static,
+{
+    Pass {
+        source: Source::Memory(Box::new(Kept(Arc::clone(data)))),
+        destination,
+        size: (**data).as_ref().len() as u64,
         algorithms: publication.expected.algorithms(),
         cancel,
-    };
-    pass.start(engine, move |passed| {
-        let written = guarded(|| {
-            let (digest, file) = passed?.into_staged()?;
-            publication.expected.check_given(&digest)?;
-            Ok(file)
-        });
-        let mut file = match written {
-            Ok(file) => file,
-            Err(error) => return done(Err(error), data),
-        };
-        engine.publish(store.durable(), move || {
-            let result = guarded(|| publish(&store, &mut file, &publication));
-            drop(file);
-            done(result, data);
-        });
+    }
+}
+
+/// Looks for the object after the file system has refused to take the data. What was not written was
+/// not hashed either.
+fn settle_large<P, D>(
+    engine: &'static Engine,
+    store: &Store,
+    data: Arc<P>,
+    publication: Publication,
+    cancel: CancelToken,
+    refused: Error,
+    done: D,
+) where
+    P: AsRef<[u8]> + Send + Sync + 'static,
+    D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
+{
+    let found = guarded(|| publish_unstaged(store, &publication, refused));
+    if found.is_err() {
+        return done(found, data);
+    }
+    pass_over(&data, Destination::Nowhere, &publication, cancel).start(engine, move |passed| {
+        let checked = guarded(|| publication.expected.check_given(&passed?.digest));
+        done(checked.and(found), data);
     });
 }
 

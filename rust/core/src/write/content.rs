@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::small::{Small, write_small};
-use super::{Publication, Published, publish};
+use super::{Publication, Published, publish, publish_unstaged};
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -18,6 +18,8 @@ pub(crate) enum Content<P> {
     File(StagedFile),
     /// Small enough to be written by the job that publishes it.
     Block(Block<P>),
+    /// Only hashed: the file system has refused to take it. An object that is there already may do.
+    Refused(Error),
 }
 
 /// Complete content with its digest, waiting for its name. Dropped, it leaves nothing.
@@ -69,6 +71,15 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
                     done(result, Some(chunks));
                 });
             }
+            Some(Content::Refused(refused)) => engine.spawn(move || {
+                engine.publish(store.durable(), move || {
+                    let result = guarded(|| {
+                        check(&publication.expected, &digest, |_| Err(refused.clone()))?;
+                        publish_unstaged(&store, &publication, refused)
+                    });
+                    done(result, None);
+                });
+            }),
             None => engine.spawn(|| done(Err(Error::Closed("the content is published")), None)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::dedup::check_existing;
+use super::dedup::{Hit, check_existing};
 use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::directories::Directory;
@@ -18,6 +18,10 @@ pub enum Published {
     Existed,
     /// Something that is not the content: it was replaced.
     Healed,
+    /// The same content in a file whose modification time could not be set: it was replaced.
+    Renewed,
+    /// The same content in a file whose modification time could not be set, nor could it be replaced.
+    Stale,
 }
 
 /// What to do about a name that is taken.
@@ -127,8 +131,8 @@ fn settle(
     match existing {
         Existing::Refuse => return Err(taken),
         Existing::Replace => {}
-        Existing::Heal | Existing::Keep => match check_existing(store, parent, publication, staged) {
-            Ok(()) => return Ok(Some(Published::Existed)),
+        Existing::Heal | Existing::Keep => match check_existing(store, parent, publication, Some(staged)) {
+            Ok(hit) => return accept(store, staged, parent, publication, &hit),
             Err(Error::Missing { .. }) => return Ok(None),
             Err(error) if *existing == Existing::Heal && error.is_damage() => {}
             Err(Error::Corrupt { .. }) => return Err(taken),
@@ -145,4 +149,214 @@ fn settle(
         result => result?,
     }
     Ok(Some(Published::Healed))
+}
+
+/// Decides about content that is there already; None if the name does not lead to it any more.
+fn accept(
+    store: &Store,
+    staged: &mut StagedFile,
+    parent: &dyn Directory,
+    publication: &Publication,
+    hit: &Hit,
+) -> Result<Option<Published>> {
+    let name = publication.key.name();
+    if !hit.is_at(parent, name)? {
+        return Ok(None);
+    }
+    if hit.is_young {
+        return Ok(Some(Published::Existed));
+    }
+    // Right after the look: what another writer has put there since would be replaced as well. Under a
+    // key with the hash in it that is the same content.
+    let renewed =
+        !hit.is(staged) && store.name_temporarily(staged).and_then(|()| parent.replace(staged, name)).is_ok();
+    Ok(Some(if renewed { Published::Renewed } else { Published::Stale }))
+}
+
+/// Settles for the object in place where none can be staged: the mount is read-only, the disk full, the
+/// directory another user's. Fails with `refused`, the reason, unless the object is there and sound.
+pub(crate) fn publish_unstaged(
+    store: &Store,
+    publication: &Publication,
+    refused: Error,
+) -> Result<Published> {
+    let may_exist = matches!(publication.existing, Existing::Heal | Existing::Keep);
+    if !may_exist || !refused.is_refusal() {
+        return Err(refused);
+    }
+    match find_sound(store, publication) {
+        Ok(Some(published)) => Ok(published),
+        Ok(None) | Err(_) => Err(refused),
+    }
+}
+
+/// The object in place, checked and refreshed as for a dedup hit; None if it is gone.
+fn find_sound(store: &Store, publication: &Publication) -> Result<Option<Published>> {
+    let key = &publication.key;
+    let Some(parent) = store.open_parent(key)? else { return Ok(None) };
+    let hit = check_existing(store, &*parent, publication, None)?;
+    if !hit.is_at(&*parent, key.name())? {
+        return Ok(None);
+    }
+    if store.durable() {
+        settle_names(store, &*parent, key, false)?;
+    }
+    Ok(Some(if hit.is_young { Published::Existed } else { Published::Stale }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::{OsStr, OsString};
+    use std::fs::{self, File};
+    #[cfg(target_os = "linux")]
+    use std::os::fd::BorrowedFd;
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::fs::stat::Seen;
+
+    const CONTENT: &[u8] = b"content";
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// A directory in which others act between the refresh of an object and the look at its name.
+    struct Racing<F> {
+        directory: Box<dyn Directory>,
+        act: F,
+        looks: AtomicUsize,
+    }
+
+    impl<F: Fn(&Path, usize) + Send + Sync> Directory for Racing<F> {
+        fn path(&self) -> &Path {
+            self.directory.path()
+        }
+        fn identity(&self) -> Option<(u64, u64)> {
+            self.directory.identity()
+        }
+        #[cfg(target_os = "linux")]
+        fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
+            self.directory.anchored(name)
+        }
+        fn create_file(&self, name: &str, mode: u32) -> Result<File> {
+            self.directory.create_file(name, mode)
+        }
+        fn open_file(&self, key: &str) -> Result<File> {
+            self.directory.open_file(key)
+        }
+        fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>> {
+            self.directory.open_directory(relative)
+        }
+        fn make_directory(&self, name: &str) -> Result<()> {
+            self.directory.make_directory(name)
+        }
+        fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>> {
+            self.directory.unnamed_file(mode)
+        }
+        fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
+            self.directory.link(staged, name)
+        }
+        fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
+            self.directory.replace(staged, name)
+        }
+        fn move_aside(&self, name: &str, to: &str) -> Result<()> {
+            self.directory.move_aside(name, to)
+        }
+        fn names(&self) -> Result<Vec<OsString>> {
+            self.directory.names()
+        }
+        fn look(&self, name: &OsStr) -> Result<Seen> {
+            self.directory.look(name)
+        }
+        fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
+            (self.act)(&self.path().join(name), self.looks.fetch_add(1, Ordering::Relaxed));
+            self.directory.identity_of(name)
+        }
+        fn link_again(&self, name: &str, second: &str) -> Result<()> {
+            self.directory.link_again(name, second)
+        }
+        fn rename(&self, name: &str, to: &str) -> Result<()> {
+            self.directory.rename(name, to)
+        }
+        fn remove(&self, name: &str) -> Result<()> {
+            self.directory.remove(name)
+        }
+        fn sync(&self) -> Result<()> {
+            self.directory.sync()
+        }
+    }
+
+    fn put(store: &Store, parent: Option<Box<dyn Directory>>) -> Result<Published> {
+        let expected = Expected { size: CONTENT.len() as u64, hash: None };
+        let publication =
+            Publication { key: Key::parse("a").expect("a valid key"), expected, existing: Existing::Heal };
+        let mut staged = store.stage()?;
+        staged.write(0, [CONTENT].into_iter())?;
+        publish_in(store, parent, &mut staged, &publication)
+    }
+
+    /// Writes an object of that age again while `act` interferes; on both paths.
+    fn race(
+        age: Duration,
+        act: impl Fn(&Path, usize) + Clone + Send + Sync + 'static,
+    ) -> Vec<Result<Published>> {
+        let race_in = |portable| {
+            let root = tempfile::tempdir().expect("a directory");
+            let store = Store::new(root.path().to_owned(), false, portable);
+            put(&store, None).expect("written");
+            let object = File::open(root.path().join("a")).expect("there");
+            object.set_modified(SystemTime::now() - age).expect("set");
+            let directory = store.open_root().expect("opened");
+            let racing = Racing { directory, act: act.clone(), looks: AtomicUsize::new(0) };
+            let published = put(&store, Some(Box::new(racing)));
+            if published.is_ok() {
+                assert_eq!(fs::read(root.path().join("a")).expect("there"), CONTENT);
+                let modified = fs::metadata(root.path().join("a")).and_then(|found| found.modified());
+                let age = SystemTime::now().duration_since(modified.expect("known")).unwrap_or_default();
+                assert!(age < DAY, "{age:?}");
+            }
+            published
+        };
+        [false, true].map(race_in).into()
+    }
+
+    #[test]
+    fn object_removed_after_its_refresh_is_published_anew() {
+        for age in [Duration::ZERO, DAY] {
+            for published in race(age, |path, look| {
+                if look == 0 {
+                    fs::remove_file(path).expect("removed");
+                }
+            }) {
+                assert_eq!(published.expect("written"), Published::Created);
+            }
+        }
+    }
+
+    #[test]
+    fn object_put_in_place_of_a_refreshed_one_is_refreshed_too() {
+        for published in race(DAY, |path, look| {
+            if look == 0 {
+                let other = path.with_file_name("other");
+                fs::write(&other, CONTENT).expect("written");
+                let file = File::open(&other).expect("there");
+                file.set_modified(SystemTime::now() - DAY).expect("set");
+                fs::rename(other, path).expect("replaced");
+            }
+        }) {
+            assert_eq!(published.expect("written"), Published::Existed);
+        }
+    }
+
+    #[test]
+    fn object_replaced_after_each_refresh_ends_in_an_error() {
+        for published in race(DAY, |path, _| {
+            let other = path.with_file_name("other");
+            fs::write(&other, CONTENT).expect("written");
+            fs::rename(other, path).expect("replaced");
+        }) {
+            let error = published.expect_err("replaced each time");
+            assert_eq!(error.io_kind(), Some(io::ErrorKind::ResourceBusy));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Publication, Published, publish_in};
+use super::{Publication, Published, publish_in, publish_unstaged};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::fs::directories::Directory;
@@ -50,11 +50,14 @@ pub(crate) fn write_small<C: Send + 'static>(
     let (durable, brief) = (store.durable(), publication.expected.size <= BRIEF);
     let write = move |permit: Option<Permit>| {
         let small = match guarded(|| stage(&store, &content, &publication)) {
-            Ok(small) => small,
-            Err(error) => return done(Err(error), content),
+            Err(error) if !error.is_refusal() => return done(Err(error), content),
+            result => result,
         };
         engine.publish(durable, move || {
-            let result = guarded(|| small.publish(&store, &publication));
+            let result = guarded(|| match small {
+                Ok(small) => small.publish(&store, &publication),
+                Err(refused) => publish_unstaged(&store, &publication, refused),
+            });
             drop(permit);
             done(result, content);
         });

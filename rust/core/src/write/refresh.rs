@@ -1,0 +1,39 @@
+//! The modification time of an object whose content is written again.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::time::{Duration, SystemTime};
+
+/// The age from which a time is set anew: half of the shortest grace period of a collector. A younger
+/// object has the other half left, and most dedup hits cost no system call that changes the file.
+const YOUNG: Duration = Duration::from_secs(30 * 60);
+
+/// Sets the modification time of `file` to now, unless it is younger than [`YOUNG`].
+///
+/// A time in the future counts as young. Only another host's clock can have set it; to set it back would
+/// make the object older for a collector that runs there.
+pub(super) fn refresh(file: &File, metadata: &Metadata) -> io::Result<()> {
+    let is_old = |modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age >= YOUNG);
+    if !is_old(metadata.modified()?) {
+        return Ok(());
+    }
+    touch(file)
+}
+
+/// Sets both times to the clock of the file system, which is a server's on a network file system.
+///
+/// The access time has to follow: the kernel then takes the call for a plain touch, and allows it to
+/// everyone who may write to the file, and for an append-only file. The descriptor may be read-only.
+#[cfg(unix)]
+fn touch(file: &File) -> io::Result<()> {
+    use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
+}
+
+/// Windows refuses this for a handle that was opened for reading alone: the object is then renewed.
+#[cfg(not(unix))]
+fn touch(file: &File) -> io::Result<()> {
+    file.set_modified(SystemTime::now())
+}
