@@ -171,6 +171,8 @@ class FileStorage(Storage[FilePointer]):
     async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> FilePointer:
         """Write `data` and return a pointer to it. Data that is there already is not written again.
 
+        A write of data that is there refreshes a modification time older than half an hour.
+
         Of a large buffer that may change meanwhile (a ``bytearray``, say) the hash is checked, too.
 
         Raises:
@@ -380,7 +382,7 @@ class FileStorage(Storage[FilePointer]):
             link: ``"auto"`` shares the file's blocks where the file system can (XFS, btrfs) and
                 copies otherwise; ``"reflink"`` and ``"copy"`` do only one of the two; with
                 ``"hardlink"`` the object is the file itself, so that changing the file in place
-                corrupts the object.
+                corrupts the object, and storing the content again refreshes the file's times.
             digest: What the file must be, where that is known. It stands for the content type,
                 encoding and algorithm, too.
 

@@ -1,4 +1,17 @@
 //! The modification time of an object whose content is written again.
+//!
+//! A dedup hit refreshes it, so that a collector by age keeps what was just written again:
+//!
+//! 1. `dedup.rs` checks the object and sets its time through the open descriptor if it is old. With
+//!    `durable`, the flush of the object comes after that and covers the time.
+//! 2. `publish.rs` looks whether the name still leads to that file. A collector that saw the old time may
+//!    have removed the name; the staged file then gets it. The look follows on young objects as well:
+//!    another writer may have refreshed the object when the collector had already decided.
+//! 3. Where the time may not be set, the staged file replaces the object. Where that fails as well, the hit
+//!    succeeds, and Python logs one warning for each root and process.
+//!
+//! The object of a hard-linked import is the user's file, whose time is refreshed too: a modification time
+//! that is too young harms less than a lost object.
 
 use std::fs::{File, Metadata};
 use std::io;
