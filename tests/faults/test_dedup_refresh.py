@@ -333,7 +333,7 @@ async def test_full_disk_does_not_hide_wrong_digest(tmp_path: Path, size: int) -
 
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """Make what is below `path` read-only for as long as this lasts."""
+    """Make all files below `path` read-only inside the block."""
     subprocess.run(["mount", "--bind", path, path], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)

@@ -15,7 +15,7 @@ from tests.support.refusing_disk import RefusingDisk
 
 
 class CollectingDisk(RefusingDisk):
-    """Refuse nothing, keep times, and collect what was touched."""
+    """Refuse nothing, keep times, and collect each touched file."""
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         return {**super().getattr(path, fh), "st_mtime": os.lstat(self._at(path)).st_mtime_ns}
@@ -29,7 +29,7 @@ class CollectingDisk(RefusingDisk):
 
 
 if __name__ == "__main__":
-    # What the kernel remembers of a name would hide that it is gone.
+    # A cached name in the kernel would hide the removal.
     forgotten = dict.fromkeys(("entry_timeout", "attr_timeout", "negative_timeout"), 0)
     disk = CollectingDisk(sys.argv[1])
     mfusepy.FUSE(disk, sys.argv[2], foreground=True, nothreads=True, **forgotten)

@@ -1,6 +1,6 @@
 //! The modification time of an object whose content is written again.
 //!
-//! A dedup hit refreshes it, so that a collector by age keeps what was just written again:
+//! A dedup hit refreshes it, so that a collector by age keeps an object that was just written again:
 //!
 //! 1. `dedup.rs` checks the object and sets its time through the open descriptor if it is old. With
 //!    `durable`, the flush of the object comes after that and covers the time.
@@ -36,7 +36,7 @@ pub(super) fn refresh(file: &File, metadata: &Metadata) -> io::Result<()> {
 /// Sets both times to the clock of the file system, which is a server's on a network file system.
 ///
 /// The access time has to follow: the kernel then takes the call for a plain touch, and allows it to
-/// everyone who may write to the file, and for an append-only file. The descriptor may be read-only.
+/// every user with write permission, and for an append-only file. The descriptor may be read-only.
 #[cfg(unix)]
 fn touch(file: &File) -> io::Result<()> {
     use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
