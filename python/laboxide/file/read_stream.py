@@ -64,8 +64,12 @@ class ObjectStream(ChunkStream):
     async def _first_of_foreign(self, store: Store) -> bytes:
         # Content of a foreign root is served only after all of it was verified.
         expected = expected_of(self._pointer)
-        verified = await hub.run(store.open_verified, self._pointer["key"], expected)
-        self._reader = Reader.of(verified, expected, self._chunk_size)
+        # Not in a variable: the traceback of a cancellation would keep the verified file open.
+        self._reader = Reader.of(
+            await hub.run(store.open_verified, self._pointer["key"], expected),
+            expected,
+            self._chunk_size,
+        )
         self._is_foreign = True
         return await _next_of(self._reader)
 
