@@ -34,14 +34,14 @@ async def main() -> int:
     names = options.names or [
         name for name in MODULES if options.tier != "change" or load(name).per_change
     ]
-    names.sort(key=lambda name: load(name).lasts(options.tier), reverse=True)
+    names.sort(key=lambda name: load(name).seconds, reverse=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     options.until = begun + LONG if options.tier == "long" else math.inf
     whole = not options.names
     night = Night(RESULTS / "night") if whole and options.tier == "night" else None
     # Random rounds share the time that is left, so all of them run at once, after the others.
-    last = [name for name in names if options.tier == "long" and load(name).goes_on]
+    last = [name for name in names if options.tier == "long" and load(name).repeats]
     first = [name for name in names if name not in last]
     rows = await _rows(first, options, night, LANES)
     rows += await _rows(last, options, night, len(last))

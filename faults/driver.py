@@ -46,14 +46,8 @@ class Driver:
     """The lanes of the runner that it takes; 2 if it needs both processors or a quiet clock."""
     seconds: int = 10
     """The approximate duration in the tier "change". The longest drivers start first."""
-    minutes: int = 2
-    """The approximate duration in the other tiers."""
-    goes_on: bool = False
+    repeats: bool = False
     """Whether it repeats random rounds, which share the remaining time of the tier "long"."""
-
-    def lasts(self, tier: Tier) -> int:
-        """Return the approximate duration in seconds."""
-        return self.seconds if tier == "change" else 60 * self.minutes
 
     def counts_of(self, tier: Tier) -> dict[str, int]:
         """Return the numbers of one tier."""

@@ -80,11 +80,11 @@ class Image:
 
 
 def file_systems(trial: Trial) -> Iterator[tuple[str, Path]]:
-    """Yield the project's file system and, at night, one of each kind: a name and a directory."""
+    """Yield the names and directories of some file systems: the project's first, then images."""
     own = trial.directory / "own"
     own.mkdir()
     yield "the project's file system", own
-    for kind in MAKE if trial.tier == "night" else ():
+    for kind in tuple(MAKE)[: trial.count("file systems") - 1]:
         with Image(kind, trial.directory / f"{kind}.image").mounted() as directory:
             yield kind, directory
 

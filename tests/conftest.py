@@ -21,7 +21,7 @@ pytest_plugins = ["pytester", "tests.support.labox_databases"]
 settings.register_profile(
     "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-# For the driver made_up_inputs: the one of each change, and of nights.
+# For the driver hypothesis_inputs: the one of each change, and of nights.
 settings.register_profile("more", settings.get_profile("fast"), max_examples=50)
 settings.register_profile("slow", settings.get_profile("fast"), max_examples=1000)
 settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))

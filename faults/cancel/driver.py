@@ -132,5 +132,4 @@ DRIVER = Driver(
     {"in trouble": (0, 1, 1)},
     root=False,
     seconds=80,
-    minutes=16,
 )

@@ -146,5 +146,5 @@ DRIVER = Driver(
     per_change=False,
     root=False,
     seconds=30,
-    goes_on=True,
+    repeats=True,
 )

@@ -73,5 +73,4 @@ DRIVER = Driver(
     {"all storages and loops": (0, 1, 1)},
     tools=("mkfs.exfat", "mount.exfat-fuse", *MAKERS),
     seconds=25,
-    minutes=5,
 )

@@ -73,5 +73,4 @@ DRIVER = Driver(
     {"rounds": (1, 3, 10)},
     tools=("fiu-run",),
     root=False,
-    minutes=6,
 )

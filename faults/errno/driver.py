@@ -155,5 +155,4 @@ DRIVER = Driver(
     {"all operations": (0, 1, 1), "every errno": (0, 1, 1), "pairs": (0, 0, 100)},
     tools=("strace",),
     seconds=155,
-    minutes=15,
 )

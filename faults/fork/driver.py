@@ -101,5 +101,5 @@ DRIVER = Driver(
     {"processes with locks": (1, 4, 20), "forks at any moment": (25, 500, 4000)},
     root=False,
     seconds=55,
-    goes_on=True,
+    repeats=True,
 )

@@ -65,5 +65,4 @@ DRIVER = Driver(
     # It runs with the lowest priority, beside the lanes of other drivers.
     lanes=0,
     seconds=115,
-    minutes=16,
 )

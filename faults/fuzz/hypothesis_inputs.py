@@ -70,5 +70,4 @@ DRIVER = Driver(
     root=False,
     lanes=0,
     seconds=50,
-    minutes=18,
 )

@@ -116,5 +116,5 @@ DRIVER = Driver(
     {"cycles": (60, 1000, 5000)},
     root=False,
     seconds=15,
-    goes_on=True,
+    repeats=True,
 )

@@ -79,8 +79,7 @@ def _kill(
 DRIVER = Driver(
     "kill at every system call that changes something",
     run,
-    {"all operations": (0, 1, 1), "every call": (0, 1, 1)},
+    {"all operations": (0, 1, 1), "every call": (0, 1, 1), "file systems": (1, 1, 4)},
     tools=("strace", *MAKERS),
     seconds=50,
-    minutes=8,
 )

@@ -87,5 +87,4 @@ DRIVER = Driver(
     {"loops": (7, 40, 125)},
     root=False,
     seconds=30,
-    minutes=6,
 )

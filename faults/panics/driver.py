@@ -53,4 +53,4 @@ def _lines(directory: Path, package: Path, environment: dict[str, str]) -> list[
     return process.stdout.splitlines()
 
 
-DRIVER = Driver("panics of the engine, while writing and publishing", run, minutes=1)
+DRIVER = Driver("panics of the engine, while writing and publishing", run)

@@ -139,5 +139,5 @@ DRIVER = Driver(
     {"recordings": (1, 20, 200)},
     tools=("fusermount", *MAKERS),
     seconds=90,
-    goes_on=True,
+    repeats=True,
 )

@@ -134,5 +134,5 @@ DRIVER = Driver(
     {"cuts": (30, 1000, 5000)},
     tools=("mkfs.ext4", "mkfs.xfs"),
     seconds=70,
-    goes_on=True,
+    repeats=True,
 )

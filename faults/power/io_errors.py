@@ -182,5 +182,4 @@ DRIVER = Driver(
     {"rounds": (1, 1, 3), "writes": (3, 1024, 1024)},
     tools=("fusermount", *MAKERS),
     seconds=30,
-    minutes=10,
 )

@@ -87,5 +87,4 @@ DRIVER = Driver(
     root=False,
     lanes=2,
     seconds=200,
-    minutes=8,
 )

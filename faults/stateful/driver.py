@@ -58,5 +58,5 @@ DRIVER = Driver(
     {"runs": (500, 6000, 20_000), "steps of a run": (57, 110, 110)},
     root=False,
     seconds=110,
-    goes_on=True,
+    repeats=True,
 )
