@@ -49,6 +49,12 @@ class TestConformance(StorageConformance):
 
 
 @pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    """The drop-in, in the place of the storage of the other tests."""
+    return FileStorage(tmp_path / "root", mkdir=True)
+
+
+@pytest.fixture
 def theirs(tmp_path: Path) -> LaboxFileStorage:
     return LaboxFileStorage(tmp_path / "root", mkdir=True)
 
