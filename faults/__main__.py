@@ -11,13 +11,17 @@ import random
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faults.driver import TIERS
 from faults.night import Night
 from faults.registry import MODULES, load
 from faults.results import Row, record, table_of_rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 RESULTS = Path("target/faults")
 LONG = 60 * 60
@@ -72,22 +76,19 @@ class Lanes:
     """The lanes in which drivers run."""
 
     def __init__(self, count: int) -> None:
-        self._free = self._count = count
-        self._changed = asyncio.Condition()
+        self._free = asyncio.Semaphore(count)
+        self._turn = asyncio.Lock()
 
-    async def take(self, count: int) -> int:
-        """Take `count` lanes, or all if there are fewer; waits until they are free."""
-        count = min(count, self._count)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._free >= count)
-            self._free -= count
-        return count
-
-    async def give_back(self, count: int) -> None:
-        """Release lanes for the next driver."""
-        async with self._changed:
-            self._free += count
-            self._changed.notify_all()
+    @asynccontextmanager
+    async def taken(self, count: int) -> AsyncIterator[None]:
+        """Wait for `count` lanes, and take them while the block runs."""
+        if count:
+            async with self._turn:
+                for _ in range(count):
+                    await self._free.acquire()
+        yield
+        for _ in range(count):
+            self._free.release()
 
 
 async def _rows(
@@ -106,9 +107,8 @@ async def _row(name: str, options: argparse.Namespace, night: Night | None, free
     row = Row(name, driver.title, seed)
     row.skipped = driver.missing()
     if row.skipped is None:
-        taken = await free.take(driver.lanes)
-        await _run(row, options, night)
-        await free.give_back(taken)
+        async with free.taken(driver.lanes):
+            await _run(row, options, night)
     if night is not None:
         night.keep(row)
     seconds = f"{row.seconds:.0f} s, {row.work:.0f} s of CPU, seed {row.seed}"

@@ -25,9 +25,11 @@ FORK = multiprocessing.get_context("fork")
 
 
 @contextmanager
-def forked(target: Callable[..., None], *args: object) -> Iterator[Connection]:
+def forked(
+    target: Callable[..., None], *args: object, duplex: bool = False
+) -> Iterator[Connection]:
     """Run `target` with a pipe and `args` in another process, which is killed at the end."""
-    ours, theirs = FORK.Pipe(duplex=False)
+    ours, theirs = FORK.Pipe(duplex)
     process = FORK.Process(target=target, args=(theirs, *args))
     process.start()
     theirs.close()
@@ -86,21 +88,14 @@ def checker() -> Iterator[Checker]:
     A process that has started an engine cannot fork any more, and starting one for each store takes
     longer than checking the store.
     """
-    ours, theirs = FORK.Pipe()
-    process = FORK.Process(target=_check_each, args=(theirs,))
-    process.start()
-    theirs.close()
+    with forked(_check_each, duplex=True) as pipe:
 
-    def check(root: Path, seed: int, promises: dict[int, Promise]) -> Outcome:
-        ours.send((root, seed, promises))
-        outcome: Outcome = ours.recv()
-        return outcome
+        def check(root: Path, seed: int, promises: dict[int, Promise]) -> Outcome:
+            pipe.send((root, seed, promises))
+            outcome: Outcome = pipe.recv()
+            return outcome
 
-    try:
         yield check
-    finally:
-        process.kill()
-        process.join()
 
 
 def _check_each(pipe: Connection) -> None:

@@ -60,36 +60,25 @@ async def _nothing(_: FileStorage) -> None:
     pass
 
 
-async def _neighbour(storage: FileStorage) -> None:
-    await _write(storage, NEIGHBOUR)
-
-
-async def _write(storage: FileStorage, data: bytes) -> FilePointer:
+async def _write(storage: FileStorage, data: bytes = SMALL) -> FilePointer:
     return await storage.write_data(data, digest_of(data), {})
 
 
-async def _write_small(storage: FileStorage) -> None:
-    await _write(storage, SMALL)
+async def _write_stream(storage: FileStorage, data: bytes = LARGE) -> None:
+    await storage.write_data_stream(*digest_stream(chunks(data, 1 << 16), content_type="a/b"), {})
 
 
-async def _write_large(storage: FileStorage) -> None:
-    await _write(storage, LARGE)
+async def _neighbour(storage: FileStorage, *others: bytes) -> None:
+    for data in (NEIGHBOUR, *others):
+        await _write(storage, data)
 
 
-async def _write_stream(storage: FileStorage) -> None:
-    await storage.write_data_stream(*digest_stream(chunks(LARGE, 1 << 16), content_type="a/b"), {})
-
-
-async def _write_larger_stream(storage: FileStorage) -> None:
-    await storage.write_data_stream(*digest_stream(chunks(LARGER, 1 << 16), content_type="a/b"), {})
-
-
-def _pointer(storage: FileStorage, data: bytes) -> FilePointer:
+def _pointer(storage: FileStorage, data: bytes = SMALL) -> FilePointer:
     return pointer_of(storage.path, digest_of(data))
 
 
 def object_path(root: Path, data: bytes) -> Path:
-    """Return where a store with the default router keeps `data`."""
+    """Return the path of `data` in a store with the default router."""
     return root / pointer_of(root, digest_of(data))["key"]
 
 
@@ -97,44 +86,26 @@ def _source(storage: FileStorage) -> Path:
     return storage.path.parent / "source"
 
 
+def _exported(storage: FileStorage) -> Path:
+    return storage.path.parent / "exported"
+
+
 async def _neighbour_and_source(storage: FileStorage) -> None:
     await _neighbour(storage)
     _source(storage).write_bytes(LARGE)
 
 
-async def _import(storage: FileStorage) -> None:
-    await storage.import_file(_source(storage))
-
-
-async def _import_hardlink(storage: FileStorage) -> None:
-    await storage.import_file(_source(storage), link="hardlink")
-
-
-async def _small(storage: FileStorage) -> None:
-    await _neighbour(storage)
-    await _write(storage, SMALL)
-
-
-async def _small_and_old(storage: FileStorage) -> None:
-    await _small(storage)
+async def _old(storage: FileStorage) -> None:
+    await _neighbour(storage, SMALL)
     yesterday = time.time() - 24 * 60 * 60
     os.utime(object_path(storage.path, SMALL), (yesterday, yesterday))
 
 
-async def _large(storage: FileStorage) -> None:
-    await _neighbour(storage)
-    await _write(storage, LARGE)
-
-
 async def _torn(storage: FileStorage) -> None:
-    await _small(storage)
-    path = (await storage.stat(_pointer(storage, SMALL))).path
+    await _neighbour(storage, SMALL)
+    path = object_path(storage.path, SMALL)
     path.unlink()
     path.write_bytes(SMALL[:100])
-
-
-async def _delete(storage: FileStorage) -> None:
-    await storage.delete(_pointer(storage, SMALL))
 
 
 async def _leftovers(storage: FileStorage) -> None:
@@ -145,12 +116,8 @@ async def _leftovers(storage: FileStorage) -> None:
         (staging / f"{index}{TEMPORARY}").write_bytes(SMALL)
 
 
-async def _clean(storage: FileStorage) -> None:
-    await storage.clean(delete=True)
-
-
-async def _read(storage: FileStorage) -> None:
-    _expect(await storage.read_data(_pointer(storage, SMALL)), SMALL)
+async def _read(storage: FileStorage, data: bytes = SMALL) -> None:
+    _expect(await storage.read_data(_pointer(storage, data)), data)
 
 
 async def _read_twice(storage: FileStorage) -> None:
@@ -159,42 +126,25 @@ async def _read_twice(storage: FileStorage) -> None:
     await _read(storage)
 
 
-async def _read_large(storage: FileStorage) -> None:
-    _expect(await storage.read_data(_pointer(storage, LARGE)), LARGE)
-
-
 async def _read_stream(storage: FileStorage) -> None:
     stream = storage.read_data_stream(_pointer(storage, LARGE))
     _expect(b"".join([chunk async for chunk in stream]), LARGE)
 
 
 async def _export(storage: FileStorage) -> None:
-    target = storage.path.parent / "exported"
-    await storage.export_file(_pointer(storage, LARGE), target, overwrite=True)
+    await storage.export_file(_pointer(storage, LARGE), _exported(storage), overwrite=True)
 
 
 async def _exported_before(storage: FileStorage) -> None:
     """Export once before: only the first export of a process looks for leftovers of others."""
     await _large(storage)
     await _export(storage)
-    (storage.path.parent / "exported").unlink()
+    _exported(storage).unlink()
 
 
 async def _list(storage: FileStorage) -> None:
     async for _ in storage.list_pointers():
         pass
-
-
-async def _stat(storage: FileStorage) -> None:
-    await storage.stat(_pointer(storage, SMALL))
-
-
-async def _hash(storage: FileStorage) -> None:
-    await digest_file(_source(storage))
-
-
-async def _verify(storage: FileStorage) -> None:
-    await storage.verify(_pointer(storage, LARGE))
 
 
 def _expect(read: bytes, written: bytes) -> None:
@@ -203,28 +153,39 @@ def _expect(read: bytes, written: bytes) -> None:
         raise AssertionError("the read returned other bytes than were written")
 
 
+_small: Step = lambda storage: _neighbour(storage, SMALL)  # noqa: E731 - as in the table
+_large: Step = lambda storage: _neighbour(storage, LARGE)  # noqa: E731
+
 OPERATIONS = {
-    "first write": Operation(_write_small, _nothing),
-    "write_data": Operation(_write_small, _neighbour),
-    "write_data, large": Operation(_write_large, _neighbour, LARGE),
+    "first write": Operation(_write, _nothing),
+    "write_data": Operation(_write, _neighbour),
+    "write_data, large": Operation(lambda s: _write(s, LARGE), _neighbour, LARGE),
     "write_data_stream": Operation(_write_stream, _neighbour, LARGE),
     "write_data_stream, larger": Operation(
-        _write_larger_stream, _neighbour, LARGER, alone="sync_file_range", early=True
+        lambda s: _write_stream(s, LARGER),
+        _neighbour,
+        LARGER,
+        alone="sync_file_range",
+        early=True,
     ),
-    "import_file": Operation(_import, _neighbour_and_source, LARGE),
-    "import_file, hard link": Operation(_import_hardlink, _neighbour_and_source, LARGE),
-    "dedup hit": Operation(_write_small, _small),
-    "dedup hit of an old object": Operation(_write_small, _small_and_old),
-    "heal": Operation(_write_small, _torn),
-    "delete": Operation(_delete, _small, absent=True),
-    "first write after a crash": Operation(_write_small, _leftovers),
-    "clean": Operation(_clean, _leftovers, publishes=False),
+    "import_file": Operation(lambda s: s.import_file(_source(s)), _neighbour_and_source, LARGE),
+    "import_file, hard link": Operation(
+        lambda s: s.import_file(_source(s), link="hardlink"), _neighbour_and_source, LARGE
+    ),
+    "dedup hit": Operation(_write, _small),
+    "dedup hit of an old object": Operation(_write, _old),
+    "heal": Operation(_write, _torn),
+    "delete": Operation(lambda s: s.delete(_pointer(s)), _small, absent=True),
+    "first write after a crash": Operation(_write, _leftovers),
+    "clean": Operation(lambda s: s.clean(delete=True), _leftovers, publishes=False),
     "read_data, twice": Operation(_read_twice, _small, writes=False),
-    "read_data, large": Operation(_read_large, _large, writes=False),
+    "read_data, large": Operation(lambda s: _read(s, LARGE), _large, writes=False),
     "read_data_stream": Operation(_read_stream, _large, writes=False),
     "export_file": Operation(_export, _exported_before, writes=False),
-    "verify": Operation(_verify, _large, writes=False),
+    "verify": Operation(lambda s: s.verify(_pointer(s, LARGE)), _large, writes=False),
     "list_pointers": Operation(_list, _large, writes=False),
-    "stat": Operation(_stat, _small, writes=False),
-    "digest_file": Operation(_hash, _neighbour_and_source, writes=False),
+    "stat": Operation(lambda s: s.stat(_pointer(s)), _small, writes=False),
+    "digest_file": Operation(
+        lambda s: digest_file(_source(s)), _neighbour_and_source, writes=False
+    ),
 }
