@@ -16,8 +16,8 @@ LOOPS: dict[str, dict[str, Any]] = {
 
 GAP = 0.05
 """Seconds for which a loop may stand still, and in which a cancelled call must return."""
-TRIES = 3
-"""Attempts of which the fastest counts: a busy machine delays some of them, a defect all."""
+TRIES = 10
+"""Attempts of which one must be fast: a busy machine delays some of them, a defect all."""
 
 
 async def longest_gap(seconds: float) -> float:
