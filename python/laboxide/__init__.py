@@ -41,7 +41,7 @@ from laboxide.file import (
 )
 from laboxide.memory import MemoryPointer, MemoryStorage
 from laboxide.storage import Storage
-from laboxide.types import Digest, GetStreamDigest, StreamDigest, TagMap
+from laboxide.types import Digest, GetStreamDigest, Progress, StreamDigest, TagMap
 
 __all__ = (
     "ALGORITHMS",
@@ -67,6 +67,7 @@ __all__ = (
     "MemoryStorage",
     "ObjectNotFoundError",
     "ObjectTooLargeError",
+    "Progress",
     "RootNotAllowedError",
     "Storage",
     "StrayFile",

@@ -173,6 +173,26 @@ def algorithm_name(name: str) -> str:
     return plain_text(name)
 
 
+def check_tags(tags: object) -> Mapping[str, str]:
+    """Return the tags, or an empty mapping for None."""
+    if tags is None:
+        return {}
+    if not isinstance(tags, (dict, Mapping)):  # the ABC alone takes five times as long
+        raise TypeError(f"tags must be a mapping or None, not {shown(tags)}")
+    return tags
+
+
+def check_progress(progress: object) -> None:
+    """Refuse a value that is not a function, and functions that would have to be awaited."""
+    if not callable(progress):
+        raise TypeError(f"progress must be a function or None, not {shown(progress)}")
+    from inspect import isasyncgenfunction, iscoroutinefunction  # noqa: PLC0415 - takes 5 ms
+
+    functions = progress, getattr(progress, "__call__", None)  # noqa: B004 - its kind is asked
+    if any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in functions):
+        raise TypeError(f"progress must not be an async function: {shown(progress)}")
+
+
 def check_fields(what: str, config: object, fields: Mapping[str, type]) -> Mapping[str, Any]:
     """Return `config` if it is a mapping that has each of `fields`, of its type.
 

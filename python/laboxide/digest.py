@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 from laboxide._native import ALGORITHMS, Hasher, Writer, hash_data, hash_file
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import feed
+from laboxide._runtime.sources import close
 from laboxide._validation import algorithm_names, text_path
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def digest_data(
         TypeError: `data` is not a buffer, or `algorithm` not a name or names.
         ValueError: `algorithm` is empty, or has an unknown name or one twice.
     """
-    names = algorithm_names(algorithm)
-    return _digest(hash_data(data, names), content_type, content_encoding)
+    return ContentInfo(algorithm_names(algorithm), content_type, content_encoding).digest_data(data)
 
 
 def digest_stream(
@@ -78,11 +78,10 @@ def digest_stream(
         TypeError: `source` is not an async iterable, or `algorithm` not a name or names.
         ValueError: `algorithm` is empty, or has an unknown name or one twice.
     """
-    names = algorithm_names(algorithm)
+    info = ContentInfo(algorithm_names(algorithm), content_type, content_encoding)
     if not hasattr(source, "__aiter__"):
         raise TypeError(f"source must be an async iterable of bytes, not {type(source).__name__!r}")
-    digester = StreamDigester(names, content_type, content_encoding)
-    return DigestedStream(source, digester), digester
+    return info.digest_stream(source)
 
 
 async def digest_file(
@@ -106,21 +105,59 @@ async def digest_file(
         ValueError: `algorithm` is empty, or has an unknown name or one twice; or the file is not a
             regular one.
     """
-    names = algorithm_names(algorithm)
-    hashed = await hub.run(hash_file, text_path("path", path), names)
-    return _digest(hashed, content_type, content_encoding)
+    info = ContentInfo(algorithm_names(algorithm), content_type, content_encoding)
+    return info.digest_of(await hub.run(hash_file, text_path("path", path), info.algorithms))
+
+
+class ContentInfo(NamedTuple):
+    """The parameters of a digest, without the content."""
+
+    algorithms: list[str]
+    """The names of the hash algorithms; the first one names the content."""
+    content_type: str
+    content_encoding: str | None
+
+    def digest_of(self, hashed: tuple[int, list[tuple[str, str]]]) -> Digest:
+        """Return the digest of content with a size and hashes."""
+        size, [(algorithm, content_hash), *others] = hashed
+        digest: Digest = {
+            "content_encoding": self.content_encoding,
+            "content_type": self.content_type,
+            "content_hash_algorithm": algorithm,
+            "content_hash": content_hash,
+            "content_size": size,
+        }
+        if others:
+            digest["content_hashes"] = dict(others)
+        return digest
+
+    def digest_data(self, data: Buffer) -> Digest:
+        """Return the digest of `data`, hashed by the calling thread."""
+        return self.digest_of(hash_data(data, self.algorithms))
+
+    async def digest_data_off_loop(self, data: bytes) -> Digest:
+        """Return the digest of `data`, hashed by native threads."""
+        writer = Writer(self.algorithms)
+        try:
+            await feed(writer, data)
+            await hub.run(writer.finish)
+            return self.digest_of(writer.digest())
+        finally:
+            writer.abort()
+
+    def digest_stream(self, source: AsyncIterable[B]) -> tuple[DigestedStream[B], GetStreamDigest]:
+        """Return a stream of the chunks of `source`, and a function that returns its digest."""
+        digester = StreamDigester(self)
+        return DigestedStream(source, digester), digester
 
 
 class StreamDigester:
-    """Tells the digest of a stream. Made by `digest_stream`."""
+    """Returns the digest of a stream. Made by `digest_stream`."""
 
-    def __init__(
-        self, algorithms: list[str], content_type: str, content_encoding: str | None
-    ) -> None:
-        self.algorithms = algorithms
-        self._content_type = content_type
-        self._content_encoding = content_encoding
-        self.writer = Writer(algorithms)
+    def __init__(self, info: ContentInfo) -> None:
+        self.algorithms = info.algorithms
+        self._info = info
+        self.writer = Writer(info.algorithms)
         self.is_complete = False
 
     def __call__(self, *, allow_incomplete: bool = False) -> StreamDigest:
@@ -136,7 +173,7 @@ class StreamDigester:
         """
         if not (self.is_complete or allow_incomplete):
             raise ValueError("The stream has not been read to its end.")
-        digest = _digest(self.writer.digest(), self._content_type, self._content_encoding)
+        digest = self._info.digest_of(self.writer.digest())
         return cast("StreamDigest", {**digest, "is_complete": self.is_complete})
 
     async def end(self) -> None:
@@ -154,6 +191,7 @@ class DigestedStream(Generic[B]):
         self._digester = digester
         # A source that has failed or was closed ends as one that is complete does.
         self._is_over = False
+        self._is_closed = False
         self._is_being_written = False
 
     def __aiter__(self) -> DigestedStream[B]:
@@ -189,10 +227,9 @@ class DigestedStream(Generic[B]):
 
     async def _close_source(self) -> None:
         self._is_over = True
-        for closable in (self._iterator, self._source):
-            if (aclose := getattr(closable, "aclose", None)) is not None:
-                await aclose()
-                return
+        if not self._is_closed:
+            await close(self._iterator, self._source)
+            self._is_closed = True
 
     def _claim(self, get_digest: GetStreamDigest) -> Claim | None:
         """Return the claim of a storage to the source, if `get_digest` is this stream's own.
@@ -253,19 +290,3 @@ def claim(stream: object, get_digest: GetStreamDigest) -> Claim | None:
     if isinstance(stream, DigestedStream):
         return stream._claim(get_digest)  # noqa: SLF001 - ours
     return None
-
-
-def _digest(
-    hashed: tuple[int, list[tuple[str, str]]], content_type: str, content_encoding: str | None
-) -> Digest:
-    size, [(algorithm, content_hash), *others] = hashed
-    digest: dict[str, Any] = {
-        "content_encoding": content_encoding,
-        "content_type": content_type,
-        "content_hash_algorithm": algorithm,
-        "content_hash": content_hash,
-        "content_size": size,
-    }
-    if others:
-        digest["content_hashes"] = dict(others)
-    return cast("Digest", digest)

@@ -1,31 +1,48 @@
-"""The contract between a framework and its storages.
+"""The storage contract: the base class of all storages.
 
-The names and signatures are those of the Labox framework, so that a storage written for one works
-with the other.
+The names and signatures of its four abstract methods are those of the Labox framework, so that a
+storage written for one works with the other. `put`, `get` and `aclose` stand on those four.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+from laboxide._runtime.feeding import value_bytes
+from laboxide._runtime.progress import metered, report
+from laboxide._runtime.sources import chunks_of, file_chunks, is_buffer
+from laboxide._validation import algorithm_names, check_progress, check_tags, shown, text_path
+from laboxide.digest import ContentInfo
 
-    from laboxide.types import Digest, GetStreamDigest, TagMap
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from typing_extensions import Buffer
+
+    from laboxide.types import Digest, GetStreamDigest, Progress, TagMap
 
 __all__ = ("Storage",)
 
 C = TypeVar("C")
 
+BRIEF = 256 << 10
+"""Bytes: `put` hashes longer values off the event loop."""
+
 
 class Storage(ABC, Generic[C]):
-    """Writes content and reads it back, given the config that writing returned.
+    """Writes content and reads it back, given the config that the write returned.
 
-    A subclass sets `name` and implements the four methods. The config (`C`) is all that is kept of
-    a write: it must lead to the data for ever, also after the storage was configured anew. A name
-    is never changed, and what has it stays backward compatible; a new layout gets a new name.
+    A subclass sets `name` and implements the four abstract methods. The config (`C`) is the only
+    trace of a write: it must lead to the data for ever, also after a change of the storage's
+    settings. A name never changes, and its implementation stays backward compatible; a new layout
+    gets a new name.
+
+    A storage is an async context manager that calls `aclose` at the end.
 
     Each subclass states its own name, unless it has abstract methods left or `name` is a property.
     One that reads and writes the same locations as its base states ``name = Base.name``.
@@ -60,13 +77,13 @@ class Storage(ABC, Generic[C]):
 
         Args:
             data: The content.
-            digest: What describes it.
-            tags: What the user says of it.
+            digest: The digest of `data`.
+            tags: Tags from the user.
         """
 
     @abstractmethod
     async def read_data(self, config: C, /) -> bytes:
-        """Return the data that `config` leads to."""
+        """Return the data at `config`."""
 
     @abstractmethod
     async def write_data_stream(
@@ -74,17 +91,121 @@ class Storage(ABC, Generic[C]):
     ) -> C:
         """Write all of `data_stream` and return the config with which it is read.
 
-        The stream is drained in any case, so that `get_digest` is complete afterwards.
+        The implementation always drains the stream, so that `get_digest` is complete afterwards.
 
         Args:
             data_stream: The content in chunks.
-            get_digest: Describes what the stream has yielded.
-            tags: What the user says of it.
+            get_digest: Returns the digest of the chunks that the stream has yielded.
+            tags: Tags from the user.
         """
 
     @abstractmethod
     def read_data_stream(self, config: C, /) -> AsyncGenerator[bytes]:
-        """Yield in chunks the data that `config` leads to. May be closed at any point."""
+        """Yield the data at `config` in chunks. The caller may close the stream at any point."""
+
+    async def put(
+        self,
+        data: Buffer | AsyncIterable[Buffer] | Iterable[Buffer] | os.PathLike[str],
+        *,
+        content_type: str = "application/octet-stream",
+        content_encoding: str | None = None,
+        tags: TagMap | None = None,
+        algorithm: str | Sequence[str] = "blake3",
+        progress: Progress | None = None,
+    ) -> C:
+        """Store data and return the config with which it is read.
+
+        A value is written by `write_data`, anything else by `write_data_stream`. Native threads
+        hash streams and values of more than 256 KiB. A sync iterable runs on the event loop, which
+        serves other tasks between the chunks. If the operation fails, the source is closed.
+
+        Args:
+            data: A contiguous buffer, an async or sync iterable of them, or the path of a regular
+                file. A `str` is refused, because it could be either a path or text.
+            content_type: The MIME type of the data.
+            content_encoding: The encoding of the data, if it has one.
+            tags: Tags for the storage; none by default.
+            algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both, as for `digest_data`.
+                The first one names the content.
+            progress: Receives the number of bytes since its last call.
+
+        Raises:
+            BufferError: `data` is a buffer that is not contiguous.
+            OSError: The file at the path cannot be read; ``filename`` is its path.
+            TypeError: An argument, or a chunk, is of the wrong type.
+            ValueError: `algorithm` is empty, or has an unknown name or one twice; or the path is
+                not that of a regular file.
+            Exception: The storage, the source or `progress` raised it.
+        """
+        info = ContentInfo(algorithm_names(algorithm), content_type, content_encoding)
+        if not isinstance(content_type, str):
+            raise TypeError(f"content_type must be a str, not {shown(content_type)}")
+        if not (content_encoding is None or isinstance(content_encoding, str)):
+            raise TypeError(
+                f"content_encoding must be a str or None, not {shown(content_encoding)}"
+            )
+        tags = check_tags(tags)
+        if progress is not None:
+            check_progress(progress)
+        if type(data) is bytes:
+            return await self._put_value(data, info, tags, progress)
+        if isinstance(data, os.PathLike):
+            return await self._put_file(text_path("data", data), info, tags, progress)
+        if is_buffer(data):
+            return await self._put_value(cast("Buffer", data), info, tags, progress)
+        return await self._put_chunks(chunks_of("data", data), info, tags, progress)
+
+    async def get(self, config: C, /) -> bytes:
+        """Return the data at `config`, as `read_data` does."""
+        return await self.read_data(config)
+
+    async def aclose(self) -> None:
+        """Release the resources of the storage. The default has none."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        await self.aclose()
+
+    async def _put_value(
+        self, data: Buffer, info: ContentInfo, tags: TagMap, progress: Progress | None
+    ) -> C:
+        content = value_bytes(data)
+        if len(content) <= BRIEF:
+            digest = info.digest_data(content)
+        else:
+            digest = await info.digest_data_off_loop(content)
+        if progress is not None and content:
+            report(progress, len(content))
+        return await self.write_data(content, digest, tags)
+
+    async def _put_file(
+        self, path: str, info: ContentInfo, tags: TagMap, progress: Progress | None
+    ) -> C:
+        return await self._put_chunks(file_chunks(path), info, tags, progress)
+
+    async def _put_chunks(
+        self,
+        source: AsyncIterable[Buffer],
+        info: ContentInfo,
+        tags: TagMap,
+        progress: Progress | None,
+    ) -> C:
+        stream, get_digest = info.digest_stream(metered(source, progress))
+        try:
+            return await self.write_data_stream(
+                cast("AsyncIterable[bytes]", stream), get_digest, tags
+            )
+        except BaseException:
+            await stream.aclose()
+            raise
 
     def serialize_config(self, config: C, /) -> str:
         """Return `config` as a string, JSON unless a storage says otherwise."""
@@ -93,10 +214,19 @@ class Storage(ABC, Generic[C]):
         return json.dumps(config)
 
     def deserialize_config(self, config: str, /) -> C:
-        """Return the config that `serialize_config` made a string of."""
+        """Return the config from a string of `serialize_config`."""
         import json  # noqa: PLC0415 - as above
 
         return cast("C", json.loads(config))
+
+
+def keeps_writes(storage: object, kind: type[Storage[Any]]) -> bool:
+    """Tell whether `storage` writes as `kind` does; a subclass may compress the content, say."""
+    own = type(storage)
+    return own is kind or (
+        own.write_data is kind.write_data  # type: ignore[attr-defined]
+        and own.write_data_stream is kind.write_data_stream  # type: ignore[attr-defined]
+    )
 
 
 _VERSIONED_NAME = re.compile(r".+@v\d+.*")

@@ -5,13 +5,20 @@ Names and signatures are those of the Labox framework.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NotRequired, Protocol, TypedDict
 
-__all__ = ("Digest", "GetStreamDigest", "StreamDigest", "TagMap")
+__all__ = ("Digest", "GetStreamDigest", "Progress", "StreamDigest", "TagMap")
 
 TagMap = Mapping[str, str]
 """Tags from the user that describe the data. A router may use them; storages keep them nowhere."""
+
+Progress = Callable[[int], object]
+"""A function that takes the bytes since its last call, such as ``tqdm.update``.
+
+It runs on the thread of the event loop, at most 20 times a second and once at the end. The numbers
+are positive, and their sum is the size of the data. An exception from it ends the operation.
+"""
 
 
 class Digest(TypedDict):

@@ -456,3 +456,52 @@ async def test_the_drop_in_leads_to_allowed_directories_alone(tmp_path: Path) ->
         await closed.read_data(location)
     with pytest.raises(laboxide.RootNotAllowedError):
         await anext(closed.read_data_stream(location))
+
+
+PUT_DATA: dict[str, Any] = {
+    "value": lambda data, _: data,
+    "large value": lambda data, _: data * 100_000,
+    "stream": lambda data, _: stream_of(cut(data, [5])),
+    "chunks": lambda data, _: list(cut(data, [5])),
+    "file": lambda data, path: path.write_bytes(data) and path,
+}
+
+
+@pytest.mark.parametrize("kind", PUT_DATA)
+async def test_put_names_content_as_labox_does(tmp_path: Path, kind: str) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    data = b"some content"
+    location = await storage.put(
+        PUT_DATA[kind](data, tmp_path / "file"), content_type="application/json"
+    )
+    content = data * 100_000 if kind == "large value" else data
+    assert [path.name for path in files(storage.path)] == [
+        f"{hashlib.sha256(content).hexdigest()}.json"
+    ]
+    assert await storage.get(location) == content
+    assert await LaboxFileStorage(storage.path).read_data(location) == content
+
+
+async def test_put_takes_another_algorithm(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    location = await storage.put(b"content", algorithm=("blake3", "sha256"))
+    assert digest_data(b"content", content_type="a/b")["content_hash"] in location
+    assert await storage.get(location) == b"content"
+
+
+async def test_put_goes_through_the_methods_of_a_subclass(tmp_path: Path) -> None:
+    class Inverting(FileStorage):
+        name = "inverting@v1"
+
+        async def write_data(self, data: Any, digest: Any, tags: Any, /) -> str:
+            inverted = bytes(255 - each for each in data)
+            digest = digest_data(inverted, content_type="a/b", algorithm="sha256")
+            return await super().write_data(inverted, digest, tags)
+
+        async def read_data(self, config: str, /) -> bytes:
+            return bytes(255 - each for each in await super().read_data(config))
+
+    storage = Inverting(tmp_path / "root", mkdir=True)
+    assert await storage.get(await storage.put(b"content")) == b"content"
+    [path] = files(storage.path)
+    assert path.read_bytes() == bytes(255 - each for each in b"content")

@@ -49,7 +49,7 @@ async def _feed_up_to(limit: int, writer: Writer, source: AsyncIterable[Buffer])
 
 async def feed(writer: Writer, chunk: Buffer) -> None:
     """Feed one chunk. Buffers that may change are copied a block at a time."""
-    for piece in (chunk,) if type(chunk) is bytes else _pieces(chunk):
+    for piece in (chunk,) if type(chunk) is bytes else blocks_of(chunk):
         if flow := writer.feed(piece):
             await hub.relax(writer, flow)
 
@@ -87,6 +87,25 @@ def value_bytes(data: Buffer) -> bytes:
     return bytes(view)
 
 
+def buffer_size(data: Buffer) -> int:
+    """Return the number of bytes of a value.
+
+    Raises:
+        BufferError: The buffer is not contiguous.
+    """
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise BufferError("the buffer is not contiguous")
+    return view.nbytes
+
+
+def blocks_of(chunk: Buffer) -> Iterator[memoryview]:
+    """Yield the bytes of a chunk in blocks of 1 MiB."""
+    view = chunk_view(chunk)
+    for start in range(0, view.nbytes, BLOCK):
+        yield view[start : start + BLOCK]
+
+
 def large_view(data: object) -> memoryview | None:
     """Return a view of a buffer that is better fed a block at a time; None of anything else."""
     try:
@@ -94,9 +113,3 @@ def large_view(data: object) -> memoryview | None:
     except TypeError:
         return None
     return view if view.nbytes > BLOCK and view.c_contiguous else None
-
-
-def _pieces(chunk: Buffer) -> Iterator[Buffer]:
-    view = chunk_view(chunk)
-    for start in range(0, view.nbytes, BLOCK):
-        yield view[start : start + BLOCK]

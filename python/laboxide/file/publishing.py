@@ -103,14 +103,14 @@ async def give_name(
     """Publish what is staged under `key`."""
     try:
         expected, heal = publication(storage, key, digest, verified=verified)
-        report(storage, await hub.run(staged.publish, key, expected, heal), key)
+        log_published(storage, await hub.run(staged.publish, key, expected, heal), key)
     finally:
         # The traceback of an error keeps this frame, and with it what was staged.
         staged.discard()
 
 
-def report(storage: FileStorage, published: str, key: str) -> None:
-    """Log what an operator should know of a publication."""
+def log_published(storage: FileStorage, published: str, key: str) -> None:
+    """Log a replacement, or a modification time that could not be refreshed."""
     if published == "healed":
         warn("replaced %s, which did not hold its content", storage.path / key)
     elif published == "stale":

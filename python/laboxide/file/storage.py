@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
-from laboxide._runtime.feeding import feed_all, large_view
+from laboxide._runtime.feeding import buffer_size, feed, feed_all, large_view
+from laboxide._runtime.progress import Meter, feed_metered, report
 from laboxide._validation import (
     algorithm_name,
     check_choice,
@@ -31,7 +32,7 @@ from laboxide._validation import (
     shown,
     text_path,
 )
-from laboxide.digest import claim
+from laboxide.digest import ContentInfo, claim
 from laboxide.errors import CorruptDataError, ObjectNotFoundError
 from laboxide.file.audit import Audit, make_plan
 from laboxide.file.cleanup import StrayFile, find_stray_files
@@ -41,28 +42,29 @@ from laboxide.file.pointer import FilePointer, expected_of, parse_pointer, point
 from laboxide.file.publishing import (
     check_fits,
     check_staged,
+    log_published,
     publication,
     publish,
-    report,
     require_router,
     routed,
     write_buffer,
 )
 from laboxide.file.read_stream import ObjectStream
-from laboxide.file.router import FileRouter, content_router
+from laboxide.file.router import FileRouter, content_router, route
 from laboxide.file.router import content_of as content_of_key
-from laboxide.storage import Storage
+from laboxide.storage import BRIEF, Storage, keeps_writes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from typing_extensions import Buffer
 
+    from laboxide._native import Staged
     from laboxide.digest import Claim
     from laboxide.file.audit import ContentOf
     from laboxide.file.foreign import Operation
     from laboxide.file.pointer import Expected
-    from laboxide.types import Digest, GetStreamDigest, TagMap
+    from laboxide.types import Digest, GetStreamDigest, Progress, TagMap
 
 __all__ = ("ExportLink", "FileStat", "FileStorage", "ImportLink", "VerifyReads")
 
@@ -192,7 +194,7 @@ class FileStorage(Storage[FilePointer]):
             await write_buffer(self, store, view, key, digest)
         else:
             expected, heal = publication(self, key, digest)
-            report(self, await hub.run(store.write_blob, key, data, expected, heal), key)
+            log_published(self, await hub.run(store.write_blob, key, data, expected, heal), key)
         return pointer_to(self.path, key, digest)
 
     async def write_data_stream(
@@ -230,6 +232,51 @@ class FileStorage(Storage[FilePointer]):
             return await publish(self, writer.take_staged(), digest, tags)
         finally:
             writer.abort()
+
+    async def _put_value(
+        self, data: Buffer, info: ContentInfo, tags: TagMap, progress: Progress | None
+    ) -> FilePointer:
+        if not keeps_writes(self, FileStorage):
+            return await super()._put_value(data, info, tags, progress)
+        router = require_router(self)
+        size = len(data) if type(data) is bytes else buffer_size(data)
+        check_fits(self, size)
+        if size > BRIEF:
+            return await self._put_large_value(data, info, tags, progress)
+        digest = info.digest_data(data)
+        if progress is not None and size:
+            report(progress, size)
+        # Not `write_data`: the digest needs no check, which takes 1 us of 20.
+        key = route(router, digest, tags)
+        store = self._store()
+        expected, heal = publication(self, key, digest)
+        log_published(self, await hub.run(store.write_blob, key, data, expected, heal), key)
+        return pointer_to(self.path, key, digest)
+
+    async def _put_large_value(
+        self, data: Buffer, info: ContentInfo, tags: TagMap, progress: Progress | None
+    ) -> FilePointer:
+        """Hash and write a value in one pass, off the event loop."""
+        writer = Writer(info.algorithms, self._store())
+        try:
+            if progress is None:
+                await feed(writer, data)
+            else:
+                await feed_metered(writer, data, Meter(progress))
+            await hub.run(writer.finish)
+            digest = info.digest_of(writer.digest())
+            return await publish(self, writer.take_staged(), digest, tags)
+        finally:
+            writer.abort()
+
+    async def _put_file(
+        self, path: str, info: ContentInfo, tags: TagMap, progress: Progress | None
+    ) -> FilePointer:
+        if not keeps_writes(self, FileStorage):
+            return await super()._put_file(path, info, tags, progress)
+        require_router(self)
+        staged = await self._stage_file(path, "auto", info.algorithms, progress)
+        return await publish(self, staged, info.digest_of(staged.digest), tags)
 
     async def read_data(self, config: FilePointer, /) -> bytes:
         """Return the data of an object, verified.
@@ -404,20 +451,13 @@ class FileStorage(Storage[FilePointer]):
             digest = check_digest(digest)
             check_fits(self, digest["content_size"], source)
             algorithm = digest["content_hash_algorithm"]
-        names = [algorithm_name(algorithm)]
-        limit = self.max_object_size
-        staged = await hub.run(self._store().import_file, source, link, names, limit)
-        if digest is not None:
+        info = ContentInfo([algorithm_name(algorithm)], content_type, content_encoding)
+        staged = await self._stage_file(source, link, info.algorithms)
+        if digest is None:
+            digest = info.digest_of(staged.digest)
+        else:
             check_staged(staged, digest)
-        size, [(algorithm, content_hash)] = staged.digest
-        found: Digest = {
-            "content_encoding": content_encoding,
-            "content_type": content_type,
-            "content_hash_algorithm": algorithm,
-            "content_hash": content_hash,
-            "content_size": size,
-        }
-        return await publish(self, staged, digest or found, tags or {})
+        return await publish(self, staged, digest, tags or {})
 
     async def export_file(
         self,
@@ -565,6 +605,20 @@ class FileStorage(Storage[FilePointer]):
             await claimed.abandon()
             raise
         return writer
+
+    async def _stage_file(
+        self,
+        path: str,
+        link: ImportLink,
+        algorithms: list[str],
+        progress: Progress | None = None,
+    ) -> Staged:
+        """Copy or link a file into the store, hashed, without a key."""
+        del progress
+        staged: Staged = await hub.run(
+            self._store().import_file, path, link, algorithms, self.max_object_size
+        )
+        return staged
 
     def _refuse_what_is_announced(self, get_digest: GetStreamDigest) -> None:
         """Refuse a stream of which it is known beforehand that it is too large."""

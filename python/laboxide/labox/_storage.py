@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from labox.common.exceptions import NoStorageData as _LaboxNoStorageData
 
@@ -13,17 +13,17 @@ from laboxide._runtime.chunks import ChunkStream
 from laboxide.digest import digest_stream
 from laboxide.errors import CorruptDataError
 from laboxide.labox._location import file_name_router, location_of, pointer_of
-from laboxide.storage import Storage
+from laboxide.storage import Storage, keeps_writes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from typing_extensions import Buffer
 
     from laboxide.file import FilePointer, VerifyReads
-    from laboxide.types import Digest, GetStreamDigest, TagMap
+    from laboxide.types import Digest, GetStreamDigest, Progress, TagMap
 
 # Labox's saver names everything by SHA-256. A name of BLAKE3 looks the same.
 _ALGORITHM, _OTHER_ALGORITHM = "sha256", "blake3"
@@ -143,6 +143,32 @@ class FileStorage(Storage[str]):
         """
         pointer = await self.files.write_data_stream(data_stream, get_digest, tags)
         return self.location_of(pointer)
+
+    async def put(
+        self,
+        data: Buffer | AsyncIterable[Buffer] | Iterable[Buffer] | os.PathLike[str],
+        *,
+        content_type: str = "application/octet-stream",
+        content_encoding: str | None = None,
+        tags: TagMap | None = None,
+        algorithm: str | Sequence[str] = _ALGORITHM,
+        progress: Progress | None = None,
+    ) -> str:
+        """Store data and return its location, as `laboxide.Storage.put` does.
+
+        The content is named by SHA-256 by default, as Labox's saver names it.
+        """
+        is_plain = keeps_writes(self, FileStorage)
+        put: Any = self.files.put if is_plain else super().put
+        config = await put(
+            data,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            tags=tags,
+            algorithm=algorithm,
+            progress=progress,
+        )
+        return self.location_of(config) if is_plain else cast("str", config)
 
     async def read_data(self, config: str, /) -> bytes:
         """Return the data at a location, verified.

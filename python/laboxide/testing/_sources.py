@@ -12,6 +12,7 @@ from laboxide.digest import digest_data, digest_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+    from pathlib import Path
 
     from laboxide.types import Digest, GetStreamDigest, StreamDigest
 
@@ -124,3 +125,18 @@ PAIRS: dict[str, Callable[[AsyncIterable[bytes]], Pair]] = {
     "hashlib": plain_pair,
 }
 """The ways in which a stream comes to its digest."""
+
+
+def _file_of(data: bytes, path: Path) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+DATA_KINDS: dict[str, Callable[[bytes, Path], Any]] = {
+    "bytes": lambda data, _: data,
+    "bytearray": lambda data, _: bytearray(data),
+    "sync iterable": lambda data, _: cut(data, [100_000]),
+    "async iterable": lambda data, _: stream_of(cut(data, [100_000])),
+    "path": _file_of,
+}
+"""The kinds of data that `Storage.put` takes, each made of content and the path of a new file."""

@@ -11,6 +11,7 @@ import pytest
 
 from laboxide.testing._sources import (
     CHUNKINGS,
+    DATA_KINDS,
     MIB,
     PAIRS,
     SIZES,
@@ -105,6 +106,24 @@ class StorageConformance:
         digest = get_digest()
         assert digest["content_size"] == len(data)
         assert_same(await storage.read_data(config), data)
+
+    @pytest.mark.parametrize("kind", list(DATA_KINDS))
+    @pytest.mark.parametrize("size", [0, 1000, 2 * MIB + 1])
+    async def test_get_returns_data_that_was_put(
+        self, storage: Storage[Any], tmp_path: Path, kind: str, size: int
+    ) -> None:
+        content = content_of(size)
+        path = tmp_path / "laboxide-testing-data"
+        config = await storage.put(DATA_KINDS[kind](content, path), content_type="text/plain")
+        path.unlink(missing_ok=True)
+        assert_same(await storage.get(config), content)
+        assert_same(await read_stream(storage, config), content)
+
+    async def test_a_storage_is_an_async_context_manager(self, storage: Storage[Any]) -> None:
+        async with storage as entered:
+            assert entered is storage
+            config = await storage.put(b"content")
+            assert_same(await storage.get(config), b"content")
 
     async def test_values_and_streams_are_bytes(self, storage: Storage[Any]) -> None:
         data = content_of(100_000)

@@ -1,0 +1,100 @@
+"""How operations report their progress to a function of the caller."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Generic
+
+from laboxide._runtime.feeding import blocks_of, chunk_view, feed
+from laboxide._runtime.sources import close
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+    from typing_extensions import Buffer, TypeVar
+
+    from laboxide._native import Writer
+    from laboxide.types import Progress
+
+    B = TypeVar("B", bound=Buffer, default=bytes)
+else:  # defaults are of Python 3.13
+    from typing import TypeVar
+
+    B = TypeVar("B")
+
+INTERVAL = 0.05
+"""Seconds between two calls, and before the first."""
+
+
+class Meter:
+    """Adds up bytes, and reports the sum to `progress` each `INTERVAL`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._pending = 0
+        self._due = monotonic() + INTERVAL
+
+    def add(self, size: int) -> None:
+        """Add `size` bytes, and report if a report is due."""
+        self._pending += size
+        if monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Report the bytes since the last report, if there are any."""
+        size, self._pending = self._pending, 0
+        self._due = monotonic() + INTERVAL
+        if size:
+            report(self._progress, size)
+
+
+def report(progress: Progress, size: int) -> None:
+    """Call `progress` with a number of bytes.
+
+    Raises:
+        RuntimeError: It raised `StopAsyncIteration`, which would end a stream as if complete.
+    """
+    try:
+        progress(size)
+    except StopAsyncIteration as error:
+        raise RuntimeError("progress raised StopAsyncIteration") from error
+
+
+async def feed_metered(writer: Writer, data: Buffer, meter: Meter) -> None:
+    """Feed a value in blocks, and add each of them to `meter`."""
+    for block in blocks_of(data):
+        await feed(writer, block)
+        meter.add(block.nbytes)
+    meter.flush()
+
+
+def metered(source: AsyncIterable[B], progress: Progress | None) -> AsyncIterable[B]:
+    """Return `source`, or a stream of the same chunks that reports them to `progress`."""
+    return source if progress is None else MeteredSource(source, progress)
+
+
+class MeteredSource(Generic[B]):
+    """The chunks of a source, counted. A class: a generator could be left suspended."""
+
+    def __init__(self, source: AsyncIterable[B], progress: Progress) -> None:
+        self._source = source
+        self._iterator: AsyncIterator[B] | None = None
+        self._meter = Meter(progress)
+
+    def __aiter__(self) -> MeteredSource[B]:
+        return self
+
+    async def __anext__(self) -> B:
+        if self._iterator is None:
+            self._iterator = aiter(self._source)
+        try:
+            chunk = await anext(self._iterator)
+        except StopAsyncIteration:
+            self._meter.flush()
+            raise
+        self._meter.add(chunk_view(chunk).nbytes)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the source, if it can be closed."""
+        await close(self._iterator, self._source)
