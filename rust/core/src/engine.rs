@@ -1,7 +1,7 @@
-//! The engine of a process: its threads, its memory and its limits, put together.
+//! The engine of a process: its threads, its memory and its limits.
 //!
-//! One [`Engine`] serves all streams and objects of a process. It starts at its first use, is never freed, and
-//! a forked child starts its own.
+//! One [`Engine`] serves all streams and objects of a process. It starts at its first use and is never freed.
+//! A forked child starts its own.
 
 use std::collections::HashSet;
 use std::path::{self, Path, PathBuf};
@@ -9,7 +9,7 @@ use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::digest::ordered::Pairs;
+use crate::digest::serial::Pairs;
 use crate::error::Result;
 use crate::memory::budget::Budget;
 use crate::memory::slab::Slabs;
@@ -19,7 +19,7 @@ use crate::runtime::open_files::{OpenFiles, Permit};
 use crate::runtime::pool::{FirstWorker, Pool};
 use crate::runtime::sync::lock;
 
-/// The worker threads of this process and the memory that they share.
+/// The worker threads of a process and the resources that they share.
 #[derive(Default)]
 pub struct Engine {
     pub(crate) pool: Pool,
@@ -29,16 +29,17 @@ pub struct Engine {
     pub(crate) writing: OpenFiles,
     pub(crate) passing: OpenFiles,
     pub(crate) pairs: Pairs,
-    pub(crate) visited: Visited,
+    pub(crate) export_directories: SeenDirectories,
     fsync_pool: FsyncPool,
 }
 
-/// Null until first used, and again in a forked child, which has none of its parent's threads.
+/// Null before the first use, and again in a forked child, which has none of its parent's threads.
 static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(ptr::null_mut());
 
 impl Engine {
-    /// The engine of this process, started on first use. It has one thread at least: without any, an
-    /// operation would never end.
+    /// Returns the engine of this process. Starts it at the first use.
+    ///
+    /// Fails if not even one worker thread can be started: without workers, operations would never complete.
     pub fn current() -> Result<&'static Self> {
         let existing = CURRENT.load(Ordering::Acquire);
         if existing.is_null() {
@@ -48,7 +49,7 @@ impl Engine {
         Ok(unsafe { &*existing })
     }
 
-    /// The first thread is there before anybody can find the engine, and waits until it is found.
+    /// Spawns the first worker before it publishes the engine, so a visible engine always has one.
     fn start() -> Result<&'static Self> {
         let first = FirstWorker::spawn()?;
         let fresh = Box::into_raw(Box::<Self>::default());
@@ -60,7 +61,7 @@ impl Engine {
                 Ok(engine)
             }
             Err(winner) => {
-                // SAFETY: another thread was first, so no other thread has this pointer.
+                // SAFETY: another thread published its engine first, so this pointer was never shared.
                 drop(unsafe { Box::from_raw(fresh) });
                 // SAFETY: as above.
                 Ok(unsafe { &*winner })
@@ -68,8 +69,10 @@ impl Engine {
         }
     }
 
-    /// To be called in a forked child: the old engine's locks may be held by threads that the child
-    /// does not have, so it is left as it is and the next use starts a new one.
+    /// Abandons the engine of the parent process. Call this in a forked child.
+    ///
+    /// Threads that do not exist in the child may hold the locks of the old engine, so the old engine is
+    /// neither used nor freed, and the next use starts a new one.
     pub fn forget_after_fork() {
         count_fork();
         CURRENT.store(ptr::null_mut(), Ordering::Release);
@@ -80,13 +83,13 @@ impl Engine {
         Self::current().map(|engine| &engine.pool)
     }
 
-    /// Whether this is still the engine of the running process, which it is not after a fork.
+    /// Returns true if this engine belongs to the running process, false in a forked child.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.pool.is_current()
     }
 
-    /// How many threads work at once.
+    /// Returns the number of worker threads.
     #[must_use]
     pub fn width(&self) -> usize {
         self.pool.width()
@@ -97,7 +100,7 @@ impl Engine {
         self.pool.spawn(job);
     }
 
-    /// Runs `work` on a worker thread and hands its result, or its panic as an error, to `done`.
+    /// Runs `work` on a worker thread and passes its result to `done`. A panic becomes an error.
     pub fn run<T>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -106,37 +109,39 @@ impl Engine {
         self.pool.run(work, done);
     }
 
-    /// Runs `job`, which reads an object that stays open, on a worker.
+    /// Runs `job` on a worker once it has a permit to keep an object open for reading.
     pub(crate) fn spawn_reading(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
         self.reading.admit(&self.pool, move |permit| self.spawn(move || job(permit)));
     }
 
-    /// Runs `job`, which is done with a file in one go, on a worker.
+    /// Runs `job` on a worker once it has a permit to process a whole file.
     pub(crate) fn spawn_passing(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
         self.passing.admit(&self.pool, move |permit| self.spawn(move || job(permit)));
     }
 
-    /// Runs the job that publishes: here, or where it waits for the device if it does.
+    /// Runs a job that publishes an object: on the fsync pool if `durable`, otherwise on this thread.
     pub(crate) fn publish(&'static self, durable: bool, job: impl FnOnce() + Send + 'static) {
         if durable { self.fsync_pool.spawn(job) } else { job() }
     }
 }
 
-/// How many directories of exports are remembered.
-const REMEMBERED: usize = 4096;
+/// The number of directories after which [`SeenDirectories`] starts over.
+const MAX_DIRECTORIES: usize = 4096;
 
-/// The directories in which exports of this process have had temporary names.
+/// The directories that received exported files from this process.
+///
+/// The first export to a directory removes stale temporary files there.
 #[derive(Default)]
-pub(crate) struct Visited(Mutex<HashSet<PathBuf>>);
+pub(crate) struct SeenDirectories(Mutex<HashSet<PathBuf>>);
 
-impl Visited {
-    /// Whether this is the first time that one is needed in `directory`.
-    pub(crate) fn is_first(&self, directory: &Path) -> bool {
+impl SeenDirectories {
+    /// Adds `directory`. Returns true if it was not in the set.
+    pub(crate) fn insert(&self, directory: &Path) -> bool {
         let directory = path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let mut visited = lock(&self.0);
-        if visited.len() >= REMEMBERED {
-            visited.clear();
+        let mut seen = lock(&self.0);
+        if seen.len() >= MAX_DIRECTORIES {
+            seen.clear();
         }
-        visited.insert(directory)
+        seen.insert(directory)
     }
 }

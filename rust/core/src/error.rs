@@ -1,99 +1,99 @@
-//! One error type: what was being done, to which path, and what the system said.
+//! The error type of the engine. It carries the failed operation, the path and the system error.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Every way in which the engine can fail.
+/// An error of the engine.
 ///
-/// Cloning is cheap: an error of a stream is reported to each call that follows it.
+/// Cloning is cheap: a stream reports its first error to every later call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// A system call failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
-        /// What was being done, as a verb ("open", "write", "link").
+        /// The operation, as a verb ("open", "write", "link").
         operation: &'static str,
-        /// The path it was done to.
+        /// The path that the operation was applied to.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         source: Arc<io::Error>,
     },
-    /// No thread is to be had for the work.
-    #[error("cannot start {what}: {source}")]
-    NoThread {
-        /// The thread.
-        what: &'static str,
-        /// What the system said.
+    /// A thread could not be started.
+    #[error("cannot start {thread}: {source}")]
+    SpawnFailed {
+        /// The purpose of the thread ("a worker thread").
+        thread: &'static str,
+        /// The system error.
         source: Arc<io::Error>,
     },
     /// There is no object at this path.
-    #[error("no data at {}", path.display())]
+    #[error("object not found: {}", path.display())]
     Missing {
-        /// Where the object was looked for.
+        /// The path of the object.
         path: PathBuf,
     },
-    /// The bytes at this path are not those that their name promises.
-    #[error("{}: expected {expected}, found {actual}", path.display())]
+    /// The content of an object does not match its size or hash.
+    #[error("corrupt object: {}: expected {expected}, found {actual}", path.display())]
     Corrupt {
-        /// The object.
+        /// The path of the object.
         path: PathBuf,
-        /// The size or hash that was promised.
+        /// The expected size or hash.
         expected: String,
         /// The size or hash that was found.
         actual: String,
     },
-    /// The bytes handed in are not those that their digest describes.
+    /// The content from the caller does not match the digest from the caller.
     #[error("the data does not match its digest: expected {expected}, found {actual}")]
     Mismatch {
-        /// The size or hash that the digest gives.
+        /// The size or hash in the digest.
         expected: String,
-        /// The size or hash of the data.
+        /// The size or hash of the content.
         actual: String,
     },
-    /// There are more bytes than an object may have.
-    #[error("{} is too large: {limit} bytes are allowed, it has {size}", path.display())]
+    /// The file exceeds the maximum size of an object.
+    #[error("object too large: {}: {size} bytes exceeds the limit of {limit}", path.display())]
     TooLarge {
-        /// The file that they are in.
+        /// The path of the file.
         path: PathBuf,
-        /// How many there may be.
+        /// The maximum size of an object in bytes.
         limit: u64,
-        /// How many there are.
+        /// The size of the file in bytes.
         size: u64,
     },
-    /// An argument that no call can work with.
+    /// An argument is invalid.
     #[error("{0}")]
     Invalid(String),
     /// The stream or staged object was finished, aborted or closed before this call.
     #[error("{0}")]
     Closed(&'static str),
-    /// The caller has gone away.
-    #[error("the operation was cancelled")]
+    /// The caller cancelled the operation.
+    #[error("operation cancelled")]
     Cancelled,
-    /// The object belongs to the process that this one was forked from.
-    #[error("this belongs to the parent process and cannot be used after fork")]
+    /// The value belongs to the parent process.
+    #[error("unusable after fork: it belongs to the parent process")]
     Forked,
-    /// A defect of the engine, caught at the job that showed it.
+    /// A job panicked. This is a bug in the engine.
     #[error("internal error: {0}")]
     Panicked(String),
 }
 
-/// The result of anything in the engine.
+/// The result of an operation of the engine.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// How an error names a text that may come from anywhere: quoted, and not all of something long.
-pub(crate) fn shown(text: &str) -> String {
+/// Quotes text from the caller for an error message, cut to 200 characters.
+pub(crate) fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(200).collect::<String>())
 }
 
-/// Writes a size as an error names it.
+/// Formats a size for an error message.
 pub(crate) fn size_text(size: u64) -> String {
     format!("{size} bytes")
 }
 
-/// Adds to a system error what was being done and to which path.
+/// Converts a system error to [`Error::Io`].
 pub trait Context<T> {
-    /// Names the operation (a verb) and its path.
+    /// Adds the operation (a verb) and its path.
     fn context(self, operation: &'static str, path: &Path) -> Result<T>;
 }
 
@@ -104,12 +104,12 @@ impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
 }
 
 impl Error {
-    /// The system's number of it.
+    /// Returns the errno of a system error.
     pub(crate) fn errno(&self) -> Option<i32> {
         if let Error::Io { source, .. } = self { source.raw_os_error() } else { None }
     }
 
-    /// Turns "no such file" into [`Error::Missing`]: a path that leads nowhere is missing data, too.
+    /// Converts ENOENT and ENOTDIR to [`Error::Missing`]. Other errors are unchanged.
     #[must_use]
     pub fn or_missing(self) -> Self {
         match self {
@@ -122,7 +122,7 @@ impl Error {
         }
     }
 
-    /// As [`Self::or_missing`], for the object at `object`, whatever on the way to it is missing.
+    /// Like [`Self::or_missing`], but always reports the path of the object, not of a missing directory.
     #[must_use]
     pub(crate) fn missing_at(self, object: &Path) -> Self {
         match self.or_missing() {
@@ -131,7 +131,7 @@ impl Error {
         }
     }
 
-    /// The kind of the system error, where this is one.
+    /// Returns the kind of a system error.
     #[must_use]
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
@@ -140,12 +140,12 @@ impl Error {
         }
     }
 
-    /// Whether this says of an object that it does not hold, or does not give, its content.
-    pub(crate) fn is_damage(&self) -> bool {
+    /// Returns true if an object is corrupt or cannot be read for lack of permission.
+    pub(crate) fn is_corrupt_or_denied(&self) -> bool {
         matches!(self, Error::Corrupt { .. }) || self.io_kind() == Some(io::ErrorKind::PermissionDenied)
     }
 
-    /// Whether the process or the machine ran out of a resource: true for EMFILE, ENFILE and ENOMEM.
+    /// Returns true if the process or the machine ran out of a resource: EMFILE, ENFILE or ENOMEM.
     pub(crate) fn is_resource_exhausted(&self) -> bool {
         #[cfg(unix)]
         if let Some(number) = self.errno() {
@@ -155,16 +155,16 @@ impl Error {
         self.io_kind() == Some(io::ErrorKind::OutOfMemory)
     }
 
-    /// Whether the file system takes no new file here, be it for want of space or of a right.
-    pub(crate) fn is_refusal(&self) -> bool {
+    /// Returns true if the file system accepts no new file: full, over quota, read-only or no permission.
+    pub(crate) fn is_create_refused(&self) -> bool {
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
 
         let kinds = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
         self.io_kind().is_some_and(|kind| kinds.contains(&kind))
     }
 
-    pub(crate) fn no_thread(what: &'static str, source: io::Error) -> Self {
-        Error::NoThread { what, source: Arc::new(source) }
+    pub(crate) fn spawn_failed(thread: &'static str, source: io::Error) -> Self {
+        Error::SpawnFailed { thread, source: Arc::new(source) }
     }
 
     pub(crate) fn corrupt(path: &Path, expected: &impl ToString, actual: &impl ToString) -> Self {

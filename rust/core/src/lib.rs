@@ -1,5 +1,10 @@
-//! The engine of laboxide: content is hashed while it is written, published whole under its hash,
-//! and verified when it is read. It knows nothing of Python, event loops, tags or content types.
+//! The engine of laboxide, content-addressed storage on a file system.
+//!
+//! A write hashes content while it stores it in a temporary file, then publishes the complete file under a
+//! key ([`mod@write`]). A read verifies the content against its digest ([`mod@read`]). [`store`] maps keys to
+//! objects below a root directory, [`mod@digest`] computes content hashes, [`transfer`] copies or links files
+//! into and out of a store, and [`audit`] verifies whole stores. One [`Engine`] per process owns the worker
+//! threads and the memory. The crate has no dependency on Python, event loops, tags or content types.
 
 pub mod audit;
 pub mod digest;

@@ -94,7 +94,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
         // Without a copy there is still the digest, by which an object that is there already is found.
         let settle = move |original: Original, copied: Result<(ContentDigest, StagedFile)>| {
             let refused = match copied {
-                Err(error) if error.is_refusal() => error,
+                Err(error) if error.is_create_refused() => error,
                 copied => {
                     return finish(original, copied.map(|(digest, file)| (digest, Content::File(file))));
                 }

@@ -13,7 +13,7 @@ use common::{
     Chunk, PATIENCE, expected, finish, hash, keep_workers_busy, painted, publication, put, stores, wait,
 };
 use laboxide_core::Engine;
-use laboxide_core::digest::{Algorithm, Hasher, hash_shared};
+use laboxide_core::digest::{Algorithm, Hasher, hash_parallel};
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, StreamWriter};
 use laboxide_core::{BLOCK, CancelToken, Error, read};
@@ -54,10 +54,10 @@ fn data_is_hashed_by_the_one_that_asks() {
     let mut data = Arc::new(painted(3 * BLOCK));
     let busy = keep_workers_busy();
     // None if another test's job waits, too.
-    let hash = hash_shared(Engine::pool, Algorithm::Blake3, &data, || Ok::<_, ()>(()));
+    let hash = hash_parallel(Engine::pool, Algorithm::Blake3, &data, || Ok::<_, ()>(()));
     assert!(hash.is_none_or(|hash| hash == Ok(Hasher::hash(Algorithm::Blake3, &data))));
     assert!(Arc::get_mut(&mut data).is_some(), "what waits for a worker keeps it");
-    let next = hash_shared(Engine::pool, Algorithm::Blake3, &data, || Ok::<_, ()>(()));
+    let next = hash_parallel(Engine::pool, Algorithm::Blake3, &data, || Ok::<_, ()>(()));
     assert_eq!(next, None, "more waits for a worker each time");
     drop(busy);
 }

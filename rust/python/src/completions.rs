@@ -72,7 +72,7 @@ impl Completions {
     /// The value of an operation that ends in a moment, in a tuple, or None. Raises its error.
     #[pyo3(signature = (ticket, /))]
     fn glance(&self, py: Python<'_>, ticket: &Ticket) -> PyResult<Option<(Py<PyAny>,)>> {
-        match py.detach(|| self.queue.glance(|finished| finished.id == ticket.id)) {
+        match py.detach(|| self.queue.busy_wait(|finished| finished.id == ticket.id)) {
             Some(finished) => Ok(Some(((finished.convert)(py)?,))),
             None => Ok(None),
         }

@@ -112,8 +112,8 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
         Error::Io { operation, path, source } => os_error(operation, &path, &source),
-        Error::NoThread { what, source } => {
-            let text = format!("cannot start {what}: {}", text_of(&source));
+        Error::SpawnFailed { thread, source } => {
+            let text = format!("cannot start {thread}: {}", text_of(&source));
             PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text))
         }
         Error::Missing { path } => raise("object_not_found", (path.into_os_string(),)),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use laboxide_core::digest::{Algorithm, Hasher, hash_shared, hex};
+use laboxide_core::digest::{Algorithm, Hasher, hash_parallel, hex};
 use laboxide_core::{Engine, read};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
@@ -34,8 +34,9 @@ pub(crate) fn hash_data(py: Python<'_>, object: &Bound<'_, PyAny>, names: Names)
     let is_small = data.len() <= DETACH_ABOVE;
     let shared = if is_small { None } else { Lent::of(object).map(Arc::new) };
     let hash_by = |algorithm: Algorithm| {
-        let hash =
-            shared.as_ref().and_then(|lent| hash_shared(Engine::pool, algorithm, lent, look_now_and_then()));
+        let hash = shared
+            .as_ref()
+            .and_then(|lent| hash_parallel(Engine::pool, algorithm, lent, look_now_and_then()));
         let hash = hash.unwrap_or_else(|| hash_alone(algorithm, data))?;
         Ok((algorithm.name(), hex(&hash)))
     };

@@ -23,7 +23,7 @@ pub use progress::Progress;
 use crate::error::{Error, Result};
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::guarded;
-use crate::runtime::priority::yield_to_loops;
+use crate::runtime::priority::lower_priority;
 use crate::runtime::sync::lock;
 use crate::store::{Key, Store};
 
@@ -101,7 +101,7 @@ pub fn audit(
     let answer_here = answer.clone();
     let started = named.spawn(move || answer(guarded(|| round(&store, &objects, &plan, &cancel))));
     if let Err(error) = started {
-        answer_here(Err(Error::no_thread("a thread for the audit", error)));
+        answer_here(Err(Error::spawn_failed("a thread for the audit", error)));
     }
 }
 
@@ -132,7 +132,7 @@ struct RunningRound<'a> {
 
 impl RunningRound<'_> {
     fn work(&self) {
-        yield_to_loops();
+        lower_priority();
         while let Some((index, named)) = self.take() {
             let verdict = guarded(|| self.looker.look(named));
             let goes_on = verdict.as_ref().is_ok_and(|verdict| !verdict.is_moved());

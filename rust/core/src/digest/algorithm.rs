@@ -1,9 +1,9 @@
-//! The algorithms that can name content.
+//! The content hash algorithms.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, shown};
+use crate::error::{Error, quoted};
 
 /// A content hash algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ impl Algorithm {
     /// Every algorithm, the default first.
     pub const ALL: [Algorithm; 2] = [Algorithm::Blake3, Algorithm::Sha256];
 
-    /// The name as it stands in digests and paths.
+    /// Returns the name, as it is spelled in digests and paths.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -27,27 +27,27 @@ impl Algorithm {
         }
     }
 
-    /// Bytes of the digest.
+    /// Returns the size of the hash in bytes.
     #[must_use]
     pub fn digest_size(self) -> usize {
         32
     }
 
-    /// Bytes of the internal block, as hashlib defines it.
+    /// Returns the size of the internal block in bytes, as hashlib defines it.
     #[must_use]
     pub fn block_size(self) -> usize {
         64
     }
 
-    /// Accepts exactly a lower-case hexadecimal hash of this algorithm's length.
+    /// Returns an error unless `hash` is a lower-case hexadecimal hash of the right length.
     pub fn check_hash(self, hash: &str) -> Result<(), Error> {
         let digits = 2 * self.digest_size();
         let hexadecimal = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if hash.len() == digits && hexadecimal {
             return Ok(());
         }
-        let shown = shown(hash);
-        Err(Error::Invalid(format!("a {self} hash is {digits} lower-case hexadecimal digits, not {shown}")))
+        let hash = quoted(hash);
+        Err(Error::Invalid(format!("invalid {self} hash: expected {digits} digits of 0-9a-f: {hash}")))
     }
 }
 
@@ -63,7 +63,7 @@ impl FromStr for Algorithm {
     fn from_str(name: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            Error::Invalid(format!("unknown hash algorithm {}: known are {known}", shown(name)))
+            Error::Invalid(format!("unknown hash algorithm: expected one of {known}: {}", quoted(name)))
         })
     }
 }

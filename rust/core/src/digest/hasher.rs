@@ -1,12 +1,12 @@
-//! An incremental hasher over either algorithm.
+//! An incremental hasher for any of the algorithms.
 
 use super::Algorithm;
-use super::aligned::update_aligned;
+use super::blake3_tree::update_aligned;
 use laboxide_sha256::Sha256;
 
-/// Hashes bytes as they come.
+/// An incremental hasher.
 ///
-/// Cloning it is a snapshot: both go on from the same bytes.
+/// A clone is a snapshot: both continue from the same bytes.
 #[derive(Clone)]
 pub struct Hasher {
     state: HashState,
@@ -19,7 +19,7 @@ enum HashState {
 }
 
 impl Hasher {
-    /// A hasher that has seen no bytes.
+    /// Creates a hasher without input.
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
         let state = match algorithm {
@@ -29,7 +29,7 @@ impl Hasher {
         Self { state }
     }
 
-    /// The algorithm that it was made with.
+    /// Returns the algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         match self.state {
@@ -38,7 +38,7 @@ impl Hasher {
         }
     }
 
-    /// Takes the next bytes in.
+    /// Hashes the next bytes.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.state {
             HashState::Blake3(hasher) => {
@@ -48,7 +48,7 @@ impl Hasher {
         }
     }
 
-    /// Takes in parts that follow each other, of a hasher that has seen nothing yet.
+    /// Hashes consecutive parts. The hasher must not have any input yet.
     pub(crate) fn update_parts<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) {
         match &mut self.state {
             HashState::Blake3(hasher) => update_aligned(hasher, parts),
@@ -56,7 +56,7 @@ impl Hasher {
         }
     }
 
-    /// Its state, if that is one of SHA-256.
+    /// Returns the state if the algorithm is SHA-256.
     pub(super) fn as_sha256(&mut self) -> Option<&mut Sha256> {
         match &mut self.state {
             HashState::Sha256(hasher) => Some(hasher),
@@ -64,7 +64,7 @@ impl Hasher {
         }
     }
 
-    /// The hash of everything so far.
+    /// Returns the hash of the bytes so far.
     #[must_use]
     pub fn finalize(&self) -> [u8; 32] {
         match &self.state {
@@ -73,7 +73,7 @@ impl Hasher {
         }
     }
 
-    /// The hash of `data` alone.
+    /// Returns the hash of `data`.
     #[must_use]
     pub fn hash(algorithm: Algorithm, data: &[u8]) -> [u8; 32] {
         match algorithm {

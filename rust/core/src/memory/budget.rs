@@ -1,66 +1,69 @@
-//! Memory for streams: the more there are at once, the less each may hold.
+//! The memory budget of all streams. Each stream has a reservation, which shrinks as streams are added.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::memory::slab::BLOCK;
 
-/// For all streams together, and for one. What a stream needs to go on at all it may hold beyond that.
+/// The memory for all streams together. A stream may exceed it by the two blocks that it needs to progress.
 const TOTAL: usize = 64 * BLOCK;
-const MOST: usize = 8 * BLOCK;
-/// What is less than this is held without a seat.
-pub(crate) const UNSEATED: usize = 16 << 10;
+/// The most memory for one stream.
+const MAX_SHARE: usize = 8 * BLOCK;
+/// A stream with no more bytes than this needs no reservation.
+pub(crate) const UNRESERVED: usize = 16 << 10;
 
 #[derive(Default)]
 pub(crate) struct Budget {
     streams: AtomicUsize,
-    held: AtomicUsize,
+    reserved: AtomicUsize,
 }
 
-/// A stream's place among those that share the budget.
-pub(crate) struct Seat {
+/// The memory that one stream has reserved.
+pub(crate) struct Reservation {
     budget: &'static Budget,
-    held: AtomicUsize,
-    /// The size of its blocks, of which it may always hold two: a power of two.
+    reserved: AtomicUsize,
+    /// The size of the stream's blocks, a power of two. The stream may always hold two of them.
     pub block: usize,
 }
 
 impl Budget {
-    pub(crate) fn join(&'static self) -> Seat {
+    /// Adds a stream, with a reservation of 0 bytes.
+    pub(crate) fn join(&'static self) -> Reservation {
         let streams = self.streams.fetch_add(1, Ordering::Relaxed) + 1;
-        Seat { budget: self, held: AtomicUsize::new(0), block: block_of(streams) }
+        Reservation { budget: self, reserved: AtomicUsize::new(0), block: block_size(streams) }
     }
 
-    /// Bytes that each stream may hold now. None while those who came earlier hold everything.
+    /// Returns the bytes that each stream may reserve now: 0 if the budget is used up.
     pub(crate) fn share(&self) -> usize {
-        if self.held.load(Ordering::Relaxed) >= TOTAL {
+        if self.reserved.load(Ordering::Relaxed) >= TOTAL {
             return 0;
         }
-        (TOTAL / self.streams.load(Ordering::Relaxed).max(1)).min(MOST)
+        (TOTAL / self.streams.load(Ordering::Relaxed).max(1)).min(MAX_SHARE)
     }
 }
 
-impl Seat {
-    pub(crate) fn hold(&self, bytes: usize) {
-        self.held.fetch_add(bytes, Ordering::Relaxed);
-        self.budget.held.fetch_add(bytes, Ordering::Relaxed);
+impl Reservation {
+    pub(crate) fn reserve(&self, bytes: usize) {
+        self.reserved.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.reserved.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn let_go(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
-        self.budget.held.fetch_sub(bytes, Ordering::Relaxed);
+    pub(crate) fn release(&self, bytes: usize) {
+        self.reserved.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.reserved.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
-/// A sixteenth of a share. Who came first keeps the larger blocks. It takes eight streams at least to
-/// hold the whole budget; two blocks for each of 504 more are 28 MiB.
-fn block_of(streams: usize) -> usize {
-    let sixteenth = (TOTAL / 16 / streams).clamp(UNSEATED, BLOCK);
+/// Returns the block size of a new stream: a sixteenth of its share. Earlier streams keep their larger blocks.
+///
+/// At least eight streams are needed to use up the budget; two blocks for each of 504 more are 28 MiB.
+fn block_size(streams: usize) -> usize {
+    let sixteenth = (TOTAL / 16 / streams).clamp(UNRESERVED, BLOCK);
     1 << sixteenth.ilog2()
 }
 
-impl Drop for Seat {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.let_go(self.held.load(Ordering::Relaxed));
+        self.release(self.reserved.load(Ordering::Relaxed));
         self.budget.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -69,22 +72,22 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    static BUDGET: Budget = Budget { streams: AtomicUsize::new(0), held: AtomicUsize::new(0) };
+    static BUDGET: Budget = Budget { streams: AtomicUsize::new(0), reserved: AtomicUsize::new(0) };
 
     #[test]
-    fn streams_share_what_there_is() {
-        assert_eq!(BUDGET.share(), MOST);
-        let seats: Vec<_> = (0..16).map(|_| BUDGET.join()).collect();
+    fn more_streams_have_smaller_shares_and_blocks() {
+        assert_eq!(BUDGET.share(), MAX_SHARE);
+        let early: Vec<_> = (0..16).map(|_| BUDGET.join()).collect();
         assert_eq!(BUDGET.share(), TOTAL / 16);
-        let more: Vec<_> = (0..496).map(|_| BUDGET.join()).collect();
+        let late: Vec<_> = (0..496).map(|_| BUDGET.join()).collect();
         assert_eq!(BUDGET.share(), TOTAL / 512);
-        let blocks: Vec<_> = seats.iter().chain(&more).map(|seat| seat.block).collect();
-        assert_eq!((blocks[0], blocks[511]), (BLOCK, UNSEATED));
+        let blocks: Vec<_> = early.iter().chain(&late).map(|stream| stream.block).collect();
+        assert_eq!((blocks[0], blocks[511]), (BLOCK, UNRESERVED));
         assert!(blocks.iter().all(|block| block.is_power_of_two()));
         assert_eq!(blocks[8..].iter().map(|block| 2 * block).sum::<usize>(), 28 << 20);
-        seats[0].hold(TOTAL);
+        early[0].reserve(TOTAL);
         assert_eq!(BUDGET.share(), 0);
-        drop((seats, more));
-        assert_eq!(BUDGET.share(), MOST);
+        drop((early, late));
+        assert_eq!(BUDGET.share(), MAX_SHARE);
     }
 }

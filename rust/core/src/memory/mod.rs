@@ -1,4 +1,4 @@
-//! Buffers and how much memory the streams may hold.
+//! Buffers, and the limit on the memory of all streams.
 //!
 //! A [`slab`] is a reused buffer of one block, the unit of all reads, writes and hashes. The [`budget`]
 //! divides a fixed amount of memory among the streams: with more streams, each has smaller blocks and

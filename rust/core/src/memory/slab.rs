@@ -1,6 +1,6 @@
-//! Buffers of one block that streams borrow and return.
+//! Reusable buffers of one block.
 //!
-//! Fresh memory costs page faults (1.8 GB/s, against 50 and more for a copy into memory in use).
+//! They avoid page faults: a copy into fresh memory runs at 1.8 GB/s, into memory in use at 50 GB/s or more.
 
 use std::mem::MaybeUninit;
 use std::ops::Deref;
@@ -8,67 +8,72 @@ use std::sync::Mutex;
 
 use crate::runtime::sync::lock;
 
-/// The unit of work: what is hashed, written or read at once. A power of two, so that each block
-/// is a whole subtree of BLAKE3; 256 KiB to 1 MiB are equally fast for the file system.
+/// The unit of work in bytes: one block is hashed, written or read at a time.
+///
+/// A power of two, so that each block is a complete subtree of BLAKE3. The file system is equally fast with
+/// blocks of 256 KiB to 1 MiB.
 pub const BLOCK: usize = 1 << 20;
 
-/// At most 16 MiB are kept while nobody uses them.
-const KEPT: usize = 16;
+/// The most unused buffers that are kept: 16 MiB.
+const MAX_UNUSED: usize = 16;
 
-/// The content of a slab begins at a multiple of this: a line of the cache.
+/// The alignment of the content of a slab: a cache line.
 ///
-/// Reading a file into memory that begins 1 to 31 bytes past a page takes four times as long on an AMD
-/// processor without AVX-512 (2.4 GB/s instead of 10; others were not tried): the kernel's copy then
-/// stores just behind where it loads from, as far as the low 12 bits of the addresses tell. The C
-/// library's large pieces of memory begin 16 bytes past a page.
+/// Reading a file into memory that starts 1 to 31 bytes past a page boundary takes four times as long on an
+/// AMD processor without AVX-512 (2.4 GB/s instead of 10; others were not measured): in the low 12 bits of the
+/// addresses, the kernel's copy then stores just behind its loads. Large allocations of the C library start 16
+/// bytes past a page boundary.
 const LINE: usize = 64;
 
-/// A buffer that is filled from its beginning, and never beyond the room that it was made with.
+/// A buffer of fixed capacity that is filled from the start.
 #[derive(Default)]
 pub(crate) struct Slab {
     memory: Vec<u8>,
-    /// Bytes of the memory before the content.
-    lead: usize,
+    /// The number of padding bytes before the content.
+    padding: usize,
 }
 
 impl Slab {
-    /// An empty buffer with room for `size` bytes.
-    pub(crate) fn with_room(size: usize) -> Self {
+    /// Creates an empty buffer for `size` bytes.
+    pub(crate) fn with_capacity(size: usize) -> Self {
         let mut memory = Vec::<u8>::with_capacity(size + LINE);
-        let lead = memory.as_ptr().align_offset(LINE);
-        memory.resize(lead, 0);
-        Self { memory, lead }
+        let padding = memory.as_ptr().align_offset(LINE);
+        memory.resize(padding, 0);
+        Self { memory, padding }
     }
 
-    /// Appends `data`, for which there must be room.
+    /// Appends `data`. Panics if it exceeds the capacity.
     pub(crate) fn append(&mut self, data: &[u8]) {
-        assert!(data.len() <= self.memory.capacity() - self.memory.len(), "a slab does not grow");
+        assert!(data.len() <= self.memory.capacity() - self.memory.len(), "slab overflow");
         self.memory.extend_from_slice(data);
     }
 
-    /// Appends what `fill` puts at the start of a room of `len` bytes; it returns how many those are.
+    /// Calls `fill` with `len` bytes of unused capacity and appends the bytes that it filled.
+    ///
+    /// `fill` returns their number.
     ///
     /// # Safety
-    /// `fill` has initialised all that it returns.
+    /// `fill` must have initialised as many bytes, from the start, as it returns.
     pub(crate) unsafe fn append_with<E>(
         &mut self,
         len: usize,
         fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
     ) -> Result<usize, E> {
         let filled = fill(&mut self.memory.spare_capacity_mut()[..len])?;
-        assert!(filled <= len, "within the room");
-        // SAFETY: within the capacity by the assertion, initialised by the caller's promise.
+        assert!(filled <= len, "fill returned more than its length");
+        // SAFETY: the length is within the capacity, by the assertion, and the caller guarantees that the
+        // bytes are initialised.
         unsafe { self.memory.set_len(self.memory.len() + filled) };
         Ok(filled)
     }
 
-    /// Drops the content.
+    /// Removes the content and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.memory.truncate(self.lead);
+        self.memory.truncate(self.padding);
     }
 
-    /// Whether it has any memory.
-    pub(crate) fn is_made(&self) -> bool {
+    /// Returns false for a default buffer, which has no memory.
+    pub(crate) fn is_allocated(&self) -> bool {
         self.memory.capacity() > 0
     }
 }
@@ -77,28 +82,29 @@ impl Deref for Slab {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.memory[self.lead..]
+        &self.memory[self.padding..]
     }
 }
 
+/// A pool of unused buffers.
 #[derive(Default)]
 pub(crate) struct Slabs {
-    idle: Mutex<Vec<Slab>>,
+    unused: Mutex<Vec<Slab>>,
 }
 
 impl Slabs {
-    /// An empty buffer with room for a block of `size` bytes.
+    /// Returns an empty buffer for a block of `size` bytes.
     pub(crate) fn take(&self, size: usize) -> Slab {
-        let idle = if size == BLOCK { lock(&self.idle).pop() } else { None };
-        idle.unwrap_or_else(|| Slab::with_room(size))
+        let unused = if size == BLOCK { lock(&self.unused).pop() } else { None };
+        unused.unwrap_or_else(|| Slab::with_capacity(size))
     }
 
-    /// Returns a buffer that [`Self::take`] gave.
-    pub(crate) fn give(&self, mut slab: Slab) {
+    /// Puts a buffer back for reuse. Small buffers, and buffers beyond the maximum, are freed.
+    pub(crate) fn put_back(&self, mut slab: Slab) {
         slab.clear();
-        let mut idle = lock(&self.idle);
-        if idle.len() < KEPT && slab.memory.capacity() >= BLOCK + LINE {
-            idle.push(slab);
+        let mut unused = lock(&self.unused);
+        if unused.len() < MAX_UNUSED && slab.memory.capacity() >= BLOCK + LINE {
+            unused.push(slab);
         }
     }
 }
@@ -108,9 +114,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn content_begins_at_a_line_and_stays_there_until_the_slab_is_full() {
+    fn content_is_aligned_and_never_moves() {
         for size in [1, 100, LINE, 64 << 10, BLOCK] {
-            let mut slab = Slab::with_room(size);
+            let mut slab = Slab::with_capacity(size);
             let start = slab.as_ptr();
             slab.append(&vec![7; size]);
             assert_eq!((slab.as_ptr(), start.align_offset(LINE)), (start, 0));
@@ -119,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_filled_in_is_appended_as_far_as_it_went() {
-        let mut slab = Slab::with_room(10);
+    fn append_with_appends_the_filled_bytes_only() {
+        let mut slab = Slab::with_capacity(10);
         slab.append(b"abc");
         let two = |room: &mut [MaybeUninit<u8>]| {
             room[0].write(b'd');
@@ -133,22 +139,22 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a slab does not grow")]
-    fn nothing_is_appended_beyond_the_room() {
-        let mut slab = Slab::with_room(10);
-        let room = slab.memory.capacity() - slab.lead;
-        slab.append(&vec![7; room + 1]);
+    #[should_panic(expected = "slab overflow")]
+    fn append_panics_beyond_the_capacity() {
+        let mut slab = Slab::with_capacity(10);
+        let capacity = slab.memory.capacity() - slab.padding;
+        slab.append(&vec![7; capacity + 1]);
     }
 
     #[test]
-    fn a_slab_that_comes_back_is_empty_and_the_next_that_goes() {
+    fn slab_put_back_is_emptied_and_reused() {
         let slabs = Slabs::default();
         let mut slab = slabs.take(BLOCK);
         slab.append(&[7; 10]);
         let start = slab.as_ptr();
-        slabs.give(slab);
-        slabs.give(Slab::default());
-        slabs.give(slabs.take(10));
+        slabs.put_back(slab);
+        slabs.put_back(Slab::default());
+        slabs.put_back(slabs.take(10));
         let again = slabs.take(BLOCK);
         assert_eq!((again.as_ptr(), again.len()), (start, 0));
     }

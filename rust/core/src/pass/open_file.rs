@@ -27,7 +27,7 @@ pub(crate) fn hash_open_file_by(
     before: impl Fn(usize) -> Result<()>,
 ) -> Result<ContentDigest> {
     let mut hash = StreamHash::new(algorithms);
-    let mut slab = Slab::with_room(usize::try_from(size).unwrap_or(BLOCK).min(BLOCK));
+    let mut slab = Slab::with_capacity(usize::try_from(size).unwrap_or(BLOCK).min(BLOCK));
     let mut offset = 0;
     while offset < size {
         slab.clear();

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::window::Window;
 use super::{Destination, Done, Pass, Passed, Source};
-use crate::digest::ordered::InOrder;
-use crate::digest::{Algorithm, Intake, StreamHash, Tree, subtree};
+use crate::digest::serial::{HashInput, SerialStream};
+use crate::digest::{Algorithm, StreamHash, Tree, subtree};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::io;
@@ -224,7 +224,7 @@ impl RunningPass {
 
     fn let_go(&self, held: Held) {
         if let Held::Slab(slab) = held {
-            self.engine.slabs.give(slab);
+            self.engine.slabs.put_back(slab);
         }
     }
 
@@ -253,21 +253,21 @@ impl RunningPass {
     }
 }
 
-impl InOrder for RunningPass {
-    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+impl SerialStream for RunningPass {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<HashInput<'_, '_>>)) {
         let ends = sync::read(&self.ends);
         let (Some((index, held)), Some(ends)) = (self.sequencer.take(), &*ends) else { return hash(None) };
         let hashers = &mut lock(&self.serial).hashers;
-        hash(Some(Intake { hashers, parts: &mut std::iter::once(self.data(index, &held, ends)) }));
+        hash(Some(HashInput { hashers, parts: &mut std::iter::once(self.data(index, &held, ends)) }));
         self.let_go(held);
         self.resume(self.window.advance(self.claimed()));
     }
 
-    fn goes_on(self: Arc<Self>) -> bool {
-        let goes_on = self.sequencer.goes_on();
-        if !goes_on {
+    fn has_more(self: Arc<Self>) -> bool {
+        let has_more = self.sequencer.has_more();
+        if !has_more {
             self.leave();
         }
-        goes_on
+        has_more
     }
 }

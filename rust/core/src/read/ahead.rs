@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::opened::Opened;
 use super::{Buffer, check_read};
-use crate::digest::ordered::InOrder;
-use crate::digest::{Algorithm, Expected, Intake, StreamHash, subtree};
+use crate::digest::serial::{HashInput, SerialStream};
+use crate::digest::{Algorithm, Expected, StreamHash, subtree};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::io;
 use crate::memory::slab::BLOCK;
 use crate::runtime::admission::{Admission, Entry};
-use crate::runtime::open_files::{Holder, Permit};
+use crate::runtime::open_files::{Permit, PermitHolder};
 use crate::runtime::pool::guarded;
 use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::lock;
@@ -85,12 +85,12 @@ impl<B: Buffer> ReadAhead<B> {
 
     pub(super) fn enter(self: &Arc<Self>, index: u64, buffer: B) {
         match self.admission.enter((index, buffer)) {
-            Entry::Passed((index, buffer)) => self.spawn(index, buffer),
-            Entry::First => {
+            Entry::Admitted((index, buffer)) => self.spawn(index, buffer),
+            Entry::QueuedFirst => {
                 let ahead = Arc::clone(self);
                 self.engine.reading.admit(&self.engine.pool, move |permit| ahead.admitted(permit));
             }
-            Entry::Kept => {}
+            Entry::Queued => {}
         }
     }
 
@@ -121,9 +121,10 @@ impl<B: Buffer> ReadAhead<B> {
     /// A consumer may take its time, or wait for another stream. Meanwhile others may need the
     /// descriptor, and the same task may be the one that waits for it.
     fn offer(self: &Arc<Self>) {
-        let holder: Weak<dyn Holder> = Arc::downgrade(&(Arc::<Self>::clone(self) as Arc<dyn Holder>));
+        let holder: Weak<dyn PermitHolder> =
+            Arc::downgrade(&(Arc::<Self>::clone(self) as Arc<dyn PermitHolder>));
         if self.engine.reading.offer(holder) {
-            self.give_up();
+            self.release_idle();
         }
     }
 
@@ -183,10 +184,10 @@ impl<B: Buffer> ReadAhead<B> {
     }
 }
 
-impl<B: Buffer> Holder for ReadAhead<B> {
+impl<B: Buffer> PermitHolder for ReadAhead<B> {
     /// Closes the file if nothing is being read. The next buffer waits for admission again.
-    fn give_up(&self) -> bool {
-        let given_up = self.admission.shut(|| (self.object.give_up(), lock(&self.permit).take()));
+    fn release_idle(&self) -> bool {
+        let given_up = self.admission.close_if_idle(|| (self.object.give_up(), lock(&self.permit).take()));
         given_up.is_some_and(|(object, permit)| {
             drop(object);
             permit.is_some()
@@ -194,20 +195,20 @@ impl<B: Buffer> Holder for ReadAhead<B> {
     }
 }
 
-impl<B: Buffer> InOrder for ReadAhead<B> {
-    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+impl<B: Buffer> SerialStream for ReadAhead<B> {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<HashInput<'_, '_>>)) {
         let Some((index, mut filled)) = self.sequencer.take() else { return hash(None) };
         if let Ok(buffer) = &mut filled {
             let hashers = &mut lock(&self.hash).hashers;
-            hash(Some(Intake { hashers, parts: &mut std::iter::once(initialised(buffer.memory())) }));
+            hash(Some(HashInput { hashers, parts: &mut std::iter::once(initialised(buffer.memory())) }));
         } else {
             hash(None);
         }
         self.deliver(index, filled);
     }
 
-    fn goes_on(self: Arc<Self>) -> bool {
-        self.sequencer.goes_on()
+    fn has_more(self: Arc<Self>) -> bool {
+        self.sequencer.has_more()
     }
 }
 

@@ -34,7 +34,7 @@ impl Cached {
     /// Fills `memory`, which is of the object's size; false if not all of it is cached, or not what
     /// is expected.
     pub fn read(&self, memory: &mut [MaybeUninit<u8>]) -> bool {
-        read_nowait(&self.file, memory).is_some_and(|data| self.expected.is_met_by(data))
+        read_nowait(&self.file, memory).is_some_and(|data| self.expected.matches(data))
     }
 }
 

@@ -9,7 +9,7 @@ use super::opened::Opened;
 use crate::digest::Expected;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::memory::budget::Seat;
+use crate::memory::budget::Reservation;
 use crate::memory::slab::BLOCK;
 use crate::runtime::admission::Admission;
 use crate::runtime::sync::lock;
@@ -47,13 +47,13 @@ struct Front {
     slice: TimeSlice,
     closed: bool,
     /// Taken with the first buffer, given up with the last.
-    seat: Option<Seat>,
+    reservation: Option<Reservation>,
 }
 
 impl Front {
     /// Tells whether it was closed already.
     fn close(&mut self) -> bool {
-        self.seat = None;
+        self.reservation = None;
         std::mem::replace(&mut self.closed, true)
     }
 }
@@ -85,7 +85,8 @@ impl<B: Buffer> StreamReader<B> {
         chunk_size: usize,
     ) -> Self {
         let ahead = ReadAhead::new(admission, engine, object, expected, chunk_size);
-        let front = Front { supplied: 0, taken: 0, slice: TimeSlice::default(), closed: false, seat: None };
+        let front =
+            Front { supplied: 0, taken: 0, slice: TimeSlice::default(), closed: false, reservation: None };
         Self { ahead: Arc::new(ahead), front: Mutex::new(front) }
     }
 
@@ -113,8 +114,8 @@ impl<B: Buffer> StreamReader<B> {
         let mut front = lock(&self.front);
         let index = front.supplied;
         front.supplied += 1;
-        let seat = front.seat.get_or_insert_with(|| self.ahead.engine.budget.join());
-        seat.hold(self.ahead.chunk_len(index));
+        let reservation = front.reservation.get_or_insert_with(|| self.ahead.engine.budget.join());
+        reservation.reserve(self.ahead.chunk_len(index));
         self.ahead.enter(index, buffer);
     }
 
@@ -126,14 +127,14 @@ impl<B: Buffer> StreamReader<B> {
         let mut front = lock(&self.front);
         let ahead = &self.ahead;
         if front.closed || front.taken == ahead.chunks {
-            front.seat = None;
+            front.reservation = None;
             return Ok(Taken::End);
         }
         let Some(chunk) = lock(&ahead.ready).chunks.remove(&front.taken) else {
             front.slice.end();
             return Ok(Taken::Pending);
         };
-        front.seat.iter().for_each(|seat| seat.let_go(ahead.chunk_len(front.taken)));
+        front.reservation.iter().for_each(|reservation| reservation.release(ahead.chunk_len(front.taken)));
         front.taken += 1;
         let last = front.taken == ahead.chunks;
         let checked = chunk.and_then(|chunk| if last { ahead.check().map(|()| chunk) } else { Ok(chunk) });
@@ -177,7 +178,7 @@ impl<B: Buffer> StreamReader<B> {
             let mut ready = lock(&self.ahead.ready);
             (std::mem::take(&mut ready.chunks), ready.waiter.take())
         };
-        drop((unread, self.ahead.admission.take_waiting()));
+        drop((unread, self.ahead.admission.take_queued()));
         // Nobody, in general. While there is one, what comes is kept for it.
         if let Some((_, notify)) = waiter {
             notify(Ok(()));

@@ -1,4 +1,8 @@
-//! Where a stream's work waits until the stream may hold its file open.
+//! A queue for the blocks of a stream that has no permit to open its file yet.
+//!
+//! The first block that is submitted requests a permit, and the blocks after it are queued. With the permit,
+//! the stream opens the gate, and blocks pass at once. A stream that reads closes it again while no block is
+//! active, so that another stream can use the permit.
 
 use std::sync::Mutex;
 
@@ -7,51 +11,52 @@ use crate::runtime::sync::lock;
 pub(crate) struct Admission<T>(Mutex<AdmissionState<T>>);
 
 enum AdmissionState<T> {
-    /// Nobody has come yet, or all have left and it was shut.
-    Shut,
+    /// There is no permit, and no request for one.
+    Closed,
+    /// A permit was requested.
     Waiting(Vec<T>),
-    /// So many are inside.
+    /// There is a permit, and this number of items is active.
     Open(usize),
-    /// There never was a door.
-    Free,
+    /// The stream needs no permit.
+    Unlimited,
 }
 
-/// What becomes of an item that has come.
+/// The result of submitting an item.
 pub(crate) enum Entry<T> {
-    /// It may go on.
-    Passed(T),
-    /// It waits, and is the first: somebody has to ask for the door to be opened.
-    First,
-    /// It waits with others.
-    Kept,
+    /// The item may be processed now.
+    Admitted(T),
+    /// The item is queued as the first one. The caller must request a permit.
+    QueuedFirst,
+    /// The item is queued behind others.
+    Queued,
 }
 
 impl<T> Admission<T> {
-    /// With `free`, nobody ever waits.
-    pub(crate) fn new(free: bool) -> Self {
-        Self(Mutex::new(if free { AdmissionState::Free } else { AdmissionState::Shut }))
+    /// Creates a closed gate, or one that is always open if `unlimited`.
+    pub(crate) fn new(unlimited: bool) -> Self {
+        Self(Mutex::new(if unlimited { AdmissionState::Unlimited } else { AdmissionState::Closed }))
     }
 
     pub(crate) fn enter(&self, item: T) -> Entry<T> {
         let mut state = lock(&self.0);
         match &mut *state {
-            AdmissionState::Free => Entry::Passed(item),
-            AdmissionState::Open(inside) => {
-                *inside += 1;
-                Entry::Passed(item)
+            AdmissionState::Unlimited => Entry::Admitted(item),
+            AdmissionState::Open(active) => {
+                *active += 1;
+                Entry::Admitted(item)
             }
             AdmissionState::Waiting(items) => {
                 items.push(item);
-                Entry::Kept
+                Entry::Queued
             }
-            AdmissionState::Shut => {
+            AdmissionState::Closed => {
                 *state = AdmissionState::Waiting(vec![item]);
-                Entry::First
+                Entry::QueuedFirst
             }
         }
     }
 
-    /// Lets everybody pass from now on, and returns what has waited.
+    /// Opens the gate and returns the queued items.
     pub(crate) fn open(&self) -> Vec<T> {
         let mut state = lock(&self.0);
         let AdmissionState::Waiting(items) = &mut *state else { return Vec::new() };
@@ -60,31 +65,31 @@ impl<T> Admission<T> {
         items
     }
 
-    /// Counts somebody out who was let in; tells whether nobody is inside any more.
+    /// Counts down the active items. Returns true if none are left.
     pub(crate) fn leave(&self) -> bool {
         match &mut *lock(&self.0) {
-            AdmissionState::Open(inside) => {
-                *inside -= 1;
-                *inside == 0
+            AdmissionState::Open(active) => {
+                *active -= 1;
+                *active == 0
             }
             _ => false,
         }
     }
 
-    /// Shuts the door and calls `then`, before anybody else can come, if nobody is inside.
-    pub(crate) fn shut<R>(&self, then: impl FnOnce() -> R) -> Option<R> {
+    /// Closes the gate if no item is active, and calls `then` before another item can enter.
+    pub(crate) fn close_if_idle<R>(&self, then: impl FnOnce() -> R) -> Option<R> {
         let mut state = lock(&self.0);
         matches!(*state, AdmissionState::Open(0)).then(|| {
-            *state = AdmissionState::Shut;
+            *state = AdmissionState::Closed;
             then()
         })
     }
 
-    /// Takes what waits, and goes on waiting.
-    pub(crate) fn take_waiting(&self) -> Vec<T> {
+    /// Removes the queued items. The request for a permit stays in effect.
+    pub(crate) fn take_queued(&self) -> Vec<T> {
         match &mut *lock(&self.0) {
             AdmissionState::Waiting(items) => std::mem::take(items),
-            AdmissionState::Shut | AdmissionState::Open(_) | AdmissionState::Free => Vec::new(),
+            AdmissionState::Closed | AdmissionState::Open(_) | AdmissionState::Unlimited => Vec::new(),
         }
     }
 }

@@ -1,4 +1,7 @@
-//! A descriptor that an event loop watches, and that is readable while there is something for it.
+//! The file descriptor that wakes an event loop.
+//!
+//! An epoll instance over an eventfd and a timerfd: a wake-up writes to the eventfd, and a deferred wake-up
+//! starts the timer. The epoll descriptor is readable if either of them is.
 
 #[cfg(target_os = "linux")]
 use std::{os::fd::AsRawFd as _, path::Path, sync::Mutex};
@@ -15,18 +18,17 @@ use crate::runtime::wake;
 #[cfg(target_os = "linux")]
 use crate::{error::Context as _, runtime::sync::lock};
 
-/// For so long a loop waits at the most if the worker that owes it a wake-up cannot pay: it has begun
-/// another job meanwhile, and that waits for a disk that does not answer.
+/// The wake-up timer: the longest delay of a deferred wake-up if its worker runs another job that blocks, for
+/// example on a hung disk.
 #[cfg(target_os = "linux")]
-const REMINDER: i64 = 5_000_000; // nanoseconds
+const TIMER_NANOSECONDS: i64 = 5_000_000;
 
-/// A counter and a clock, and what is readable when one of them is.
 #[cfg(target_os = "linux")]
 pub(crate) struct EventFd {
-    either: OwnedFd,
-    counter: OwnedFd,
-    clock: OwnedFd,
-    is_set: Mutex<bool>,
+    epoll: OwnedFd,
+    event: OwnedFd,
+    timer: OwnedFd,
+    is_timer_set: Mutex<bool>,
 }
 
 #[cfg(target_os = "linux")]
@@ -36,52 +38,53 @@ impl EventFd {
         use rustix::time::{TimerfdClockId, TimerfdFlags};
 
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let counter = event::eventfd(0, flags).context("create", Path::new("eventfd"))?;
+        let event = event::eventfd(0, flags).context("create", Path::new("eventfd"))?;
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        let clock =
+        let timer =
             time::timerfd_create(TimerfdClockId::Monotonic, flags).context("create", Path::new("timerfd"))?;
-        let either = epoll::create(epoll::CreateFlags::CLOEXEC).context("create", Path::new("epoll"))?;
-        for part in [&counter, &clock] {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("create", Path::new("epoll"))?;
+        for source in [&event, &timer] {
             let (data, readable) = (epoll::EventData::new_u64(0), epoll::EventFlags::IN);
-            epoll::add(&either, part, data, readable).context("watch", Path::new("epoll"))?;
+            epoll::add(&epoll, source, data, readable).context("watch", Path::new("epoll"))?;
         }
-        Ok(Some(Self { either, counter, clock, is_set: Mutex::new(false) }))
+        Ok(Some(Self { epoll, event, timer, is_timer_set: Mutex::new(false) }))
     }
 
-    pub(crate) fn number(&self) -> i32 {
-        self.either.as_raw_fd()
+    /// Returns the number of the file descriptor.
+    pub(crate) fn raw(&self) -> i32 {
+        self.epoll.as_raw_fd()
     }
 
-    /// Tells whether it was raised, too.
-    pub(crate) fn lower(&self) -> bool {
-        self.set(false);
-        rustix::io::read(&self.counter, &mut [0_u8; 8]).is_ok()
+    /// Stops the timer and resets the event. Returns true if the event was set.
+    pub(crate) fn reset(&self) -> bool {
+        self.set_timer(false);
+        rustix::io::read(&self.event, &mut [0_u8; 8]).is_ok()
     }
 
-    /// Sets the clock, unless it runs, or stops it, if it does or did. Locked until that is done: who stops
-    /// it must not stop what another has just set.
-    fn set(&self, on: bool) {
-        let mut is_set = lock(&self.is_set);
-        if *is_set == on {
+    /// Starts the timer unless it was started, or stops it, expired or not.
+    fn set_timer(&self, on: bool) {
+        // Held during the system call: a thread that stops the timer must not stop a newer one.
+        let mut is_timer_set = lock(&self.is_timer_set);
+        if *is_timer_set == on {
             return;
         }
-        *is_set = on;
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let then = Timespec { tv_sec: 0, tv_nsec: if on { REMINDER } else { 0 } };
-        let timer = Itimerspec { it_interval: never, it_value: then };
-        let _ = time::timerfd_settime(&self.clock, TimerfdTimerFlags::empty(), &timer);
+        *is_timer_set = on;
+        let no_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let delay = Timespec { tv_sec: 0, tv_nsec: if on { TIMER_NANOSECONDS } else { 0 } };
+        let timer = Itimerspec { it_interval: no_interval, it_value: delay };
+        let _ = time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &timer);
     }
 }
 
 #[cfg(target_os = "linux")]
-impl wake::Signal for EventFd {
-    /// Cannot fail in a way that matters: the counter is far from full, and it stays readable.
-    fn raise(&self) {
-        let _ = rustix::io::write(&self.counter, &1_u64.to_ne_bytes());
+impl wake::Waker for EventFd {
+    fn wake(&self) {
+        // Fails only if the counter is full, and then the event is set.
+        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
     }
 
-    fn raise_soon(&self) {
-        self.set(true);
+    fn start_timer(&self) {
+        self.set_timer(true);
     }
 }
 
@@ -89,12 +92,12 @@ impl wake::Signal for EventFd {
 pub(crate) enum EventFd {}
 
 #[cfg(not(target_os = "linux"))]
-impl wake::Signal for EventFd {
-    fn raise(&self) {
+impl wake::Waker for EventFd {
+    fn wake(&self) {
         match *self {}
     }
 
-    fn raise_soon(&self) {
+    fn start_timer(&self) {
         match *self {}
     }
 }
@@ -105,11 +108,11 @@ impl EventFd {
         Ok(None)
     }
 
-    pub(crate) fn number(&self) -> i32 {
+    pub(crate) fn raw(&self) -> i32 {
         match *self {}
     }
 
-    pub(crate) fn lower(&self) -> bool {
+    pub(crate) fn reset(&self) -> bool {
         match *self {}
     }
 }
@@ -120,31 +123,31 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::runtime::wake::Signal as _;
+    use crate::runtime::wake::Waker as _;
 
-    fn is_readable(descriptor: &EventFd) -> bool {
+    fn is_readable(event_fd: &EventFd) -> bool {
         use rustix::event::{PollFd, PollFlags, poll};
 
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut [PollFd::new(&descriptor.either, PollFlags::IN)], Some(&at_once)) == Ok(1)
+        poll(&mut [PollFd::new(&event_fd.epoll, PollFlags::IN)], Some(&at_once)) == Ok(1)
     }
 
     #[test]
-    fn once_lowered_it_stays_so_until_it_is_raised() {
-        let descriptor = EventFd::new().expect("descriptors").expect("on Linux");
-        let reminder = Duration::from_nanos(REMINDER.cast_unsigned());
-        for pause in [Duration::ZERO, 4 * reminder] {
-            descriptor.raise_soon();
+    fn reset_event_is_unreadable_until_the_next_wake_up() {
+        let event_fd = EventFd::new().expect("file descriptors").expect("Linux has eventfd");
+        let delay = Duration::from_nanos(TIMER_NANOSECONDS.cast_unsigned());
+        for pause in [Duration::ZERO, 4 * delay] {
+            event_fd.start_timer();
             sleep(pause);
-            descriptor.lower();
-            sleep(4 * reminder);
-            assert!(!is_readable(&descriptor), "a loop would never sleep again");
-            descriptor.raise();
-            assert!(is_readable(&descriptor) && descriptor.lower() && !is_readable(&descriptor));
-            descriptor.raise_soon();
-            sleep(4 * reminder);
-            assert!(is_readable(&descriptor));
-            descriptor.lower();
+            event_fd.reset();
+            sleep(4 * delay);
+            assert!(!is_readable(&event_fd), "the timer still runs or stays expired");
+            event_fd.wake();
+            assert!(is_readable(&event_fd) && event_fd.reset() && !is_readable(&event_fd));
+            event_fd.start_timer();
+            sleep(4 * delay);
+            assert!(is_readable(&event_fd));
+            event_fd.reset();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Detects that the process was forked.
 //!
-//! A forked child has a copy of all memory, but none of its parent's threads. So a lock may stay taken for
-//! ever, and a queue has no worker. Values that own threads or locks keep the number of forks at their
-//! creation, and compare it before they use them.
+//! A forked child has a copy of all memory, but none of its parent's threads. So a lock may stay held for
+//! ever, and a queue has no worker. Values that own threads or locks store the number of forks at their
+//! creation and compare it before use.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,10 +1,10 @@
-//! Threads that wait for the device.
+//! Threads that block on fsync.
 //!
-//! A flush is waiting, not work: on a worker it would keep a core from everyone else's work. And the
-//! kernel makes one commit of its journal for all flushes that wait at once, so the more of them wait
-//! together, the less each costs: of 4 KiB objects, 100 in flight, 1 000 a second are flushed by
-//! two threads, 5 800 by 32, 8 100 by 100 (ext4; `syncfs` for a hundred at a time makes it 11 000,
-//! but it flushes what everybody else has written, too, and fails for their errors).
+//! An fsync waits for the disk and needs no core, so on a worker thread it would delay other work. The kernel
+//! commits its journal once for all calls that wait at the same time, so more threads make each call cheaper.
+//! With 100 durable writes of 4 KiB in flight, 2 threads flush 1 000 objects per second, 32 threads 5 800 and
+//! 100 threads 8 100 (ext4). One `syncfs` per 100 objects reaches 11 000, but it also flushes the files of
+//! other programs and fails with their errors.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,20 +13,21 @@ use std::thread;
 use std::time::Duration;
 
 use crate::runtime::open_files::open_files_limit;
-use crate::runtime::pool::become_worker;
+use crate::runtime::pool::mark_as_worker;
 use crate::runtime::sync::lock;
 
-/// Each opens a directory or two for a moment: a process that may have few files open gets fewer.
-const MOST: u64 = 128;
-const FILES_FOR_ONE: u64 = 8;
+/// The most threads. With a low limit on open files there are fewer, as each opens one or two directories.
+const MAX_THREADS: u64 = 128;
+/// One thread per this many files that the process may open.
+const FILES_PER_THREAD: u64 = 8;
 
-/// How long a thread stays when there is nothing to flush.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long an idle thread waits for a job before it exits.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
 pub(crate) struct FsyncPool {
-    most: usize,
+    max_threads: usize,
     state: Mutex<FsyncState>,
     arrived: Condvar,
 }
@@ -40,18 +41,18 @@ struct FsyncState {
 
 impl Default for FsyncPool {
     fn default() -> Self {
-        let most = (open_files_limit() / FILES_FOR_ONE).clamp(1, MOST);
-        let most = usize::try_from(most).unwrap_or(1);
-        Self { most, state: Mutex::default(), arrived: Condvar::new() }
+        let threads = (open_files_limit() / FILES_PER_THREAD).clamp(1, MAX_THREADS);
+        let max_threads = usize::try_from(threads).unwrap_or(1);
+        Self { max_threads, state: Mutex::default(), arrived: Condvar::new() }
     }
 }
 
 impl FsyncPool {
-    /// Runs `job` on one of the threads, which are started as they are needed.
+    /// Runs `job` on an idle thread, or on a new one up to the maximum.
     pub(crate) fn spawn(&'static self, job: impl FnOnce() + Send + 'static) {
         let mut state = lock(&self.state);
         state.jobs.push_back(Box::new(job));
-        if state.idle >= state.jobs.len() || state.threads >= self.most {
+        if state.idle >= state.jobs.len() || state.threads >= self.max_threads {
             drop(state);
             return self.arrived.notify_one();
         }
@@ -59,12 +60,12 @@ impl FsyncPool {
         drop(state);
         let named = thread::Builder::new().name("laboxide-flush".into());
         if named.spawn(|| self.work()).is_err() {
-            self.do_without();
+            self.spawn_failed();
         }
     }
 
-    /// No thread is to be had: those that there are do it, or else this one.
-    fn do_without(&self) {
+    /// Leaves the queue to the existing threads. With none, runs the jobs on the calling thread.
+    fn spawn_failed(&self) {
         let mut state = lock(&self.state);
         state.threads -= 1;
         while state.threads == 0
@@ -77,7 +78,7 @@ impl FsyncPool {
     }
 
     fn work(&self) {
-        become_worker();
+        mark_as_worker();
         let mut state = lock(&self.state);
         loop {
             if let Some(job) = state.jobs.pop_front() {
@@ -88,7 +89,7 @@ impl FsyncPool {
             }
             state.idle += 1;
             let (woken, wait) =
-                self.arrived.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+                self.arrived.wait_timeout(state, KEEP_ALIVE).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if wait.timed_out() && state.jobs.is_empty() {
@@ -100,7 +101,7 @@ impl FsyncPool {
 }
 
 fn run(job: Job) {
-    // Jobs guard themselves; this keeps the thread when even that fails.
+    // Jobs catch their own panics. This keeps the thread alive if reporting one panics.
     let _ = catch_unwind(AssertUnwindSafe(job));
 }
 
@@ -112,20 +113,20 @@ mod tests {
     static FSYNC_POOL: LazyLock<FsyncPool> = LazyLock::new(FsyncPool::default);
 
     #[test]
-    fn every_job_is_done_by_no_more_threads_than_there_may_be() {
+    fn pool_runs_every_job_within_its_maximum_of_threads() {
         let fsync_pool = &*FSYNC_POOL;
         let (sender, receiver) = mpsc::channel();
-        for index in 0..10 * fsync_pool.most {
+        for index in 0..10 * fsync_pool.max_threads {
             let sender = sender.clone();
             fsync_pool.spawn(move || {
-                assert!(index % 7 > 0, "a job that panics takes no other with it");
+                assert!(index % 7 > 0, "on purpose");
                 sender.send(index).expect("open");
             });
         }
         drop(sender);
         let mut done: Vec<_> = receiver.iter().collect();
         done.sort_unstable();
-        assert_eq!(done, (0..10 * fsync_pool.most).filter(|index| index % 7 > 0).collect::<Vec<_>>());
-        assert!(lock(&fsync_pool.state).threads <= fsync_pool.most);
+        assert_eq!(done, (0..10 * fsync_pool.max_threads).filter(|index| index % 7 > 0).collect::<Vec<_>>());
+        assert!(lock(&fsync_pool.state).threads <= fsync_pool.max_threads);
     }
 }

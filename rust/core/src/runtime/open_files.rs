@@ -1,6 +1,7 @@
-//! The limit on open files: a job that opens one waits for a permit first.
+//! The limit on open files: a job acquires a permit before it opens one.
 //!
-//! So a process with many streams queues them and never fails with EMFILE.
+//! A process with many streams thus queues them instead of failing with EMFILE. A reader that is idle may keep
+//! its file open and registers as a [`PermitHolder`]; when permits run out, it is asked to release its permit.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -9,18 +10,19 @@ use std::sync::{Arc, Mutex, Weak};
 use super::pool::Pool;
 use crate::runtime::sync::lock;
 
-/// What the rest of the process, and what opens a file for a moment only, is left with.
-const OTHERS: u64 = 32;
+/// File descriptors for the rest of the process and for files that are opened only briefly.
+const RESERVED: u64 = 32;
 
-/// More streams than this at once are no use to anybody, whatever the system allows.
-const MOST: u64 = 4096;
+/// The most permits of one kind, even if the system allows more. More streams at once bring no speed.
+const MAX_PERMITS: u64 = 4096;
 
-/// As many are named as idle before those who are gone are looked for. Each keeps half a kilobyte.
-const FEW_IDLE: usize = 64;
+/// The length of the idle list below which dropped holders are not removed. Each keeps 0.5 KiB of memory.
+const MIN_PRUNE_LEN: usize = 64;
 
-/// The files of one kind of work: streams that write, what is being read by somebody, and what is done
-/// with a file in one go. Apart, so that a stream does not wait for itself: its source may read from
-/// another, or store small objects between two chunks.
+/// The permits for one kind of work: streams that write, objects being read, or whole-file operations.
+///
+/// Separate limits prevent deadlocks: the source of a stream may read from another stream, or store small
+/// objects between two chunks.
 pub(crate) struct OpenFiles {
     limit: usize,
     state: Mutex<PermitState>,
@@ -30,52 +32,53 @@ pub(crate) struct OpenFiles {
 struct PermitState {
     used: usize,
     waiting: VecDeque<Start>,
-    /// Those who hold a permit that they do not need at the moment.
-    idle: VecDeque<Weak<dyn Holder>>,
-    /// How many of them there were when those who were gone had been forgotten.
-    idle_then: usize,
+    /// Holders that do not use their permit at present. May contain duplicates and dropped holders.
+    idle: VecDeque<Weak<dyn PermitHolder>>,
+    /// The length of `idle` after it was last pruned.
+    pruned_len: usize,
 }
 
-/// Somebody who can do without a permit for a while.
-pub(crate) trait Holder: Send + Sync {
-    /// Drops the permit, if there is one and it is not needed just now. Tells whether it did.
-    fn give_up(&self) -> bool;
+/// A holder that can release its permit while it is idle, and acquire another one later.
+pub(crate) trait PermitHolder: Send + Sync {
+    /// Releases the permit if it is not in use. Returns true if a permit was released.
+    fn release_idle(&self) -> bool;
 }
 
 type Start = Box<dyn FnOnce(Permit) + Send>;
 
-/// The right to hold a file open. The next in line gets it when this is dropped.
+/// Permission to keep a file open. When it is dropped, it passes to the next waiting job.
 pub struct Permit {
     pool: &'static Pool,
-    of: &'static OpenFiles,
+    open_files: &'static OpenFiles,
 }
 
 impl Default for OpenFiles {
     fn default() -> Self {
-        Self { limit: share_of(open_files_limit()), state: Mutex::default() }
+        Self { limit: permits_for(open_files_limit()), state: Mutex::default() }
     }
 }
 
 impl OpenFiles {
-    /// Calls `start` with a permit: at once, or later on the thread that has given one up. It must
-    /// not do more than to spawn a job.
+    /// Calls `start` with a permit: at once, or later on the thread that drops one.
+    ///
+    /// `start` must only spawn a job.
     pub(crate) fn admit(&'static self, pool: &'static Pool, start: impl FnOnce(Permit) + Send + 'static) {
         let mut state = lock(&self.state);
         if state.used < self.limit {
             state.used += 1;
             drop(state);
-            return start(Permit { pool, of: self });
+            return start(Permit { pool, open_files: self });
         }
         state.waiting.push_back(Box::new(start));
-        let nobody_is_idle = state.idle.is_empty();
+        let has_idle = !state.idle.is_empty();
         drop(state);
-        if !nobody_is_idle {
-            pool.spawn(|| self.ask_the_idle());
+        if has_idle {
+            pool.spawn(|| self.release_one_idle());
         }
     }
 
-    /// Has one of those who are idle give its permit up, if somebody waits for one.
-    fn ask_the_idle(&self) {
+    /// If a job is waiting, asks idle holders until one releases its permit.
+    fn release_one_idle(&self) {
         loop {
             let mut state = lock(&self.state);
             if state.waiting.is_empty() {
@@ -83,22 +86,22 @@ impl OpenFiles {
             }
             let Some(holder) = state.next_idle() else { return };
             drop(state);
-            if holder.give_up() {
+            if holder.release_idle() {
                 return;
             }
         }
     }
 
-    /// Says that `holder` needs its permit for nothing at the moment. True if somebody waits for one;
-    /// otherwise the holder is asked when somebody comes.
-    pub(crate) fn offer(&self, holder: Weak<dyn Holder>) -> bool {
+    /// Registers an idle holder, or returns true if it should release its permit now.
+    ///
+    /// A registered holder is asked when a later job waits for a permit.
+    pub(crate) fn offer(&self, holder: Weak<dyn PermitHolder>) -> bool {
         let mut state = lock(&self.state);
         if !state.waiting.is_empty() {
             return true;
         }
-        // Some are named that are gone, or more than once.
-        if state.idle.len() >= FEW_IDLE.max(2 * state.idle_then) {
-            state.forget_the_gone();
+        if state.idle.len() >= MIN_PRUNE_LEN.max(2 * state.pruned_len) {
+            state.prune_idle();
         }
         state.idle.push_back(holder);
         false
@@ -106,14 +109,15 @@ impl OpenFiles {
 }
 
 impl PermitState {
-    fn next_idle(&mut self) -> Option<Arc<dyn Holder>> {
+    fn next_idle(&mut self) -> Option<Arc<dyn PermitHolder>> {
         std::iter::from_fn(|| self.idle.pop_front()).find_map(|holder| holder.upgrade())
     }
 
-    fn forget_the_gone(&mut self) {
+    /// Removes dropped holders and duplicates.
+    fn prune_idle(&mut self) {
         let mut seen = HashSet::new();
         self.idle.retain(|holder| holder.strong_count() > 0 && seen.insert(holder.as_ptr().cast::<()>()));
-        self.idle_then = self.idle.len();
+        self.pruned_len = self.idle.len();
     }
 }
 
@@ -125,28 +129,29 @@ impl fmt::Debug for Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // After a fork the lock may be held by a thread that this process does not have.
+        // After a fork, a thread that does not exist in this process may hold the lock.
         if !self.pool.is_current() {
             return;
         }
-        let mut state = lock(&self.of.state);
+        let mut state = lock(&self.open_files.state);
         let Some(next) = state.waiting.pop_front() else {
             state.used -= 1;
             return;
         };
         drop(state);
-        next(Permit { pool: self.pool, of: self.of });
+        next(Permit { pool: self.pool, open_files: self.open_files });
     }
 }
 
-/// A fifth of what is left by others, for each of the three kinds: what is done in one go may take three
-/// descriptors (a file, its clone, and a second one of that to hash it).
-fn share_of(limit: u64) -> usize {
-    let share = limit.saturating_sub(OTHERS) / 5;
-    usize::try_from(share.clamp(1, MOST)).unwrap_or(1)
+/// Returns the number of permits for each of the three kinds: a fifth of the usable file descriptors.
+///
+/// A whole-file operation may take three: for a file, its clone, and a second one of the clone to hash it.
+fn permits_for(limit: u64) -> usize {
+    let fifth = limit.saturating_sub(RESERVED) / 5;
+    usize::try_from(fifth.clamp(1, MAX_PERMITS)).unwrap_or(1)
 }
 
-/// How many files this process may have open.
+/// Returns the limit on open files of this process (`RLIMIT_NOFILE`).
 #[cfg(unix)]
 pub(crate) fn open_files_limit() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
@@ -163,35 +168,35 @@ mod tests {
 
     struct Reader;
 
-    impl Holder for Reader {
-        fn give_up(&self) -> bool {
+    impl PermitHolder for Reader {
+        fn release_idle(&self) -> bool {
             true
         }
     }
 
-    fn weak(reader: &Arc<Reader>) -> Weak<dyn Holder> {
-        let holder: Arc<dyn Holder> = Arc::<Reader>::clone(reader);
+    fn weak(reader: &Arc<Reader>) -> Weak<dyn PermitHolder> {
+        let holder: Arc<dyn PermitHolder> = Arc::<Reader>::clone(reader);
         Arc::downgrade(&holder)
     }
 
     #[test]
-    fn of_those_who_are_gone_few_are_kept() {
+    fn idle_list_prunes_dropped_holders() {
         let open_files = OpenFiles::default();
         for _ in 0..1000 {
             open_files.offer(weak(&Arc::new(Reader)));
         }
-        assert!(lock(&open_files.state).idle.len() <= FEW_IDLE);
+        assert!(lock(&open_files.state).idle.len() <= MIN_PRUNE_LEN);
     }
 
     #[test]
-    fn all_those_who_are_idle_are_kept() {
+    fn idle_list_keeps_each_live_holder_once() {
         let open_files = OpenFiles::default();
         let readers: Vec<_> = (0..1000).map(|_| Arc::new(Reader)).collect();
         for reader in readers.iter().chain(&readers) {
             open_files.offer(weak(reader));
         }
         let mut state = lock(&open_files.state);
-        state.forget_the_gone();
+        state.prune_idle();
         assert_eq!(state.idle.len(), readers.len());
     }
 }

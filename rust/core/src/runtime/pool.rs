@@ -1,4 +1,4 @@
-//! The worker threads. They know nothing of Python and never wait for each other.
+//! The worker threads. They run no Python code and never wait for each other.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,51 +7,51 @@ use std::thread;
 use std::time::Duration;
 
 use super::fork::forks;
-use super::priority::yield_to_loops;
-use super::queue::{Job, Queue, can_watch};
+use super::priority::lower_priority;
+use super::queue::{Job, Queue, can_spin};
 use super::wake;
 use crate::error::{Error, Result};
 
 /// The worker threads of one process and the queue of their jobs.
 ///
-/// A job is short (about one block of work) and puts itself at the end of the queue when there is
-/// more to do, so that a large object never keeps a small one waiting.
+/// A job runs for about one block of work, then appends itself to the queue again, so that a large object
+/// never delays a small one.
 pub struct Pool {
-    /// How many threads work at once. Asked for once: on Linux that reads files of the process's control
-    /// group, which takes longer than reading a small object.
+    /// The number of threads. Computed once: on Linux this reads the files of the control group, which takes
+    /// longer than reading a small object.
     width: usize,
     queue: Queue,
-    /// The number of forks when it was made.
+    /// The number of forks at creation.
     forks: u64,
 }
 
-/// The first thread of a pool, spawned before the pool exists. [`Pool::start`] hands it its work.
+/// The first thread of a pool, spawned before the pool exists. [`Pool::start`] passes it the pool.
 pub(crate) struct FirstWorker(mpsc::Sender<&'static Pool>);
 
-/// After this long a job goes to the end of the queue, so that small objects get their turn.
+/// How long a job runs before it yields to the jobs in the queue.
 pub(crate) const JOB_SLICE: Duration = Duration::from_millis(5);
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is one of an engine's.
+/// Returns true if this thread is a worker of the engine.
 #[must_use]
 pub fn is_worker() -> bool {
     IS_WORKER.get()
 }
 
-/// Says that this thread is one.
-pub(crate) fn become_worker() {
+/// Marks this thread as a worker for [`is_worker`].
+pub(crate) fn mark_as_worker() {
     IS_WORKER.set(true);
 }
 
 impl FirstWorker {
-    /// Starts the thread. A pool is worth making only when it has one.
+    /// Starts the thread. It waits for its pool.
     pub(crate) fn spawn() -> Result<Self> {
-        let (hand_over, pool) = mpsc::channel::<&'static Pool>();
+        let (sender, pool) = mpsc::channel::<&'static Pool>();
         start_thread(0, move || pool.iter().for_each(Pool::work))?;
-        Ok(Self(hand_over))
+        Ok(Self(sender))
     }
 }
 
@@ -66,9 +66,9 @@ impl Default for Pool {
 }
 
 impl Pool {
-    /// Starts the work: with the first thread, and with others as far as they can be spawned.
-    pub(crate) fn start(&'static self, FirstWorker(hand_over): FirstWorker) {
-        let _ = hand_over.send(self);
+    /// Starts the workers. Best effort beyond the first: a worker that cannot be spawned is skipped.
+    pub(crate) fn start(&'static self, FirstWorker(sender): FirstWorker) {
+        let _ = sender.send(self);
         let _: Result<()> = (1..self.width).try_for_each(|index| start_thread(index, || self.work()));
     }
 
@@ -81,34 +81,34 @@ impl Pool {
         pool
     }
 
-    /// Whether it belongs to the running process, which it does not after a fork.
+    /// Returns true if this pool belongs to the running process, false in a forked child.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.forks == forks()
     }
 
-    /// How many threads work at once.
+    /// Returns the number of worker threads.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Whether jobs wait for a worker.
-    pub(crate) fn is_behind(&self) -> bool {
+    /// Returns true if jobs are queued.
+    pub(crate) fn has_queued_jobs(&self) -> bool {
         !self.queue.is_empty()
     }
 
     /// Runs `job` on a worker thread.
     pub fn spawn(&self, job: impl FnOnce() + Send + 'static) {
-        self.queue.push(Job { run: Box::new(job), brief: false });
+        self.queue.push(Job { run: Box::new(job), is_short: false });
     }
 
-    /// Runs a job of some 10 us on a worker thread. Of several, the loop may be told at once.
-    pub(crate) fn spawn_brief(&self, job: impl FnOnce() + Send + 'static) {
-        self.queue.push(Job { run: Box::new(job), brief: true });
+    /// Runs a job of about 10 us on a worker thread. Its wake-ups may be deferred.
+    pub(crate) fn spawn_short(&self, job: impl FnOnce() + Send + 'static) {
+        self.queue.push(Job { run: Box::new(job), is_short: true });
     }
 
-    /// Runs `work` on a worker thread and hands its result, or its panic as an error, to `done`.
+    /// Runs `work` on a worker thread and passes its result to `done`. A panic becomes an error.
     pub fn run<T>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -118,15 +118,15 @@ impl Pool {
     }
 
     fn work(&self) {
-        become_worker();
-        yield_to_loops();
-        let can_watch = can_watch();
-        let mut was_brief = false;
+        mark_as_worker();
+        lower_priority();
+        let can_spin = can_spin();
+        let mut was_short = false;
         loop {
-            let job = self.queue.next(can_watch && was_brief);
-            was_brief = job.brief;
-            wake::begin_job(job.brief);
-            // Jobs guard themselves; this keeps the thread when even that fails.
+            let job = self.queue.next(can_spin && was_short);
+            was_short = job.is_short;
+            wake::begin_job(job.is_short);
+            // Jobs catch their own panics. This keeps the thread alive if reporting one panics.
             let _ = catch_unwind(AssertUnwindSafe(job.run));
         }
     }
@@ -134,10 +134,10 @@ impl Pool {
 
 fn start_thread(index: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let named = thread::Builder::new().name(format!("laboxide-{index}"));
-    named.spawn(work).map(drop).map_err(|error| Error::no_thread("a worker thread", error))
+    named.spawn(work).map(drop).map_err(|error| Error::spawn_failed("a worker thread", error))
 }
 
-/// Runs `work`, turning a panic into an error.
+/// Runs `work` and converts a panic to an error.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_and_the_threads_go_on() {
+    fn panicking_job_is_an_error_and_keeps_the_thread() {
         let pool = Pool::leaked();
         for _ in 0..2 * pool.width() {
             let (sender, receiver) = mpsc::channel();

@@ -1,4 +1,7 @@
-//! The jobs that wait for a worker.
+//! The queue of jobs for the worker threads.
+//!
+//! A worker that ran a short job spins for a moment before it blocks: the next one often arrives soon, and
+//! waking a sleeping thread takes longer than such a job. Only one worker spins at a time.
 
 use std::collections::VecDeque;
 use std::hint;
@@ -10,15 +13,14 @@ use std::time::{Duration, Instant};
 use crate::runtime::sync::lock;
 use crate::runtime::wake;
 
-/// For so long a worker that was at a small job watches for the next one before it sleeps. Who
-/// writes small objects one after the other then waits a third less for each, most of which it takes a
-/// virtual machine to wake a sleeping core.
-const WATCH: Duration = Duration::from_micros(50);
+/// How long a worker spins after a short job. Small writes one after the other take a third less time each;
+/// a virtual machine takes most of that to wake a sleeping core.
+const SPIN: Duration = Duration::from_micros(50);
 
 pub(crate) struct Job {
     pub run: Box<dyn FnOnce() + Send>,
-    /// Takes no longer than a loop may wait for its wake-up.
-    pub brief: bool,
+    /// Whether the job is so short that the wake-ups of earlier jobs can be deferred until it ends.
+    pub is_short: bool,
 }
 
 #[derive(Default)]
@@ -26,8 +28,8 @@ pub(crate) struct Queue {
     jobs: Mutex<VecDeque<Job>>,
     arrived: Condvar,
     len: AtomicUsize,
-    /// Whether a worker watches `len`. One does at the most.
-    watched: AtomicBool,
+    /// Whether a worker spins on `len`. At most one does.
+    spinning: AtomicBool,
 }
 
 impl Queue {
@@ -37,59 +39,55 @@ impl Queue {
         let len = jobs.len();
         self.len.store(len, Ordering::Relaxed);
         drop(jobs);
-        // The worker that watches ceases to before it looks into the queue a last time, so it finds
-        // what was pushed while it did.
-        if len > 1 || !self.watched.load(Ordering::SeqCst) {
+        // A spinning worker clears the flag before it checks the queue once more, so it finds this job.
+        if len > 1 || !self.spinning.load(Ordering::SeqCst) {
             self.arrived.notify_one();
         }
     }
 
-    /// Whether no job waited a moment ago.
+    /// Returns true if the queue is empty. The result may be outdated.
     pub(crate) fn is_empty(&self) -> bool {
         self.len.load(Ordering::Relaxed) == 0
     }
 
-    /// The next job, for a worker that was at a small one or not; waits for it.
-    pub(crate) fn next(&self, after_brief: bool) -> Job {
-        let mut watched = !after_brief;
+    /// Pops the next job, blocking. Spins first if `spin` is set.
+    pub(crate) fn next(&self, mut spin: bool) -> Job {
         loop {
             let mut jobs = lock(&self.jobs);
-            // Whatever is owed is paid, unless another small job is taken in the same moment: once
-            // somebody else has it, this worker would sleep and the loop with it.
-            if let Some(may_wait) = wake::is_owed()
-                && !(may_wait && jobs.front().is_some_and(|job| job.brief))
-            {
+            // The lock is held from this check until the pop: if another worker took the short job, this
+            // one would go to sleep with wake-ups unsent.
+            if wake::must_send(jobs.front().is_some_and(|job| job.is_short)) {
                 drop(jobs);
-                wake::pay();
+                wake::send_deferred();
                 continue;
             }
             if let Some(job) = jobs.pop_front() {
                 self.len.store(jobs.len(), Ordering::Relaxed);
                 return job;
             }
-            if watched {
-                drop(self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner));
-            } else {
+            if spin {
                 drop(jobs);
-                self.watch();
-                watched = true;
+                self.spin();
+                spin = false;
+            } else {
+                drop(self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner));
             }
         }
     }
 
-    fn watch(&self) {
-        if !self.is_empty() || self.watched.swap(true, Ordering::SeqCst) {
+    fn spin(&self) {
+        if !self.is_empty() || self.spinning.swap(true, Ordering::SeqCst) {
             return;
         }
         let begun = Instant::now();
-        while self.is_empty() && begun.elapsed() < WATCH {
+        while self.is_empty() && begun.elapsed() < SPIN {
             hint::spin_loop();
         }
-        self.watched.store(false, Ordering::SeqCst);
+        self.spinning.store(false, Ordering::SeqCst);
     }
 }
 
-/// Whether a core can be spared to watch.
-pub(crate) fn can_watch() -> bool {
+/// Returns true if a worker may spin, which needs a second core.
+pub(crate) fn can_spin() -> bool {
     thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
 }

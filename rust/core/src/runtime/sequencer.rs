@@ -1,11 +1,21 @@
-//! Work that must be done in order, by one worker at a time.
+//! Processing of items in sequence, by one worker at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::runtime::sync::lock;
 
-/// Items arrive in any order and are handled by number.
+/// A queue whose items arrive in any order and leave by number.
+///
+/// The worker that adds the next item processes it and all that follow without a gap:
+///
+/// ```ignore
+/// let mut active = sequencer.add(index, item);
+/// while active {
+///     process(sequencer.take());
+///     active = sequencer.has_more();
+/// }
+/// ```
 pub(crate) struct Sequencer<T> {
     state: Mutex<SequencerState<T>>,
 }
@@ -13,6 +23,7 @@ pub(crate) struct Sequencer<T> {
 struct SequencerState<T> {
     next: u64,
     waiting: BTreeMap<u64, T>,
+    /// Whether a worker is processing items.
     busy: bool,
 }
 
@@ -23,17 +34,18 @@ impl<T> Default for Sequencer<T> {
 }
 
 impl<T> Sequencer<T> {
-    /// Adds item number `index`. True if its turn has come and nobody is at work: then this thread is,
-    /// until [`Self::goes_on`] says no.
+    /// Adds item number `index`. Returns true if the caller must process the next item.
+    ///
+    /// The caller is then the only worker until [`Self::has_more`] returns false.
     pub(crate) fn add(&self, index: u64, item: T) -> bool {
         let mut state = lock(&self.state);
         state.waiting.insert(index, item);
-        let begins = !state.busy && state.has_next();
-        state.busy |= begins;
-        begins
+        let starts = !state.busy && state.has_next();
+        state.busy |= starts;
+        starts
     }
 
-    /// The item whose turn it is, for whoever is at work.
+    /// Removes the next item in sequence.
     pub(crate) fn take(&self) -> Option<(u64, T)> {
         let mut state = lock(&self.state);
         let number = state.next;
@@ -42,8 +54,8 @@ impl<T> Sequencer<T> {
         Some((number, item))
     }
 
-    /// Whether there is another one. If not, nobody is at work any more.
-    pub(crate) fn goes_on(&self) -> bool {
+    /// Returns true if the next item has arrived. Otherwise the caller stops being the worker.
+    pub(crate) fn has_more(&self) -> bool {
         let mut state = lock(&self.state);
         state.busy = state.has_next();
         state.busy
@@ -63,18 +75,18 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn items_are_handled_by_number_whoever_brings_them() {
+    fn items_of_several_threads_are_processed_by_number() {
         let sequencer = Arc::new(Sequencer::default());
-        let handled = Arc::new(Mutex::new(Vec::new()));
+        let processed = Arc::new(Mutex::new(Vec::new()));
         let threads: Vec<_> = (0..4_u64)
             .map(|thread| {
-                let (sequencer, handled) = (Arc::clone(&sequencer), Arc::clone(&handled));
+                let (sequencer, processed) = (Arc::clone(&sequencer), Arc::clone(&processed));
                 thread::spawn(move || {
                     for index in (0..1000).rev().filter(|index| index % 4 == thread) {
-                        let mut at_work = sequencer.add(index, index * 10);
-                        while at_work {
-                            lock(&handled).push(sequencer.take().expect("its turn has come"));
-                            at_work = sequencer.goes_on();
+                        let mut active = sequencer.add(index, index * 10);
+                        while active {
+                            lock(&processed).push(sequencer.take().expect("the next item"));
+                            active = sequencer.has_more();
                         }
                     }
                 })
@@ -83,6 +95,6 @@ mod tests {
         for thread in threads {
             thread.join().expect("no panic");
         }
-        assert_eq!(*lock(&handled), (0..1000).map(|index| (index, index * 10)).collect::<Vec<_>>());
+        assert_eq!(*lock(&processed), (0..1000).map(|index| (index, index * 10)).collect::<Vec<_>>());
     }
 }

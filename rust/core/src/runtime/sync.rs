@@ -1,5 +1,6 @@
-//! Locks that are taken also after a panic: whatever panicked has reported itself as failed by then, and
-//! nothing that it left half-done is read again.
+//! Locks that ignore poisoning.
+//!
+//! A panicking job reports its failure itself, and its half-updated state is not read again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

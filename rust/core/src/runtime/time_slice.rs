@@ -1,19 +1,21 @@
-//! How long work that never waits may keep an event loop from its other tasks.
+//! The time for which calls that never block may occupy an event loop.
+//!
+//! A task that only makes such calls would starve the loop's other tasks, so it pauses after each time slice.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-/// By time, not by bytes or chunks: one of those costs between nothing and a millisecond.
+/// A time and not a number of bytes or chunks: a chunk takes between almost no time and 1 ms.
 const SLICE: Duration = Duration::from_micros(500);
 
-/// The time since the loop was last seen to go on.
+/// A time slice. It starts with the first check after the loop ran other tasks.
 #[derive(Debug, Default)]
 pub(crate) struct TimeSlice {
     began: Option<Instant>,
 }
 
 impl TimeSlice {
-    /// Whether the loop should have a turn now. If so, a new one begins with the next call.
+    /// Returns true if the task should pause now. The next call then starts a new slice.
     pub(crate) fn is_over(&mut self) -> bool {
         let now = Instant::now();
         let is_over = now - *self.began.get_or_insert(now) > SLICE;
@@ -23,13 +25,13 @@ impl TimeSlice {
         is_over
     }
 
-    /// The loop goes on in any case: there is something to wait for.
+    /// Ends the slice early, because the task is about to wait anyway.
     pub(crate) fn end(&mut self) {
         self.began = None;
     }
 }
 
-/// Whether the loop of this thread should have a turn, for calls that keep no turn of their own.
+/// Returns true if a task should pause. For calls without a [`TimeSlice`] of their own, one per thread.
 #[must_use]
 pub fn pause_due() -> bool {
     thread_local! {
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_is_over_after_its_time_and_then_begins_anew() {
+    fn slice_is_over_after_its_time_and_then_restarts() {
         let mut slice = TimeSlice::default();
         assert!(!slice.is_over());
         std::thread::sleep(2 * SLICE);
@@ -52,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_was_ended_begins_anew() {
+    fn ended_slice_restarts() {
         let mut slice = TimeSlice::default();
         assert!(!slice.is_over());
         std::thread::sleep(2 * SLICE);

@@ -1,70 +1,75 @@
-//! Waking event loops, once for several small jobs.
+//! Deferred wake-ups: several short jobs wake an event loop once.
 //!
-//! A wake-up costs as much as half a small write: a system call here, and there a turn of the loop.
-//! A worker that has more small jobs before it therefore owes the wake-up for a moment. With 32
-//! writes of 4 KiB in flight this makes 1.3 times as many a second; one alone waits no longer.
+//! A wake-up costs about half as much as a small write: a system call here, and an iteration of the loop there.
+//! So a worker defers the wake-up while further short jobs are queued, for at most [`MAX_DELAY`], and then
+//! sends all deferred wake-ups. With 32 writes of 4 KiB in flight this gives 1.28 times the throughput and
+//! takes 17 % less CPU time per write; a single write is as fast as before (ext4, 2 cores, paired rounds).
+//!
+//! A job that blocks cannot delay a loop for long: each deferred wake-up starts the wake-up timer of its loop.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The longest that a loop waits for its wake-up because of other small jobs.
-const LONGEST: Duration = Duration::from_micros(200);
+/// The longest time for which further short jobs defer a wake-up.
+const MAX_DELAY: Duration = Duration::from_micros(200);
 
-/// Something that an event loop watches.
-pub(crate) trait Signal: Send + Sync {
-    /// Wakes the loop.
-    fn raise(&self);
+/// Wakes one event loop.
+pub(crate) trait Waker: Send + Sync {
+    fn wake(&self);
 
-    /// Sees to it that the loop wakes a moment later, whatever becomes of this thread.
-    fn raise_soon(&self);
+    /// Starts the wake-up timer. It wakes the loop even if this thread blocks.
+    fn start_timer(&self);
 }
 
 #[derive(Default)]
-struct Owed {
-    /// Whether this thread is a worker at a small job.
-    brief: bool,
+struct Deferred {
+    /// Whether this thread is a worker that runs a short job.
+    in_short_job: bool,
+    /// When the first of the deferred wake-ups was due.
     since: Option<Instant>,
-    signals: Vec<Arc<dyn Signal>>,
+    wakers: Vec<Arc<dyn Waker>>,
 }
 
 thread_local! {
-    static OWED: RefCell<Owed> = RefCell::default();
+    static DEFERRED: RefCell<Deferred> = RefCell::default();
 }
 
-/// Raises `signal`, at once or when this worker's small jobs are done.
-pub(crate) fn raise<S: Signal + 'static>(signal: &Arc<S>) {
-    let now = OWED.with_borrow_mut(|owed| {
-        if owed.brief {
-            owed.since.get_or_insert_with(Instant::now);
-            signal.raise_soon();
-            owed.signals.push(Arc::<S>::clone(signal));
+/// Wakes a loop, now or after further short jobs of this worker.
+pub(crate) fn wake_or_defer<W: Waker + 'static>(waker: &Arc<W>) {
+    let now = DEFERRED.with_borrow_mut(|deferred| {
+        if deferred.in_short_job {
+            deferred.since.get_or_insert_with(Instant::now);
+            waker.start_timer();
+            deferred.wakers.push(Arc::<W>::clone(waker));
         }
-        !owed.brief
+        !deferred.in_short_job
     });
     if now {
-        signal.raise();
+        waker.wake();
     }
 }
 
-/// Says whether the job that comes next on this worker is a small one.
-pub(crate) fn begin_job(brief: bool) {
-    OWED.with_borrow_mut(|owed| owed.brief = brief);
+/// Sets whether the next job of this worker is short, so that wake-ups in it are deferred.
+pub(crate) fn begin_job(is_short: bool) {
+    DEFERRED.with_borrow_mut(|deferred| deferred.in_short_job = is_short);
 }
 
-/// Whether loops wait for this worker to wake them, and may wait for another small job.
-pub(crate) fn is_owed() -> Option<bool> {
-    OWED.with_borrow(|owed| owed.since.map(|since| since.elapsed() < LONGEST))
+/// Returns true if this worker must send its deferred wake-ups before its next job.
+pub(crate) fn must_send(next_is_short: bool) -> bool {
+    DEFERRED.with_borrow(|deferred| {
+        deferred.since.is_some_and(|since| !next_is_short || since.elapsed() >= MAX_DELAY)
+    })
 }
 
-/// Raises all that is owed.
-pub(crate) fn pay() {
-    let signals = OWED.with_borrow_mut(|owed| {
-        owed.since = None;
-        std::mem::take(&mut owed.signals)
+/// Sends all deferred wake-ups of this worker.
+pub(crate) fn send_deferred() {
+    let wakers = DEFERRED.with_borrow_mut(|deferred| {
+        deferred.since = None;
+        std::mem::take(&mut deferred.wakers)
     });
-    for signal in signals {
-        signal.raise();
+    for waker in wakers {
+        waker.wake();
     }
 }
 
@@ -77,37 +82,37 @@ mod tests {
     use crate::runtime::pool::Pool;
 
     #[test]
-    fn a_loop_is_woken_though_the_worker_that_owes_it_hangs() {
+    fn timer_wakes_the_loop_while_the_worker_blocks() {
         let pool = Pool::leaked();
-        let list = Arc::new(Completions::new(false).expect("a descriptor"));
+        let list = Arc::new(Completions::new(false).expect("file descriptors"));
         let (queued, all_queued) = mpsc::channel::<()>();
-        let others: Vec<_> = (1..pool.width()).map(|_| hang(pool)).collect();
+        let others: Vec<_> = (1..pool.width()).map(|_| spawn_blocking(pool)).collect();
         let pushed = Arc::clone(&list);
-        pool.spawn_brief(move || {
+        pool.spawn_short(move || {
             let _ = all_queued.recv();
             pushed.push(());
         });
-        let hanging = hang(pool);
+        let blocking = spawn_blocking(pool);
         drop(queued);
         let begun = Instant::now();
         while !is_readable(&list) && begun.elapsed() < Duration::from_secs(20) {
             std::thread::yield_now();
         }
-        assert!(is_readable(&list), "nobody has woken it");
-        drop((others, hanging));
+        assert!(is_readable(&list), "the loop was not woken");
+        drop((others, blocking));
     }
 
-    /// A small job that goes on until what is returned is dropped.
-    fn hang(pool: &'static Pool) -> mpsc::Sender<()> {
+    /// Spawns a short job that blocks until the returned sender is dropped.
+    fn spawn_blocking(pool: &'static Pool) -> mpsc::Sender<()> {
         let (sender, dropped) = mpsc::channel();
-        pool.spawn_brief(move || _ = dropped.recv());
+        pool.spawn_short(move || _ = dropped.recv());
         sender
     }
 
     fn is_readable(list: &Completions<()>) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-        let number = list.descriptor().expect("a descriptor");
+        let number = list.descriptor().expect("Linux has eventfd");
         // SAFETY: the descriptor belongs to `list`, which outlives this call.
         let descriptor = unsafe { rustix::fd::BorrowedFd::borrow_raw(number) };
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };

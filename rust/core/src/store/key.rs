@@ -1,7 +1,7 @@
 //! Where an object lies below the root.
 
 use super::quarantine::Aside;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result, quoted};
 
 /// The directory below a root in which temporary files are named, where they need names.
 pub(crate) const STAGING: &str = ".laboxide-staging";
@@ -22,7 +22,7 @@ impl Key {
         match text.split('/').find(|component| Aside::of(component).is_some()) {
             None => Ok(key),
             Some(component) => {
-                let (text, component) = (shown(text), shown(component));
+                let (text, component) = (quoted(text), quoted(component));
                 let why = format!("{component} is a name of something that was moved aside");
                 Err(Error::Invalid(format!("the key {text} is reserved: {why}")))
             }
@@ -34,7 +34,7 @@ impl Key {
         match too_long(text).or_else(|| text.split('/').find_map(fault)).or_else(|| reserved(text)) {
             None => Ok(Self(text.to_owned())),
             Some(fault) => {
-                let shown = shown(text);
+                let shown = quoted(text);
                 Err(Error::Invalid(format!("the key {shown} is not a path below the root: {fault}")))
             }
         }
@@ -124,7 +124,7 @@ mod tests {
             for name in [aside.name("a"), aside.name(&long), format!("a{}", aside.name(""))] {
                 for key in [name.clone(), format!("{name}/a"), format!("a/{name}/a"), format!("a/{name}")] {
                     let told = Key::parse(&key).expect_err(&key).to_string();
-                    assert!(told.contains(&shown(&key)) && told.contains(&shown(&name)), "{told}");
+                    assert!(told.contains(&quoted(&key)) && told.contains(&quoted(&name)), "{told}");
                     assert!(Key::of_path(&key).is_ok(), "{key}");
                 }
             }

@@ -37,7 +37,7 @@ impl Store {
         let root = self.open_root()?;
         match self.contents {
             Contents::Exports => {
-                if Engine::current().is_ok_and(|engine| engine.visited.is_first(&self.root)) {
+                if Engine::current().is_ok_and(|engine| engine.export_directories.insert(&self.root)) {
                     clean_exports(&*root);
                 }
                 Ok(root.into())

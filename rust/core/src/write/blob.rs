@@ -40,7 +40,7 @@ where
     let stage = |store: &Store, data: &Arc<P>, publication: &Publication| {
         let part = std::iter::once((**data).as_ref());
         let expected = &publication.expected;
-        expected.check_given(&ContentDigest::of(&expected.algorithms(), part.clone()))?;
+        expected.check(&ContentDigest::of(&expected.algorithms(), part.clone()))?;
         Small::stage(store, part, publication)
     };
     write_small(engine, store, data, stage, publication, done)
@@ -81,7 +81,7 @@ fn write_large<P, D>(
         move |passed| {
             let written = guarded(|| {
                 let (digest, file) = passed?.into_staged()?;
-                publication.expected.check_given(&digest)?;
+                publication.expected.check(&digest)?;
                 Ok(file)
             });
             let mut file = match written {
@@ -135,7 +135,7 @@ fn settle_large<P, D>(
         return done(found, data);
     }
     pass_over(&data, Destination::Nowhere, &publication, cancel).start(engine, move |passed| {
-        let checked = guarded(|| publication.expected.check_given(&passed?.digest));
+        let checked = guarded(|| publication.expected.check(&passed?.digest));
         done(checked.and(found), data);
     });
 }

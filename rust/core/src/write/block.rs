@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::memory::budget::{Budget, Seat, UNSEATED};
+use crate::memory::budget::{Budget, Reservation, UNRESERVED};
 use crate::memory::slab::{BLOCK, Slab, Slabs};
 
 /// Chunks from this size on are kept by reference; copying smaller ones costs less than keeping them.
@@ -12,7 +12,7 @@ pub(crate) const LENT_MIN: usize = 16 << 10;
 /// Up to [`Self::size`] bytes, lent or copied.
 pub struct Block<P> {
     /// That of its stream. It is left when the last block that holds bytes of the stream goes.
-    seat: Option<Arc<Seat>>,
+    reservation: Option<Arc<Reservation>>,
     parts: Vec<Part<P>>,
     /// What was copied, all of it.
     slab: Slab,
@@ -32,28 +32,28 @@ impl<P> Default for Block<P> {
 }
 
 impl<P> Block<P> {
-    fn of(seat: Option<Arc<Seat>>) -> Self {
-        Self { seat, parts: Vec::new(), slab: Slab::default(), len: 0 }
+    fn of(reservation: Option<Arc<Reservation>>) -> Self {
+        Self { reservation, parts: Vec::new(), slab: Slab::default(), len: 0 }
     }
 
     /// An empty block of the same stream.
     pub(crate) fn next(&self) -> Self {
-        Self::of(self.seat.clone())
+        Self::of(self.reservation.clone())
     }
 
     /// How many bytes it is for. Every block of a stream has the same size.
     pub(crate) fn size(&self) -> usize {
-        self.seat.as_ref().map_or(BLOCK, |seat| seat.block)
+        self.reservation.as_ref().map_or(BLOCK, |reservation| reservation.block)
     }
 
     /// Counts its bytes as held from now on.
     pub(crate) fn hold(&self) {
-        self.seat.iter().for_each(|seat| seat.hold(self.len));
+        self.reservation.iter().for_each(|reservation| reservation.reserve(self.len));
     }
 
     /// Counts them no longer.
     pub(crate) fn let_go(&self) {
-        self.seat.iter().for_each(|seat| seat.let_go(self.len));
+        self.reservation.iter().for_each(|reservation| reservation.release(self.len));
     }
 
     /// Where it begins, as the one with this index.
@@ -61,10 +61,10 @@ impl<P> Block<P> {
         index * self.size() as u64
     }
 
-    /// Takes a seat for the stream if, with `more`, it has too many bytes to go without.
-    pub(crate) fn take_seat(&mut self, budget: &'static Budget, more: usize) {
-        if self.seat.is_none() && self.len + more > UNSEATED {
-            self.seat = Some(Arc::new(budget.join()));
+    /// Takes a reservation for the stream if, with `more`, it has too many bytes to go without.
+    pub(crate) fn join_if_large(&mut self, budget: &'static Budget, more: usize) {
+        if self.reservation.is_none() && self.len + more > UNRESERVED {
+            self.reservation = Some(Arc::new(budget.join()));
         }
     }
 }
@@ -85,7 +85,7 @@ impl<P: AsRef<[u8]>> Block<P> {
     }
 
     pub(crate) fn copy(&mut self, data: &[u8], slabs: &Slabs) {
-        if !self.slab.is_made() {
+        if !self.slab.is_allocated() {
             self.slab = slabs.take(self.size());
         }
         let start = self.slab.len();
@@ -107,7 +107,7 @@ impl<P: AsRef<[u8]>> Block<P> {
 
     /// Returns the memory: the slab to its pool, chunks to `used`.
     pub(crate) fn recycle(self, slabs: &Slabs, used: impl FnOnce(Vec<Arc<P>>)) {
-        slabs.give(self.slab);
+        slabs.put_back(self.slab);
         let lent = self.parts.into_iter().filter_map(|part| match part {
             Part::Lent(chunk, _) => Some(chunk),
             Part::Copied(_) => None,

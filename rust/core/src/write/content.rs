@@ -117,9 +117,9 @@ fn check(
 ) -> Result<()> {
     let is_hashed = expected.hash.as_ref().is_none_or(|(algorithm, _)| digest.has(*algorithm));
     if is_hashed || digest.size != expected.size {
-        return expected.check_given(digest);
+        return expected.check(digest);
     }
-    expected.check_given(&hash(&expected.algorithms())?)
+    expected.check(&hash(&expected.algorithms())?)
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {

@@ -106,7 +106,7 @@ fn sound(parent: &dyn Directory, publication: &Publication) -> Result<Hit> {
 
 /// Where the content is not zero within `range`, of which the device has nothing: it gives zeros.
 fn first_lost(staged: &StagedFile, range: Range<u64>) -> Result<Option<u64>> {
-    let mut piece = Slab::with_room(PIECE);
+    let mut piece = Slab::with_capacity(PIECE);
     for start in range.clone().step_by(PIECE) {
         let len = PIECE.min(usize::try_from(range.end - start).unwrap_or(PIECE));
         piece.clear();

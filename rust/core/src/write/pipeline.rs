@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::block::Block;
 use super::gate::Gate;
 use super::sink::BlockSink;
-use crate::digest::ordered::InOrder;
-use crate::digest::{Algorithm, ContentDigest, Intake, StreamHash, Tree, subtree};
+use crate::digest::serial::{HashInput, SerialStream};
+use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::slab::BLOCK;
@@ -76,12 +76,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         let block = Arc::new(block);
         lock(&self.in_flight).insert(index, Arc::clone(&block));
         match self.admission.enter((index, block)) {
-            Entry::Passed((index, block)) => self.spawn(index, block),
-            Entry::First => {
+            Entry::Admitted((index, block)) => self.spawn(index, block),
+            Entry::QueuedFirst => {
                 let pipeline = Arc::clone(self);
                 self.engine.writing.admit(&self.engine.pool, move |permit| pipeline.open(permit));
             }
-            Entry::Kept => {}
+            Entry::Queued => {}
         }
     }
 
@@ -231,20 +231,20 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     }
 }
 
-impl<P: AsRef<[u8]> + Send + Sync + 'static> InOrder for Pipeline<P> {
-    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<Intake<'_, '_>>)) {
+impl<P: AsRef<[u8]> + Send + Sync + 'static> SerialStream for Pipeline<P> {
+    fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<HashInput<'_, '_>>)) {
         let Some((index, block)) = self.sequencer.take() else { return hash(None) };
         if self.gate.is_stopped() {
             hash(None);
         } else {
             let mut serial = lock(&self.serial);
             serial.blocks += 1;
-            hash(Some(Intake { hashers: &mut serial.hash.hashers, parts: &mut block.parts() }));
+            hash(Some(HashInput { hashers: &mut serial.hash.hashers, parts: &mut block.parts() }));
         }
         self.retire(index, block);
     }
 
-    fn goes_on(self: Arc<Self>) -> bool {
-        self.sequencer.goes_on()
+    fn has_more(self: Arc<Self>) -> bool {
+        self.sequencer.has_more()
     }
 }

@@ -134,7 +134,7 @@ fn settle(
         Existing::Heal | Existing::Keep => match check_existing(store, parent, publication, Some(staged)) {
             Ok(hit) => return accept(store, staged, parent, publication, &hit),
             Err(Error::Missing { .. }) => return Ok(None),
-            Err(error) if *existing == Existing::Heal && error.is_damage() => {}
+            Err(error) if *existing == Existing::Heal && error.is_corrupt_or_denied() => {}
             Err(Error::Corrupt { .. }) => return Err(taken),
             Err(error) => return Err(error),
         },
@@ -181,7 +181,7 @@ pub(crate) fn publish_unstaged(
     refused: Error,
 ) -> Result<Published> {
     let may_exist = matches!(publication.existing, Existing::Heal | Existing::Keep);
-    if !may_exist || !refused.is_refusal() {
+    if !may_exist || !refused.is_create_refused() {
         return Err(refused);
     }
     match find_sound(store, publication) {

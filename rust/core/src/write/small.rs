@@ -50,7 +50,7 @@ pub(crate) fn write_small<C: Send + 'static>(
     let (durable, brief) = (store.durable(), publication.expected.size <= BRIEF);
     let write = move |permit: Option<Permit>| {
         let small = match guarded(|| stage(&store, &content, &publication)) {
-            Err(error) if !error.is_refusal() => return done(Err(error), content),
+            Err(error) if !error.is_create_refused() => return done(Err(error), content),
             result => result,
         };
         engine.publish(durable, move || {
@@ -65,7 +65,7 @@ pub(crate) fn write_small<C: Send + 'static>(
     match (durable, brief) {
         // It stays open until the device has it, and any number of others meanwhile.
         (true, _) => engine.spawn_passing(|permit| write(Some(permit))),
-        (false, true) => engine.pool.spawn_brief(|| write(None)),
+        (false, true) => engine.pool.spawn_short(|| write(None)),
         (false, false) => engine.spawn(|| write(None)),
     }
     brief && !durable

@@ -89,7 +89,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     pub fn feed(&self, chunk: P) -> Result<Flow> {
         let mut front = self.open_front()?;
         let len = chunk.as_ref().len();
-        front.block.take_seat(&self.pipeline.engine.budget, len);
+        front.block.join_if_large(&self.pipeline.engine.budget, len);
         if len < LENT_MIN && len <= front.block.room() {
             front.block.copy(chunk.as_ref(), &self.pipeline.engine.slabs);
             front.size += len as u64;
@@ -108,7 +108,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
     /// Takes in a copy of `data`.
     pub fn feed_copy(&self, data: &[u8]) -> Result<Flow> {
         let mut front = self.open_front()?;
-        front.block.take_seat(&self.pipeline.engine.budget, data.len());
+        front.block.join_if_large(&self.pipeline.engine.budget, data.len());
         Ok(self.append(&mut front, data.len(), |block, range, slabs| block.copy(&data[range], slabs)))
     }
 
@@ -264,7 +264,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return;
         }
         self.pipeline.gate.stop();
-        let waiting = self.pipeline.admission.take_waiting();
+        let waiting = self.pipeline.admission.take_queued();
         for (index, block) in waiting {
             self.pipeline.retire(index, block);
         }

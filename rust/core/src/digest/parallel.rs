@@ -1,4 +1,7 @@
-//! BLAKE3 of bytes that are at hand: by the thread that asks, and by the workers that have time.
+//! Parallel BLAKE3 of content in memory, by the calling thread and the idle workers.
+//!
+//! The caller hashes units until none is left, and the workers take units from the same counter. The caller
+//! never waits for a worker: it hashes unfinished units itself at the end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -9,43 +12,40 @@ use crate::error;
 use crate::runtime::pool::{JOB_SLICE, Pool};
 use crate::runtime::sync::lock;
 
-/// What is hashed at a time. In the end the one that asks may hash a unit that somebody else is at.
+/// The bytes that a thread hashes at a time. At the end, the caller may hash a unit that a worker is hashing.
 const UNIT: usize = 256 << 10;
 
-/// Bytes from which it pays to wake other threads.
-const SHARED_FROM: usize = 1 << 20;
+/// The size above which waking the workers is faster than hashing alone.
+const MIN_SIZE: usize = 1 << 20;
 
-/// Data that is being hashed.
 struct SharedInput<D> {
     data: Arc<D>,
     next: AtomicUsize,
     tree: Mutex<Tree>,
 }
 
-/// The hash of `data` if it is by BLAKE3, there is enough of it for more than one thread, and no other
-/// job waits for the workers. Otherwise None, as in a child that was forked meanwhile.
+/// Hashes `data` on this thread and the idle workers.
 ///
-/// No worker is waited for. One that has less time than others, as it has beside busy processes, may have
-/// `data` for a moment longer than this takes.
+/// Returns None if the caller must hash alone: if the algorithm is not BLAKE3, `data` is small, the workers are
+/// busy, or `check` forked and this is the child. `pool` is called only for BLAKE3 of large data.
 ///
-/// `pool` is asked for the workers only if `data` is eligible.
-///
-/// `look` is called before each unit that the caller hashes, about every 0.1 ms; its error ends it all.
-pub fn hash_shared<D, E>(
+/// `check` runs before each unit that the caller hashes, about every 0.1 ms. Its error ends the hashing. A slow
+/// worker may keep `data` alive for a moment after the return.
+pub fn hash_parallel<D, E>(
     pool: impl FnOnce() -> error::Result<&'static Pool>,
     algorithm: Algorithm,
     data: &Arc<D>,
-    mut look: impl FnMut() -> Result<(), E>,
+    mut check: impl FnMut() -> Result<(), E>,
 ) -> Option<Result<[u8; 32], E>>
 where
     D: AsRef<[u8]> + Send + Sync + 'static,
 {
     let units = (**data).as_ref().len().div_ceil(UNIT);
-    if algorithm != Algorithm::Blake3 || units <= SHARED_FROM / UNIT {
+    if algorithm != Algorithm::Blake3 || units <= MIN_SIZE / UNIT {
         return None;
     }
-    // Without a single worker there is no help to be had.
-    let pool = pool().ok().filter(|pool| !pool.is_behind())?;
+    // Without an engine, the caller hashes alone.
+    let pool = pool().ok().filter(|pool| !pool.has_queued_jobs())?;
     let shared = Arc::new(SharedInput::new(Arc::clone(data)));
     for _ in 1..pool.width().min(units) {
         let shared = Arc::downgrade(&shared);
@@ -53,18 +53,18 @@ where
     }
     let mut outcome = Ok(());
     shared.work(|| {
-        outcome = look();
+        outcome = check();
         outcome.is_ok() && pool.is_current()
     });
     if let Err(error) = outcome {
         shared.next.store(units, Ordering::Relaxed);
         return Some(Err(error));
     }
-    // If not, a signal's handler, which `look` calls, has forked: a worker that is not here may have the lock.
+    // `check` may run a signal handler that forks. In the child, a missing worker may hold the lock.
     pool.is_current().then(|| Ok(shared.root()))
 }
 
-/// A job that is late finds nothing, and has kept nothing.
+/// Hashes units on a worker. The weak reference keeps a queued job from holding `data`.
 fn help<D: AsRef<[u8]> + Send + Sync + 'static>(shared: Weak<SharedInput<D>>, pool: &'static Pool) {
     let begun = Instant::now();
     if shared.upgrade().is_some_and(|shared| shared.work(|| begun.elapsed() < JOB_SLICE)) {
@@ -77,9 +77,9 @@ impl<D: AsRef<[u8]>> SharedInput<D> {
         Self { data, next: AtomicUsize::new(0), tree: Mutex::default() }
     }
 
-    /// Hashes unit after unit. Tells whether it was stopped before it found that none is left.
-    fn work(&self, mut goes_on: impl FnMut() -> bool) -> bool {
-        while goes_on() {
+    /// Hashes units while `may_continue` returns true. Returns false once none is left.
+    fn work(&self, mut may_continue: impl FnMut() -> bool) -> bool {
+        while may_continue() {
             if !self.hash(self.next.fetch_add(1, Ordering::Relaxed)) {
                 return false;
             }
@@ -87,7 +87,7 @@ impl<D: AsRef<[u8]>> SharedInput<D> {
         true
     }
 
-    /// Hashes a unit, if there is one of this number.
+    /// Hashes unit number `index`. Returns false if there is none.
     fn hash(&self, index: usize) -> bool {
         let Some(unit) = (*self.data).as_ref().chunks(UNIT).nth(index) else { return false };
         let value = subtree((index * UNIT) as u64, std::iter::once(unit));
@@ -98,7 +98,7 @@ impl<D: AsRef<[u8]>> SharedInput<D> {
         true
     }
 
-    /// The hash, once all units were begun. Those that are not finished are hashed here, too.
+    /// Returns the hash. Hashes all units here that no thread has finished.
     fn root(&self) -> [u8; 32] {
         let units = (*self.data).as_ref().len().div_ceil(UNIT);
         for index in 0..units {
@@ -108,7 +108,7 @@ impl<D: AsRef<[u8]>> SharedInput<D> {
             }
         }
         let tree = lock(&self.tree).clone();
-        tree.root().expect("there are several units")
+        tree.root().expect("two or more units")
     }
 }
 
@@ -118,22 +118,23 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::digest;
 
-    const MOMENT: Duration = Duration::from_millis(10);
+    const PAUSE: Duration = Duration::from_millis(10);
     const BLAKE3: Algorithm = Algorithm::Blake3;
 
     fn painted(len: usize) -> Arc<Vec<u8>> {
-        Arc::new((0..=250).cycle().take(len).collect())
+        Arc::new(digest::painted(len))
     }
 
     fn hash(pool: &'static Pool, data: &Arc<Vec<u8>>) -> Option<Result<[u8; 32], &'static str>> {
-        hash_shared(|| Ok(pool), BLAKE3, data, || Ok(()))
+        hash_parallel(|| Ok(pool), BLAKE3, data, || Ok(()))
     }
 
     #[test]
-    fn what_is_shared_hashes_as_the_whole() {
+    fn units_of_several_threads_have_the_hash_of_the_input() {
         for extra in [1, UNIT - 1, UNIT, UNIT + 1, 3 * UNIT + 1023] {
-            let shared = Arc::new(SharedInput::new(painted(SHARED_FROM + extra)));
+            let shared = Arc::new(SharedInput::new(painted(MIN_SIZE + extra)));
             let threads = [(); 3].map(|()| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || shared.work(|| true))
@@ -146,24 +147,24 @@ mod tests {
     }
 
     #[test]
-    fn it_is_hashed_once_no_job_waits() {
+    fn large_data_is_hashed_when_workers_are_idle() {
         let (pool, data) = (Pool::leaked(), painted(40 * UNIT + 1));
         let hash = (0..2000).find_map(|_| {
             let hash = hash(pool, &data);
-            hash.is_none().then(|| thread::sleep(MOMENT));
+            hash.is_none().then(|| thread::sleep(PAUSE));
             hash
         });
         assert_eq!(hash, Some(Ok(*blake3::hash(&data).as_bytes())));
     }
 
     #[test]
-    fn an_error_ends_it() {
-        let hash = hash_shared(|| Ok(Pool::leaked()), BLAKE3, &painted(40 * UNIT), || Err("enough"));
+    fn error_of_the_check_ends_the_hashing() {
+        let hash = hash_parallel(|| Ok(Pool::leaked()), BLAKE3, &painted(40 * UNIT), || Err("enough"));
         assert!(matches!(hash, None | Some(Err("enough"))));
     }
 
     #[test]
-    fn a_unit_that_nobody_has_finished_is_hashed_in_the_end() {
+    fn root_hashes_unfinished_units() {
         let shared = SharedInput::new(painted(6 * UNIT + 1));
         shared.next.store(3, Ordering::Relaxed);
         assert!(!shared.work(|| true));
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_is_hashed_twice_counts_once() {
+    fn unit_hashed_twice_counts_once() {
         let shared = SharedInput::new(painted(5 * UNIT));
         shared.work(|| true);
         assert!(shared.hash(0));
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_hashes_what_there_is_and_keeps_nothing() {
+    fn worker_hashes_all_units_and_releases_the_data() {
         let pool = Pool::leaked();
         let shared = Arc::new(SharedInput::new(painted(100 * UNIT)));
         let helper = Arc::downgrade(&shared);
@@ -189,17 +190,17 @@ mod tests {
                 assert_eq!(shared.root(), *blake3::hash(&shared.data).as_bytes());
                 return;
             }
-            thread::sleep(MOMENT);
+            thread::sleep(PAUSE);
         }
-        panic!("nobody has helped");
+        panic!("the worker did not hash");
     }
 
     #[test]
-    fn neither_a_little_nor_what_has_to_be_hashed_in_order_is_shared() {
+    fn small_data_and_sha256_are_not_hashed_in_parallel() {
         let pool = Pool::leaked();
-        assert_eq!(hash(pool, &painted(SHARED_FROM)), None);
-        let in_order =
-            hash_shared(|| Ok(pool), Algorithm::Sha256, &painted(2 * SHARED_FROM), || Ok::<_, ()>(()));
-        assert_eq!(in_order, None);
+        assert_eq!(hash(pool, &painted(MIN_SIZE)), None);
+        let sha256 =
+            hash_parallel(|| Ok(pool), Algorithm::Sha256, &painted(2 * MIN_SIZE), || Ok::<_, ()>(()));
+        assert_eq!(sha256, None);
     }
 }
