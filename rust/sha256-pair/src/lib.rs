@@ -1,8 +1,13 @@
-//! SHA-256, of one content or of two side by side.
+//! SHA-256 of one message, or of two side by side on one core.
 //!
-//! Each block of SHA-256 needs the state that the block before it has left, so one content keeps a
-//! core waiting for most of the time. A second one fills the gaps: two together are hashed at 3.1
-//! GB/s on a core that hashes one at 1.6 (AMD Zen 5). Three or four are no faster, for want of registers.
+//! Each block of SHA-256 depends on the state after the previous block, so with one message the core mostly
+//! waits for results. The instructions of a second message fill the gaps: two messages together are hashed at
+//! 3.1 GB/s on a core that hashes one at 1.6 GB/s (AMD Zen 5). Three or four are no faster, because there are
+//! too few registers.
+//!
+//! [`Sha256`] is an incremental hasher. [`update_pair`] feeds two of them: each splits its parts into whole
+//! blocks, and `pair` compresses blocks of both with the SHA instructions of x86-64. Other processors, and the
+//! rest of the longer message, use the `sha2` crate.
 
 mod pair;
 
@@ -10,24 +15,26 @@ use sha2::block_api::compress256;
 
 use pair::compress_pair;
 
-/// What is compressed at once, in bytes.
+/// The size of a message block in bytes.
 const BLOCK: usize = 64;
-/// A whole block has an end mark and the size of everything (8 bytes) behind the content.
+/// The byte after the message, where the padding begins.
 const MARK: u8 = 0x80;
+/// The offset of the message size (8 bytes) in the last block.
 const SIZE_AT: usize = BLOCK - 8;
 
 /// The fractional parts of the square roots of the first eight primes (FIPS 180-4, 5.3.3).
 const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// The state of SHA-256 after some bytes.
+/// An incremental SHA-256 hasher.
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
-    /// All bytes so far.
+    /// The number of bytes so far.
     size: u64,
-    /// The last block, and how many bytes of it there are, while it is not whole.
+    /// The bytes of an incomplete block.
     pending: [u8; BLOCK],
+    /// The number of bytes in `pending`, less than a block.
     filled: usize,
 }
 
@@ -38,18 +45,18 @@ impl Default for Sha256 {
 }
 
 impl Sha256 {
-    /// Returns the state before the first byte.
+    /// Creates a hasher without input.
     #[must_use]
     pub fn new() -> Self {
         Self { state: INITIAL, size: 0, pending: [0; BLOCK], filled: 0 }
     }
 
-    /// Takes in the next bytes.
+    /// Hashes the next bytes.
     pub fn update(&mut self, data: &[u8]) {
         Feed::new(self, std::iter::once(data)).finish();
     }
 
-    /// Returns the hash of all bytes so far. The state is unchanged and can take in more.
+    /// Returns the hash of all bytes so far. The hasher is unchanged and accepts more.
     #[must_use]
     pub fn finalize(&self) -> [u8; 32] {
         let mut last = self.clone();
@@ -67,8 +74,8 @@ impl Sha256 {
         hash
     }
 
-    /// Keeps bytes that make no whole block yet, or complete it; returns those that it has not taken.
-    fn complete<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
+    /// Fills the incomplete block, and compresses it when it is complete. Returns the rest of the bytes.
+    fn fill_block<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
         let (taken, rest) = data.split_at(data.len().min(BLOCK - self.filled));
         self.pending[self.filled..][..taken.len()].copy_from_slice(taken);
         self.size += taken.len() as u64;
@@ -81,12 +88,13 @@ impl Sha256 {
     }
 }
 
-/// Parts on their way into a state, by whole blocks as far as possible.
+/// The input of one hasher, split into whole blocks where possible.
 struct Feed<'h, 'a, I> {
     hasher: &'h mut Sha256,
     parts: I,
-    /// What is left of the part at hand: whole blocks, and what follows them.
+    /// The whole blocks left in the current part.
     blocks: &'a [[u8; BLOCK]],
+    /// The bytes after the last whole block.
     rest: &'a [u8],
 }
 
@@ -95,14 +103,13 @@ impl<'h, 'a, I: Iterator<Item = &'a [u8]>> Feed<'h, 'a, I> {
         Self { hasher, parts, blocks: &[], rest: &[] }
     }
 
-    /// Goes on to the next part that has whole blocks, if none are left of this one. Tells whether
-    /// there are any.
+    /// Returns true if there are whole blocks. Advances to the next part if the current one has none.
     fn has_blocks(&mut self) -> bool {
         while self.blocks.is_empty() {
-            self.hasher.complete(std::mem::take(&mut self.rest));
+            self.hasher.fill_block(std::mem::take(&mut self.rest));
             let Some(mut part) = self.parts.next() else { return false };
             if self.hasher.filled > 0 {
-                part = self.hasher.complete(part);
+                part = self.hasher.fill_block(part);
             }
             (self.blocks, self.rest) = part.as_chunks();
         }
@@ -124,7 +131,7 @@ impl<'h, 'a, I: Iterator<Item = &'a [u8]>> Feed<'h, 'a, I> {
     }
 }
 
-/// Takes parts of two contents in, side by side as far as both go.
+/// Hashes parts of two messages, side by side until the shorter one ends.
 pub fn update_pair<'a, 'b>(
     first: (&mut Sha256, impl Iterator<Item = &'a [u8]>),
     second: (&mut Sha256, impl Iterator<Item = &'b [u8]>),
@@ -163,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_of_any_size_hash_as_the_whole(len in 0..20_000_usize, sizes in sizes()) {
+        fn parts_of_any_size_have_the_hash_of_the_message(len in 0..20_000_usize, sizes in sizes()) {
             let data = painted(len);
             let mut hasher = Sha256::new();
             for part in cut(&data, &sizes) {
@@ -173,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn two_side_by_side_hash_as_each_alone(
+        fn pair_has_the_hashes_of_each_message(
             lens in (0..20_000_usize, 0..20_000_usize), cuts in (sizes(), sizes()), before in (0..200_usize, 0..200_usize)
         ) {
             let data = [painted(lens.0), painted(lens.1 + 1)[1..].to_vec()];
@@ -195,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_padding_is_right_at_every_length_around_a_block() {
+    fn padding_is_right_at_every_length_around_a_block() {
         for len in 0..=3 * BLOCK {
             let data = painted(len);
             let mut hasher = Sha256::new();

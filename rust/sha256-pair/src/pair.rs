@@ -4,11 +4,11 @@ use sha2::block_api::compress256;
 
 use super::BLOCK;
 
-/// Compresses equally many blocks into each of two states.
+/// Compresses two sequences of blocks, of the same length, into two states.
 pub(crate) fn compress_pair(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("sha") && std::arch::is_x86_feature_detected!("sse4.1") {
-        // SAFETY: the processor has the instructions.
+        // SAFETY: the processor supports both instruction sets, as checked above.
         return unsafe { x86::compress_pair(states, blocks) };
     }
     for (state, blocks) in states.into_iter().zip(blocks) {
@@ -16,7 +16,7 @@ pub(crate) fn compress_pair(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]];
     }
 }
 
-/// With the processor's own instructions, which take four rounds at a time.
+/// The compression with the SHA instructions, four rounds at a time.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
@@ -27,7 +27,7 @@ mod x86 {
 
     use super::BLOCK;
 
-    /// One value for each lane. All that is done is done for both, one right after the other.
+    /// A register for each of the two states. Each step runs for both, one right after the other.
     type Lanes = [__m128i; 2];
 
     /// The fractional parts of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2).
@@ -45,7 +45,7 @@ mod x86 {
 
     #[target_feature(enable = "sha,sse4.1")]
     pub(super) fn compress_pair(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
-        // The instructions want the words a, b, e, f in one register, and c, d, g, h in the other.
+        // The instructions take the words a, b, e, f in one register, and c, d, g, h in another.
         let mut abef = [pack(states[0], [0, 1, 4, 5]), pack(states[1], [0, 1, 4, 5])];
         let mut cdgh = [pack(states[0], [2, 3, 6, 7]), pack(states[1], [2, 3, 6, 7])];
         for (first, second) in blocks[0].iter().zip(blocks[1]) {
@@ -83,7 +83,7 @@ mod x86 {
         }
     }
 
-    /// Makes the next four words of the message, in the place of those of sixteen ago.
+    /// Replaces four words of the message schedule with the words sixteen positions later.
     #[inline]
     #[target_feature(enable = "sha,sse4.1")]
     fn schedule(words: &mut [Lanes; 4], place: usize) {
@@ -101,7 +101,7 @@ mod x86 {
         [_mm_add_epi32(one[0], other[0]), _mm_add_epi32(one[1], other[1])]
     }
 
-    /// The words of a block of each lane. In memory they are big-endian.
+    /// Loads the big-endian words of one block per state.
     #[inline]
     #[target_feature(enable = "sha,sse4.1")]
     fn load(blocks: [&[u8; BLOCK]; 2]) -> [Lanes; 4] {
@@ -109,7 +109,7 @@ mod x86 {
         let mut words = [[swapped; 2]; 4];
         for (lane, block) in blocks.into_iter().enumerate() {
             for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
-                // SAFETY: it reads 16 bytes, wherever they are.
+                // SAFETY: the load reads 16 bytes, and needs no alignment.
                 let loaded = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
                 words[place][lane] = _mm_shuffle_epi8(loaded, swapped);
             }
@@ -117,7 +117,7 @@ mod x86 {
         words
     }
 
-    /// Four words in one register, the first of them on top.
+    /// Packs four words into a register, the first one in the highest bits.
     #[inline]
     #[target_feature(enable = "sse4.1")]
     fn pack(words: &[u32], from: [usize; 4]) -> __m128i {

@@ -1,8 +1,8 @@
-//! The examples that NIST publishes for SHA-256 (FIPS 180-4), each message alone and each pair side by side.
+//! The NIST test vectors of SHA-256 (FIPS 180-4), for each message alone and each pair side by side.
 
 use laboxide_sha256::{Sha256, update_pair};
 
-/// Messages of 0, 3, 56, 112 and one million bytes, with their hashes.
+/// Returns messages of 0, 3, 56, 112 and one million bytes, with their hashes.
 fn examples() -> [(Vec<u8>, &'static str); 5] {
     let million = vec![b'a'; 1_000_000];
     [
@@ -28,7 +28,7 @@ fn hex(hash: [u8; 32]) -> String {
 }
 
 #[test]
-fn each_message_has_its_published_hash() {
+fn each_message_has_the_published_hash() {
     for (message, expected) in examples() {
         let mut hasher = Sha256::new();
         hasher.update(&message);
@@ -37,7 +37,7 @@ fn each_message_has_its_published_hash() {
 }
 
 #[test]
-fn each_pair_of_messages_side_by_side_has_its_published_hashes() {
+fn each_pair_has_the_published_hashes() {
     for (first, first_hash) in examples() {
         for (second, second_hash) in examples() {
             for piece in [1000, 64 << 10] {
@@ -55,7 +55,7 @@ fn each_pair_of_messages_side_by_side_has_its_published_hashes() {
 }
 
 #[test]
-fn a_finalized_state_takes_in_more() {
+fn finalized_hasher_accepts_more_input() {
     let mut hasher = Sha256::default();
     hasher.update(b"a");
     let before = hasher.finalize();
