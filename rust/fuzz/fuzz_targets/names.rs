@@ -1,4 +1,4 @@
-//! Only what stays below the root is a key, and only what names content is a hash.
+//! Fuzzes the parsers of keys, algorithms, hashes and link names.
 #![no_main]
 
 use std::path::{Component, Path, PathBuf};
@@ -11,13 +11,13 @@ use laboxide_core::store::{Key, Store};
 use laboxide_core::transfer::Link;
 use libfuzzer_sys::fuzz_target;
 
-/// Two stores in a directory in which nothing else can be opened but what should not be.
+/// Two empty stores in a directory with a secret file, which no key may reach.
 static STORES: LazyLock<[Store; 2]> = LazyLock::new(|| {
     let outside = tempfile::tempdir().expect("a directory").keep();
-    std::fs::write(outside.join("secret"), b"not to be found").expect("written");
+    std::fs::write(outside.join("secret"), b"secret").expect("written");
     [false, true].map(|portable| {
         let root = outside.join(portable.to_string());
-        std::fs::create_dir(&root).expect("made");
+        std::fs::create_dir(&root).expect("a directory");
         Store::new(root, false, portable)
     })
 });
@@ -31,44 +31,48 @@ fuzz_target!(|text: &str| {
 });
 
 fn check_key(text: &str) {
-    let Ok(key) = Key::parse(text) else { return assert!(!is_below(text), "{text:?} is a key") };
-    assert!(is_below(text), "{text:?} is not a key");
+    let Ok(key) = Key::parse(text) else { return assert!(!is_below(text), "{text:?} must not be a key") };
+    assert!(is_below(text), "{text:?} must be a key");
     assert_eq!(key.as_str(), text);
     for store in &*STORES {
         match store.open(&key) {
             Err(Error::Missing { .. }) => {}
-            // The system has limits of its own: for the length of a path, for instance.
+            // ENAMETOOLONG: the system limits the length of a path.
             Err(Error::Io { source, .. }) => assert_eq!(source.raw_os_error(), Some(36), "{text:?}"),
             other => panic!("{text:?} leads to {other:?}"),
         }
     }
 }
 
-/// As the standard library sees it: names only, as they are, of a length that file systems have.
+/// Returns true if `text` must be a key: a normalised relative path with no name that the store reserves.
+///
+/// An independent implementation, based on the path components of the standard library.
 fn is_below(text: &str) -> bool {
     let names = Path::new(text).components().map(|component| match component {
         Component::Normal(name) => name.to_str().filter(|name| name.len() < 256),
         _ => None,
     });
     let Some(names) = names.collect::<Option<Vec<_>>>() else { return false };
-    let as_it_is = names.iter().collect::<PathBuf>().as_os_str() == text;
-    let is_ours = |name: &&str| is_aside(name, ".corrupt-") || is_aside(name, ".displaced-");
-    as_it_is
+    let is_normalised = names.iter().collect::<PathBuf>().as_os_str() == text;
+    let is_reserved_suffix =
+        |name: &&str| is_set_aside(name, ".corrupt-") || is_set_aside(name, ".displaced-");
+    is_normalised
         && names.first().is_some_and(|name| !is_reserved(name))
-        && !names.iter().any(is_ours)
+        && !names.iter().any(is_reserved_suffix)
         && !text.contains('\0')
 }
 
-/// What some file system takes for our directory: capitals and ligatures are other spellings
-/// to it, and it does not see what is neither a letter nor a digit.
+/// Returns true if some file system takes `name` for the staging directory.
+///
+/// File systems may ignore case, expand ligatures, and ignore other characters than letters and digits.
 fn is_reserved(name: &str) -> bool {
-    let plain = name.replace('\u{17f}', "s").replace('\u{131}', "i").replace(['\u{fb05}', '\u{fb06}'], "st");
-    let seen: String = plain.chars().filter(|c| c.is_ascii() || c.is_alphanumeric()).collect();
-    seen.eq_ignore_ascii_case(".laboxide-staging")
+    let folded = name.replace('\u{17f}', "s").replace('\u{131}', "i").replace(['\u{fb05}', '\u{fb06}'], "st");
+    let visible: String = folded.chars().filter(|c| c.is_ascii() || c.is_alphanumeric()).collect();
+    visible.eq_ignore_ascii_case(".laboxide-staging")
 }
 
-/// Whether a name ends with a mark and two hexadecimal numbers with a "-" between them.
-fn is_aside(name: &str, mark: &str) -> bool {
+/// Returns true if a name ends with `mark` and two hexadecimal numbers, separated by "-".
+fn is_set_aside(name: &str, mark: &str) -> bool {
     let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     let before_number = |text: &str| {
         let rest = text.trim_end_matches(is_digit);
@@ -94,7 +98,7 @@ fn check_hash(text: &str) {
             .step_by(2)
             .map(|at| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()))
             .collect();
-        // What reads the same when it is written again was right: no capitals, no signs, no halves.
+        // The round trip rejects capitals, signs and half bytes.
         let is_hash = bytes.is_some_and(|bytes| bytes.len() == 32 && hex(&bytes) == text);
         assert_eq!(algorithm.check_hash(text).is_ok(), is_hash, "{text:?}");
     }

@@ -1,17 +1,18 @@
-//! What the targets share: an input read as a script, content to go with it, and what is to come out.
+//! The code that the fuzz targets share.
+//!
+//! A [`Script`] reads the fuzzer's input as a sequence of choices. [`painted`] returns content, [`digest`] its
+//! digest, and a [`Claim`] is a digest that may be false. A [`World`] is a store with a model of its objects,
+//! and a [`Session`] is a write stream with a model of its state: both assert that the engine behaves like the
+//! model. [`wait`] and [`Memory`] adapt the callbacks and buffers of the engine.
 
-mod answers;
-mod claim;
+mod adapters;
 mod content;
-mod memory;
 mod script;
 mod session;
 mod world;
 
-pub use answers::answer;
-pub use claim::{Claim, algorithms};
-pub use content::{digest, painted};
-pub use memory::Memory;
+pub use adapters::{Memory, wait};
+pub use content::{Claim, algorithms, digest, painted};
 pub use script::Script;
 pub use session::Session;
 pub use world::World;

@@ -1,4 +1,4 @@
-//! A stream being written, beside what it has to say.
+//! A write stream with a model of its state.
 
 use std::sync::{Arc, mpsc};
 
@@ -8,29 +8,29 @@ use laboxide_core::store::Store;
 use laboxide_core::write::{Flow, Staged, StreamWriter};
 use laboxide_core::{Error, Result};
 
-use crate::{Script, algorithms, answer, digest, painted};
+use crate::{Script, algorithms, digest, painted, wait};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    Ended,
+    Finished,
     Taken,
     Aborted,
 }
 
-/// A stream that is fed with painted content.
+/// A stream of painted content.
 pub struct Session {
     writer: StreamWriter<Vec<u8>>,
     algorithms: Vec<Algorithm>,
     colour: u8,
     fed: usize,
     state: State,
-    /// The end that was not awaited.
-    ending: Option<mpsc::Receiver<Result<()>>>,
+    /// The result of a finish that was not awaited yet.
+    finishing: Option<mpsc::Receiver<Result<()>>>,
 }
 
 impl Session {
-    /// A new stream to `store`.
+    /// Starts a stream to `store`.
     pub fn begin(script: &mut Script<'_>, store: &Arc<Store>) -> Self {
         let algorithms = algorithms(script);
         let writer = StreamWriter::new(
@@ -39,16 +39,16 @@ impl Session {
             algorithms.clone(),
         );
         let colour = script.choice(251);
-        Self { writer, algorithms, colour, fed: 0, state: State::Open, ending: None }
+        Self { writer, algorithms, colour, fed: 0, state: State::Open, finishing: None }
     }
 
-    /// What was fed.
+    /// Returns the content so far.
     #[must_use]
     pub fn content(&self) -> &'static [u8] {
         painted(self.colour, self.fed)
     }
 
-    /// The algorithm that it is hashed with first.
+    /// Returns the first of the algorithms.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithms[0]
@@ -58,75 +58,75 @@ impl Session {
         digest(&self.algorithms, self.content())
     }
 
-    /// Feeds up to `most` bytes and tells how many.
-    pub fn feed(&mut self, script: &mut Script<'_>, most: usize) -> usize {
+    /// Feeds up to `max` bytes and returns their number.
+    pub fn feed(&mut self, script: &mut Script<'_>, max: usize) -> usize {
         let copied = script.flag();
         let patient = script.choice(4) > 0;
-        let chunk = &painted(self.colour, self.fed + script.size().min(most))[self.fed..];
+        let chunk = &painted(self.colour, self.fed + script.size().min(max))[self.fed..];
         let flow = if copied { self.writer.feed_copy(chunk) } else { self.writer.feed(chunk.to_vec()) };
         if self.state != State::Open {
-            assert!(matches!(flow, Err(Error::Closed(_))), "fed after the end: {flow:?}");
+            assert!(matches!(flow, Err(Error::Closed(_))), "fed after the finish: {flow:?}");
             return 0;
         }
         self.fed += chunk.len();
         if flow.expect("open") == Flow::Full && patient {
-            answer(|done| self.writer.room(done).expect("open")).expect("room");
+            wait(|done| self.writer.room(done).expect("open")).expect("room");
         }
         chunk.len()
     }
 
-    /// Asks for the digest so far.
-    pub fn look(&self) {
+    /// Checks the digest so far.
+    pub fn check_digest(&self) {
         match self.writer.digest() {
-            Ok(digest) => assert!(digest == self.digest(), "{digest:?} is not {:?}", self.digest()),
+            Ok(digest) => assert!(digest == self.digest(), "{digest:?} instead of {:?}", self.digest()),
             Err(error) => assert!(self.state == State::Aborted, "no digest: {error}"),
         }
     }
 
-    /// Ends the stream, and waits for that or not.
+    /// Finishes the stream, and waits for the result if `awaited`.
     pub fn finish(&mut self, awaited: bool) {
         let (sender, receiver) = mpsc::channel();
-        let ended = self.writer.finish(move |result| {
-            // Whoever has left needs no answer.
+        let finished = self.writer.finish(move |result| {
+            // Fails if the session was dropped before.
             let _ = sender.send(result);
         });
         if self.state != State::Open {
-            return assert!(matches!(ended, Err(Error::Closed(_))), "ended twice: {ended:?}");
+            return assert!(matches!(finished, Err(Error::Closed(_))), "finished twice: {finished:?}");
         }
-        self.state = State::Ended;
-        match ended.expect("open") {
-            Some(digest) => assert!(digest == self.digest(), "{digest:?} is not {:?}", self.digest()),
-            None => self.ending = Some(receiver),
+        self.state = State::Finished;
+        match finished.expect("open") {
+            Some(digest) => assert!(digest == self.digest(), "{digest:?} instead of {:?}", self.digest()),
+            None => self.finishing = Some(receiver),
         }
         if awaited {
-            self.await_end().expect("written");
+            self.await_finish().expect("written");
         }
     }
 
-    fn await_end(&mut self) -> Result<()> {
-        self.ending.take().map_or(Ok(()), |ending| ending.recv().expect("every end is told"))
+    fn await_finish(&mut self) -> Result<()> {
+        self.finishing.take().map_or(Ok(()), |result| result.recv().expect("finish calls its callback"))
     }
 
-    /// What was written, if it is there to be had.
+    /// Returns the staged object. None unless the stream was finished and this is the first call.
     pub fn take(&mut self) -> Option<Staged<Vec<u8>>> {
-        let ended = self.await_end();
+        let finished = self.await_finish();
         let staged = self.writer.take_staged();
-        if self.state != State::Ended {
+        if self.state != State::Finished {
             assert!(matches!(staged.map(drop), Err(Error::Closed(_))), "taken twice, or unfinished");
             return None;
         }
-        ended.expect("written");
+        finished.expect("written");
         self.state = State::Taken;
-        let staged = staged.expect("ended");
+        let staged = staged.expect("finished");
         assert!(*staged.digest() == self.digest());
         Some(staged)
     }
 
-    /// Stops it. That the end is told all the same is seen when the session is dropped.
+    /// Aborts the stream. A finish that is in progress still calls its callback.
     pub fn abort(&mut self) {
         self.writer.abort();
-        // The end that was not awaited may still come, and may have come.
-        let _ = self.await_end();
+        // The finish may have succeeded before, or fail now.
+        let _ = self.await_finish();
         self.state = State::Aborted;
     }
 }

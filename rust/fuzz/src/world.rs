@@ -1,4 +1,4 @@
-//! A store, beside what has to be in it.
+//! A store with a model of its objects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,22 +15,22 @@ use laboxide_core::write::{Existing, Publication, Published};
 use laboxide_core::{CancelToken, Error, Result};
 use tempfile::TempDir;
 
-use crate::{Claim, Memory, Script, Session, answer, painted};
+use crate::{Claim, Memory, Script, Session, painted, wait};
 
-/// The work of a worker that was told to stop is over by far.
-const PATIENCE: Duration = Duration::from_secs(30);
-const CHUNKS_MOST: usize = 256;
+/// Much longer than a worker takes to stop after an abort.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_CHUNKS: usize = 256;
 
-/// A store of a few names.
+/// A store with objects under three names.
 pub struct World {
     root: TempDir,
-    /// Through which it is written and read.
+    /// The store under test.
     pub store: Arc<Store>,
     objects: BTreeMap<u8, &'static [u8]>,
 }
 
 impl World {
-    /// An empty store, of either kind.
+    /// Creates an empty store, portable or not, durable or not.
     pub fn new(script: &mut Script<'_>) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let (portable, durable) = (script.flag(), script.choice(16) == 15);
@@ -42,7 +42,7 @@ impl World {
         self.root.path().join("a").join(name.to_string())
     }
 
-    /// Publishes what `session` has written, under any name, as what it is or is not.
+    /// Publishes the content of `session` under any name, with a claim that may be false.
     pub fn publish(&mut self, script: &mut Script<'_>, session: &mut Session) {
         let Some(staged) = session.take() else { return };
         let (name, content) = (script.choice(3), session.content());
@@ -54,19 +54,19 @@ impl World {
             _ => Existing::Replace,
         };
         let publication = Publication { key: key(name), expected: claim.expected.clone(), existing };
-        let found = answer(|done| staged.publish(publication, move |result, _| done(result)));
-        let taken = self.objects.get(&name).copied();
+        let found = wait(|done| staged.publish(publication, move |result, _| done(result)));
+        let present = self.objects.get(&name).copied();
         if !claim.holds(content) {
             return assert!(matches!(found, Err(Error::Mismatch { .. })), "{found:?}");
         }
-        let kept = taken.is_some_and(|taken| claim.holds(taken));
-        match (taken, existing) {
-            (None, _) => assert_eq!(found.expect("free"), Published::Created),
+        let kept = present.is_some_and(|present| claim.holds(present));
+        match (present, existing) {
+            (None, _) => assert_eq!(found.expect("created"), Published::Created),
             (Some(_), Existing::Heal | Existing::Keep) if kept => {
-                return assert_eq!(found.expect("there"), Published::Existed);
+                return assert_eq!(found.expect("kept"), Published::Existed);
             }
             (Some(_), Existing::Keep | Existing::Refuse) => {
-                let kind = found.expect_err("taken").io_kind();
+                let kind = found.expect_err("exists").io_kind();
                 return assert_eq!(kind, Some(ErrorKind::AlreadyExists));
             }
             (Some(_), Existing::Heal | Existing::Replace) => {
@@ -76,12 +76,12 @@ impl World {
         self.objects.insert(name, content);
     }
 
-    /// Puts other bytes under a name, past the store.
-    pub fn tear(&mut self, script: &mut Script<'_>, most: usize) -> usize {
+    /// Overwrites an object on disk, without the store.
+    pub fn overwrite(&mut self, script: &mut Script<'_>, max: usize) -> usize {
         let name = script.choice(3);
-        let content = painted(script.choice(251), script.size().min(most));
+        let content = painted(script.choice(251), script.size().min(max));
         let path = self.path(name);
-        fs::create_dir_all(self.root.path().join("a")).expect("made");
+        fs::create_dir_all(self.root.path().join("a")).expect("a directory");
         let _ = fs::remove_file(&path);
         fs::write(path, content).expect("written");
         self.objects.insert(name, content);
@@ -92,15 +92,15 @@ impl World {
     pub fn remove(&mut self, script: &mut Script<'_>) {
         let name = script.choice(3);
         match self.store.remove(&key(name)) {
-            Ok(()) => assert!(self.objects.remove(&name).is_some(), "nothing was removed"),
+            Ok(()) => assert!(self.objects.remove(&name).is_some(), "removed a missing object"),
             Err(error) => {
                 assert!(matches!(error, Error::Missing { .. }), "{error}");
-                assert!(!self.objects.contains_key(&name), "it is there");
+                assert!(!self.objects.contains_key(&name), "missed an existing object");
             }
         }
     }
 
-    /// Reads an object as what it is or is not, whole or as a stream that may be left.
+    /// Reads an object with a claim that may be false, at once or as a stream that may be dropped early.
     pub fn read(&self, script: &mut Script<'_>) -> usize {
         let name = script.choice(3);
         let content = self.objects.get(&name).copied();
@@ -112,14 +112,14 @@ impl World {
             self.read_whole(name, &claim)
         };
         match (content, read) {
-            (None, read) => assert!(matches!(read, Err(Error::Missing { .. })), "found nothing: {read:?}"),
-            (Some(content), Ok((read, ended))) => {
-                assert!(content.starts_with(&read), "read what was not there");
-                assert!(!ended || (read.len() == content.len() && claim.holds(content)), "trusted");
+            (None, read) => assert!(matches!(read, Err(Error::Missing { .. })), "read no object: {read:?}"),
+            (Some(content), Ok((read, complete))) => {
+                assert!(content.starts_with(&read), "the read returned other bytes");
+                assert!(!complete || (read.len() == content.len() && claim.holds(content)), "not verified");
             }
             (Some(content), Err(error)) => {
                 assert!(matches!(error, Error::Corrupt { .. }), "{error}");
-                assert!(!claim.holds(content), "{error}, but it is right");
+                assert!(!claim.holds(content), "{error}, but the claim holds");
             }
         }
         content.map_or(0, <[u8]>::len)
@@ -129,7 +129,7 @@ impl World {
         let (store, expected) = (Arc::clone(&self.store), claim.expected.clone());
         let memory = Memory::new(usize::try_from(expected.size).expect("small"));
         let cancel = CancelToken::default();
-        let filled: Result<Memory> = answer(|done| {
+        let filled: Result<Memory> = wait(|done| {
             read_blob(Engine::current().expect("threads"), store, key(name), expected, memory, cancel, done);
         });
         filled.map(|memory| (memory.into_bytes(), true))
@@ -137,16 +137,16 @@ impl World {
 
     fn read_stream(&self, script: &mut Script<'_>, name: u8, claim: &Claim) -> Result<(Vec<u8>, bool)> {
         let size = usize::try_from(claim.expected.size).expect("small");
-        let chunk_size = script.size().max(size / CHUNKS_MOST);
-        let may_leave = script.flag();
-        let leaves_after =
-            script.byte().filter(|_| may_leave).map_or(usize::MAX, |count| 1 + usize::from(count));
+        let chunk_size = script.size().max(size / MAX_CHUNKS);
+        let may_stop = script.flag();
+        let max_chunks =
+            script.byte().filter(|_| may_stop).map_or(usize::MAX, |count| 1 + usize::from(count));
         let store = Arc::clone(&self.store);
         let open = move || store.open(&key(name));
         let reader =
             StreamReader::new(Engine::current().expect("threads"), open, claim.expected.clone(), chunk_size);
         let mut read = Vec::new();
-        for _ in 0..leaves_after {
+        for _ in 0..max_chunks {
             match next(&reader)? {
                 Some(chunk) => read.extend(chunk.into_bytes()),
                 None => return Ok((read, true)),
@@ -155,16 +155,16 @@ impl World {
         Ok((read, false))
     }
 
-    /// After the last stream is gone: is there what should be, and nothing else?
-    pub fn end(self) {
+    /// Checks that the store has exactly the objects of the model. All streams must have been dropped.
+    pub fn check_objects(self) {
         let begun = std::time::Instant::now();
         let expected: Vec<_> = self.objects.keys().map(|name| self.path(*name)).collect();
         while files(self.root.path()) != expected {
-            assert!(begun.elapsed() < PATIENCE, "{:?} are left", files(self.root.path()));
+            assert!(begun.elapsed() < TIMEOUT, "files on disk: {:?}", files(self.root.path()));
             std::thread::sleep(Duration::from_millis(1));
         }
         for (name, content) in &self.objects {
-            assert!(fs::read(self.path(*name)).expect("there") == *content, "{name} was changed");
+            assert!(fs::read(self.path(*name)).expect("the object") == *content, "object {name} was changed");
         }
     }
 }
@@ -176,7 +176,7 @@ fn next(reader: &StreamReader<Memory>) -> Result<Option<Memory>> {
         }
         match reader.take()? {
             Taken::Chunk(chunk) => return Ok(Some(chunk)),
-            Taken::Pending => answer(|done| reader.wait(done))?,
+            Taken::Pending => wait(|done| reader.wait(done))?,
             Taken::End => return Ok(None),
         }
     }
@@ -186,7 +186,7 @@ fn key(name: u8) -> Key {
     Key::parse(&format!("a/{name}")).expect("a key")
 }
 
-/// All files below a directory, in order.
+/// Returns all files below a directory, sorted.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).expect("a directory").flatten() {
