@@ -176,11 +176,11 @@ HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
     "NUL": ({"key": "before\0after"}, ValueError, "before"),
     "reserved": ({"key": ".laboxide-staging/x"}, ValueError, ".laboxide-staging/x"),
     "reserved itself": ({"key": ".laboxide-staging"}, ValueError, ".laboxide-staging"),
-    "moved aside": ({"key": "a/b.corrupt-1f-2"}, ValueError, '"a/b.corrupt-1f-2" is reserved'),
+    "moved aside": ({"key": "a/b.corrupt-1f-2"}, ValueError, 'quarantined files: "b.corrupt-1f-2"'),
     "moved aside, within": (
         {"key": "a.displaced-1-2/b"},
         ValueError,
-        '"a.displaced-1-2" is a name',
+        'quarantined files: "a.displaced-1-2"',
     ),
     "too long": ({"key": "x" * 256}, ValueError, "x" * 200),
     "too long as a whole": ({"key": "x/" * 512 + "x"}, ValueError, "x/" * 100),

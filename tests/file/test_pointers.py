@@ -253,7 +253,7 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
     "key moved aside": (
         {**GOOD, "key": "a.corrupt-1-2/b"},
         ValueError,
-        '"a.corrupt-1-2" is a name',
+        'quarantined files: "a.corrupt-1-2"',
     ),
     "key NUL": ({**GOOD, "key": "before\0"}, ValueError, "before"),
     "key empty": ({**GOOD, "key": ""}, ValueError, '""'),

@@ -79,7 +79,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
             } else {
                 stage_for(&store, original.size)?
             };
-            let staged = staged.permitted(permit);
+            let staged = staged.with_permit(permit);
             transfer(&original, staged, original.size, algorithms.clone(), link, cancel.clone())
         });
         let finish = move |original: Original, passed: Result<(ContentDigest, Content<P>)>| {
@@ -146,7 +146,7 @@ pub fn export_file(
             object.check_size(&expected)?;
             let (target, key) = target_of(&export.path, export.portable)?;
             let original = Original { file: object.file, path: object.path, size: expected.size };
-            let staged = stage_for(&target, expected.size)?.permitted(permit);
+            let staged = stage_for(&target, expected.size)?.with_permit(permit);
             let pass =
                 transfer(&original, staged, expected.size, expected.algorithms(), export.link, cancel)?;
             Ok((original, target, key, pass))
@@ -180,7 +180,7 @@ fn target_of(path: &Path, portable: bool) -> Result<(Store, Key)> {
         let why = "it would be taken for the temporary file of an export that was killed";
         return Err(Error::Invalid(format!("{} cannot be exported to: {why}", path.display())));
     }
-    Ok((Store::of_exports(directory.to_owned(), false, portable), Key::of_path(name)?))
+    Ok((Store::for_exports(directory.to_owned(), false, portable), Key::of_path(name)?))
 }
 
 /// A file on its way: copied by the pass, or linked, and hashed by it.

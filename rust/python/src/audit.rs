@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Progress, Round};
 use laboxide_core::digest::Algorithm;
-use laboxide_core::store::{Aside, FileKind, Key, Kind, Listed, Listing, StrayFile};
+use laboxide_core::store::{Entry, EntryKind, FileKind, Key, Listing, Quarantine, StrayFile};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
@@ -145,30 +145,30 @@ impl PyListing {
     #[pyo3(signature = (ticket, limit, /))]
     fn next_batch(&self, ticket: &Ticket, limit: usize) -> PyResult<()> {
         let listing = Arc::clone(&self.inner);
-        let reply = ticket.reply(|py, batch: Vec<Listed>| {
-            batch.into_iter().map(listed).collect::<Vec<_>>().into_py_any(py)
+        let reply = ticket.reply(|py, batch: Vec<Entry>| {
+            batch.into_iter().map(entry_tuple).collect::<Vec<_>>().into_py_any(py)
         });
         Ticket::engine()?.run(move || listing.next_batch(limit), reply);
         Ok(())
     }
 }
 
-fn listed(listed: Listed) -> (OsString, &'static str, u64, Option<f64>, Option<i32>, Option<String>) {
-    let (errno, why) = match &listed.kind {
-        Kind::Closed(errno, why) => (*errno, Some(why.clone())),
+fn entry_tuple(entry: Entry) -> (OsString, &'static str, u64, Option<f64>, Option<i32>, Option<String>) {
+    let (errno, why) = match &entry.kind {
+        EntryKind::Unreadable(errno, why) => (*errno, Some(why.clone())),
         _ => (None, None),
     };
-    let kind = match listed.kind {
-        Kind::Plain(FileKind::File) => "file",
-        Kind::Plain(FileKind::Directory) => "directory",
-        Kind::Plain(FileKind::Link) => "link",
-        Kind::Plain(FileKind::Special) => "special",
-        Kind::Aside(Aside::Displaced) => "displaced",
-        Kind::Aside(Aside::Quarantined) => "quarantined",
-        Kind::Closed(..) => "closed",
-        Kind::Foreign => "foreign",
+    let kind = match entry.kind {
+        EntryKind::Plain(FileKind::File) => "file",
+        EntryKind::Plain(FileKind::Directory) => "directory",
+        EntryKind::Plain(FileKind::Link) => "link",
+        EntryKind::Plain(FileKind::Special) => "special",
+        EntryKind::Quarantined(Quarantine::Displaced) => "displaced",
+        EntryKind::Quarantined(Quarantine::Corrupt) => "quarantined",
+        EntryKind::Unreadable(..) => "closed",
+        EntryKind::InvalidKey => "foreign",
     };
-    (listed.key, kind, listed.size, seconds(listed.modified), errno, why)
+    (entry.key, kind, entry.size, seconds(entry.modified), errno, why)
 }
 
 /// (name, whether it is a temporary file, size, seconds since the epoch or None, whether it was

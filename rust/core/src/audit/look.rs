@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Finding, Moved, Pacer, Problem, Progress};
 use crate::digest::{Algorithm, Expected};
 use crate::error::{Context as _, Error, Result};
-use crate::fs::kind::forget_cached;
+use crate::fs::kind::drop_page_cache;
 use crate::pass::hash_open_file_by;
 use crate::read::check_read;
 use crate::runtime::cancel::CancelToken;
@@ -63,7 +63,7 @@ impl Looker<'_> {
             verdict => return Ok(verdict),
         }
         // Before it is read: what is moved aside is what was found to be bad, or nothing.
-        let seen = match self.store.look(&named.key) {
+        let seen = match self.store.lstat(&named.key) {
             Err(Error::Missing { .. }) => return Ok(Verdict::Gone),
             result => result,
         };
@@ -98,7 +98,7 @@ impl Looker<'_> {
             Err(error) => return verdict_of(&named.key, error, Problem::NotAFile),
         };
         if past_cache {
-            forget_cached(&object.file);
+            drop_page_cache(&object.file);
         }
         match self.hash(&object, named) {
             Ok(size) => Ok(Verdict::Sound(size)),

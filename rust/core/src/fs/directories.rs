@@ -1,4 +1,4 @@
-//! What publishing and reading need of a directory, and which implementation gives it.
+//! The interface to an open directory, and the choice of its implementation.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -7,73 +7,72 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::staged::StagedFile;
-use super::stat::Seen;
-#[cfg(unix)]
-use crate::error::Context as _;
-use crate::error::{Error, Result};
+use super::stat::FileStat;
+use crate::error::{Context as _, Error, Result};
 
-/// One directory, opened. Paths below it never follow a symbolic link.
+/// An open directory.
+///
+/// A `name` is one component. A `key` or `relative` path may have several, and is never resolved through a
+/// symbolic link.
 pub(crate) trait Directory: Send + Sync {
-    /// Where it was when it was opened, for messages.
+    /// Returns the path at the time of opening, for error messages.
     fn path(&self) -> &Path;
 
-    /// Device and number, where one can be sure that it stays the same directory.
+    /// Returns the device and inode numbers. None if the path may lead to another directory later.
     fn identity(&self) -> Option<(u64, u64)>;
 
-    /// What a system call takes for a name right below: a descriptor, and the way from there.
+    /// Returns the arguments of an `*at` call for `name`: a file descriptor and a path relative to it.
     #[cfg(target_os = "linux")]
-    fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf);
+    fn dirfd_and_path(&self, name: &str) -> (BorrowedFd<'_>, PathBuf);
 
-    /// Makes a file right below; "already exists" if something has the name.
+    /// Creates a file. Fails with `AlreadyExists` if the name is taken.
     fn create_file(&self, name: &str, mode: u32) -> Result<File>;
 
-    /// Opens a regular file below.
+    /// Opens a regular file for reading.
     fn open_file(&self, key: &str) -> Result<File>;
 
-    /// Opens a directory below.
+    /// Opens a directory.
     fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>>;
 
-    /// Makes a directory right below unless it exists.
+    /// Creates a directory unless the name is taken.
     fn make_directory(&self, name: &str) -> Result<()>;
 
-    /// A file that no name leads to and that the system removes when it is closed unpublished.
-    /// None where the file system has no such files.
+    /// Creates a file without a name, which the kernel frees on close. None where unsupported.
     fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>>;
 
-    /// Gives a staged file its name; "already exists" if something has it.
+    /// Gives a staged file its final name. Fails with `AlreadyExists` if the name is taken.
     fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
 
-    /// Gives a staged file, which has a temporary name, its final name, whatever had it before.
+    /// Renames a staged file with a temporary name to `name`, and replaces an existing file.
     fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
 
-    /// Gives a directory right below another name, so that its own is free. What is no directory
-    /// (any more) stays.
-    fn move_aside(&self, name: &str, to: &str) -> Result<()>;
+    /// Renames a directory. Does nothing if the name is gone or is no directory any more.
+    fn rename_directory(&self, name: &str, to: &str) -> Result<()>;
 
-    /// The names in it, in no order.
+    /// Returns all names in unspecified order.
     fn names(&self) -> Result<Vec<OsString>>;
 
-    /// What is under a name right below, links not followed.
-    fn look(&self, name: &OsStr) -> Result<Seen>;
+    /// Describes the file under `name` without following a link.
+    fn lstat(&self, name: &OsStr) -> Result<FileStat>;
 
-    /// Device and inode number of what is under a name right below, links not followed. None where the
-    /// system does not tell.
+    /// Returns the device and inode numbers of `name` without following a link. None where the platform
+    /// has none.
     fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>>;
 
-    /// Gives a file right below a second name; "already exists" if something has it.
-    fn link_again(&self, name: &str, second: &str) -> Result<()>;
+    /// Adds a hard link to a file. Fails with `AlreadyExists` if the new name is taken.
+    fn hard_link(&self, name: &str, new_name: &str) -> Result<()>;
 
-    /// Gives what is right below, whatever it is, another name.
+    /// Renames a file of any type.
     fn rename(&self, name: &str, to: &str) -> Result<()>;
 
-    /// Removes a file right below.
+    /// Removes a file.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// Makes the names in it durable.
+    /// Makes the entries of this directory durable (fsync).
     fn sync(&self) -> Result<()>;
 }
 
-/// Opens the directory at `path`, following links on the way to it: that way is the user's own.
+/// Opens the directory at `path`. Links in `path` itself are followed: the user chose it.
 pub(crate) fn open(path: &Path, portable: bool) -> Result<Box<dyn Directory>> {
     #[cfg(target_os = "linux")]
     if !portable {
@@ -83,8 +82,9 @@ pub(crate) fn open(path: &Path, portable: bool) -> Result<Box<dyn Directory>> {
     Ok(Box::new(super::portable::PathDirectory::open(path)?))
 }
 
-/// Makes the name of the directory at `path` durable. The directory that it is in is not ours: one that
-/// may not be read, or cannot be flushed, is left to whoever has made it.
+/// Makes the directory entry of `path` durable: fsyncs its parent directory.
+///
+/// The parent directory belongs to the user. Errors of permission and support are ignored.
 #[cfg(unix)]
 pub(crate) fn sync_parent(path: &Path) -> Result<()> {
     use std::io::ErrorKind;
@@ -107,15 +107,21 @@ pub(crate) fn sync_parent(path: &Path) -> Result<()> {
     }
 }
 
-/// Windows has no such call; its file systems journal names by themselves.
+/// Windows has no such call; its file systems journal directory entries.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]
 pub(crate) fn sync_parent(_path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What stands in the place of an object without being one.
-pub(crate) fn not_a_file(path: PathBuf, kind: std::fs::FileType) -> Error {
+/// Returns `file` if it is a regular file, and [`Error::Corrupt`] otherwise.
+pub(super) fn require_file(file: File, path: PathBuf) -> Result<File> {
+    let kind = file.metadata().context("stat", &path)?.file_type();
+    if kind.is_file() { Ok(file) } else { Err(not_a_file(path, kind)) }
+}
+
+/// Returns the error for an object that is not a regular file.
+pub(super) fn not_a_file(path: PathBuf, kind: std::fs::FileType) -> Error {
     let actual = match kind {
         _ if kind.is_dir() => "a directory",
         _ if kind.is_symlink() => "a symbolic link",

@@ -1,12 +1,12 @@
-//! Which parts of a file have blocks that were written.
+//! The ranges of a file without written blocks, from FIEMAP.
 
 use std::fs::File;
 use std::ops::Range;
 
-/// Parts of the first `size` bytes for which nothing was written to the device: holes, and space that
-/// is only reserved. Nothing where the file system does not tell (tmpfs, FUSE, NFS, other systems).
+/// Returns the unwritten ranges of the first `size` bytes: holes and preallocated space.
 ///
-/// `SEEK_HOLE` would not do: reserved space of which zeros were once read counts as data.
+/// Empty where FIEMAP is not supported (tmpfs, FUSE, NFS, other platforms). `SEEK_HOLE` is no alternative:
+/// it counts preallocated space as data once zeros were read from it.
 pub(crate) fn unwritten(file: &File, size: u64) -> Vec<Range<u64>> {
     #[cfg(target_os = "linux")]
     return fiemap::unwritten(file, size).unwrap_or_default();
@@ -36,7 +36,7 @@ mod fiemap {
         more_reserved: [u32; 3],
     }
 
-    /// `struct fiemap`, but for the extents that follow it.
+    /// `struct fiemap` without the extents that follow it.
     #[repr(C)]
     #[derive(Default)]
     struct Header {
@@ -48,7 +48,7 @@ mod fiemap {
         reserved: u32,
     }
 
-    /// Extents asked for at once. Few files have more.
+    /// Extents per request. Few files have more.
     const CAPACITY: u32 = 32;
 
     #[repr(C)]
@@ -60,22 +60,22 @@ mod fiemap {
 
     const FIEMAP: rustix::ioctl::Opcode = opcode::read_write::<Header>(b'f', 11);
     const LAST: u32 = 0x1;
-    /// Reserved. What is still to be written from memory (`DELALLOC`) is not.
+    /// Preallocated. Dirty pages without blocks (`DELALLOC`) do not have this flag.
     const UNWRITTEN: u32 = 0x800;
 
     pub(super) fn unwritten(file: &File, size: u64) -> rustix::io::Result<Vec<Range<u64>>> {
         let mut found = Vec::new();
         let mut position = 0;
         while position < size {
-            let (extents, begun) = (extents(file, position..size)?, position);
+            let (extents, start) = (extents(file, position..size)?, position);
             for extent in &extents {
                 let end = size.min(extent.logical + extent.length);
                 let written = if extent.flags & UNWRITTEN == 0 { extent.logical } else { end };
                 found.extend(Some(position..written.min(size)).filter(|range| !range.is_empty()));
                 position = position.max(end);
             }
-            // A file system that gets no further would be asked for ever.
-            if extents.last().is_none_or(|extent| extent.flags & LAST != 0) || position == begun {
+            // No progress: stop instead of repeating the request forever.
+            if extents.last().is_none_or(|extent| extent.flags & LAST != 0) || position == start {
                 found.extend(Some(position..size).filter(|range| !range.is_empty()));
                 break;
             }
@@ -87,7 +87,7 @@ mod fiemap {
         let (start, length) = (range.start, range.end - range.start);
         let header = Header { start, length, capacity: CAPACITY, ..Header::default() };
         let mut request = Request { header, ..Request::default() };
-        // SAFETY: the kernel writes the header and at most `capacity` extents, which is their layout.
+        // SAFETY: the kernel writes the header and at most `capacity` extents, and `Request` has their layout.
         unsafe { ioctl(file, Updater::<FIEMAP, Request>::new(&mut request)) }?;
         Ok(request.extents[..request.header.mapped.min(CAPACITY) as usize].to_vec())
     }

@@ -1,4 +1,4 @@
-//! Positioned reads and writes that finish what the system starts.
+//! Reads and writes at offsets. Short transfers and EINTR are retried.
 
 use std::fs::File;
 use std::io::IoSlice;
@@ -8,12 +8,11 @@ use std::path::Path;
 use crate::error::{Context as _, Error, Result, size_text};
 use crate::memory::slab::Slab;
 
-/// Slices in one call, of which Linux takes no more.
+/// The most slices per `pwritev` call (`IOV_MAX` on Linux).
 const SLICES_MAX: usize = 1024;
 
-/// Opens a file for reading. What was a file a moment ago may be a FIFO by now, whose writer nobody
-/// must wait for.
-pub(crate) fn open_at_once(path: &Path) -> std::io::Result<File> {
+/// Opens a file for reading without blocking, even if a FIFO has replaced it.
+pub(crate) fn open_nonblocking(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
@@ -21,9 +20,9 @@ pub(crate) fn open_at_once(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Writes all parts, one after the other from `offset`: a short write goes on where the system
-/// stopped. Returns where they end. One call for all of them: with one for each 64 KiB a stream is a
-/// fifth slower.
+/// Writes all parts consecutively from `offset`, and returns the end offset.
+///
+/// One call takes all parts: a call per 64 KiB makes a stream a fifth slower.
 pub(crate) fn write_all_at<'a>(
     file: &File,
     path: &Path,
@@ -46,7 +45,7 @@ pub(crate) fn write_all_at<'a>(
     Ok(offset)
 }
 
-/// Fills `buffer` from `offset`, or says how far the file went.
+/// Reads from `offset` until `buffer` is full or the file ends, and returns the number of bytes.
 pub(crate) fn read_at(
     file: &File,
     path: &Path,
@@ -64,7 +63,7 @@ pub(crate) fn read_at(
     Ok(filled)
 }
 
-/// Appends exactly `len` bytes from `offset` to `slab`, which has the room for them.
+/// Appends exactly `len` bytes from `offset` to `slab`, which must have room for them.
 pub(crate) fn read_into_slab(
     file: &File,
     path: &Path,
@@ -72,18 +71,18 @@ pub(crate) fn read_into_slab(
     len: usize,
     offset: u64,
 ) -> Result<()> {
-    // SAFETY: `read_at` reports how many bytes it initialised at the start of the room.
+    // SAFETY: `read_at` returns how many bytes it initialised at the start of the room.
     let filled = unsafe { slab.append_with(len, |room| read_at(file, path, room, offset)) }?;
     require_full(path, offset, filled, len)
 }
 
-/// A file that ends early lost its end after its size was looked at.
+/// Fails if a read returned fewer than `len` bytes: the file was truncated after its size was read.
 pub(crate) fn require_full(path: &Path, offset: u64, filled: usize, len: usize) -> Result<()> {
     if filled == len {
         return Ok(());
     }
     let whole = offset + len as u64;
-    Err(Error::corrupt(path, &format!("{whole} bytes or more"), &size_text(offset + filled as u64)))
+    Err(Error::corrupt(path, &format!("at least {whole} bytes"), &size_text(offset + filled as u64)))
 }
 
 fn retrying(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {

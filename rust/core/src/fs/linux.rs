@@ -1,4 +1,4 @@
-//! Directories on Linux: everything relative to an open descriptor, resolved beneath it.
+//! Directories on Linux: every call is relative to an open file descriptor, and cannot leave it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,25 +11,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::directories::{Directory, not_a_file};
+use super::directories::{Directory, not_a_file, require_file};
 use super::staged::StagedFile;
-use super::stat::Seen;
+use super::stat::FileStat;
 use crate::error::{Context as _, Error, Result};
 
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(NO_LINKS);
-/// A place to look from, which takes less to open than a directory to be listed.
+/// A base for `*at` calls. `O_PATH` is cheaper to open than a readable directory.
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// A directory to be listed, or flushed.
+/// A directory for listing or fsync.
 const LISTED: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// Non-blocking, so that a FIFO in an object's place is seen for what it is instead of waited for.
+/// A file to read. Non-blocking: the open of a FIFO would wait for its writer.
 const OBJECT: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
-/// A file that nobody had before.
+/// A file that must not exist yet.
 const NEW: OFlags =
     OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -46,13 +46,13 @@ impl OpenDirectory {
 
     fn resolve(&self, relative: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         match fs::openat2(&self.descriptor, relative, flags, Mode::empty(), BENEATH) {
-            // Old kernels, and seccomp filters that answer for a call that they do not know.
+            // Kernels before 5.6, and seccomp filters that deny unknown calls.
             Err(Errno::NOSYS | Errno::PERM) => self.walk(relative, flags),
             result => result,
         }
     }
 
-    /// Opens one component after the other, none through a link.
+    /// Opens one component at a time without following a link.
     fn walk(&self, relative: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
         let mut directory = fs::openat(&self.descriptor, ".", DIRECTORY, Mode::empty())?;
@@ -62,8 +62,9 @@ impl OpenDirectory {
         fs::openat(&directory, name, flags | OFlags::NOFOLLOW, Mode::empty())
     }
 
-    /// Opens `relative` below the root at `path` by one call, where no link leads to the root and
-    /// the kernel is new enough; None if that is not so, or if it fails in any other way.
+    /// Opens `relative` below the root at `path` with one call. Returns None on any failure.
+    ///
+    /// Fails if a link leads to the root, or if the kernel has no `openat2`.
     pub(crate) fn open_below(path: &Path, relative: &str) -> Option<Self> {
         let path = path.join(relative);
         let descriptor = fs::openat2(fs::CWD, &path, DIRECTORY, Mode::empty(), NO_LINKS).ok()?;
@@ -71,12 +72,12 @@ impl OpenDirectory {
     }
 }
 
-/// Opens an object if its path is in the kernel's caches and the device need not be waited for.
+/// Opens an object if its path is in the kernel's caches, without waiting for the device.
 pub(crate) fn open_cached(root: &Path, key: &str) -> rustix::io::Result<File> {
     let how = NO_LINKS | ResolveFlags::CACHED;
     let opened = match fs::openat2(fs::CWD, root.join(key), OBJECT, Mode::empty(), how) {
         Err(Errno::LOOP) => {
-            // A link may lead to the root, but not on from there.
+            // Links are allowed in the path of the root, but not below it.
             let root = fs::openat2(fs::CWD, root, DIRECTORY, Mode::empty(), ResolveFlags::CACHED)?;
             fs::openat2(root, key, OBJECT, Mode::empty(), BENEATH | ResolveFlags::CACHED)
         }
@@ -94,7 +95,7 @@ impl Directory for OpenDirectory {
         fs::fstat(&self.descriptor).ok().map(|status| (status.st_dev, status.st_ino))
     }
 
-    fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
+    fn dirfd_and_path(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
         (self.descriptor.as_fd(), PathBuf::from(name))
     }
 
@@ -106,7 +107,7 @@ impl Directory for OpenDirectory {
     fn open_file(&self, key: &str) -> Result<File> {
         let path = self.path.join(key);
         let file = match self.resolve(key, OBJECT) {
-            // A symbolic link, or a socket.
+            // A symbolic link (ELOOP) or a socket (ENXIO).
             Err(error @ (Errno::LOOP | Errno::NXIO)) => {
                 let status = fs::statat(&self.descriptor, key, AtFlags::SYMLINK_NOFOLLOW);
                 let regular = status.is_ok_and(|s| fs::FileType::from_raw_mode(s.st_mode).is_file());
@@ -119,8 +120,7 @@ impl Directory for OpenDirectory {
             }
             result => File::from(result.context("open", &path)?),
         };
-        let kind = file.metadata().context("stat", &path)?.file_type();
-        if kind.is_file() { Ok(file) } else { Err(not_a_file(path, kind)) }
+        require_file(file, path)
     }
 
     fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>> {
@@ -137,7 +137,7 @@ impl Directory for OpenDirectory {
     }
 
     fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>> {
-        if !can_be_named() {
+        if !is_proc_mounted() {
             return Ok(None);
         }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -150,18 +150,18 @@ impl Directory for OpenDirectory {
 
     fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
         let path = self.path.join(name);
-        if let Some((directory, temporary)) = staged.anchored() {
+        if let Some((directory, temporary)) = staged.dirfd_and_path() {
             let linked = fs::linkat(directory, temporary, &self.descriptor, name, AtFlags::empty());
             return match linked {
-                // No hard links here (exFAT, some network file systems).
-                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => staged.rename_where_absent(self, name),
+                // No hard links on this file system (exFAT, some network file systems).
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => staged.rename_if_absent(self, name),
                 result => {
                     result.context("link", &path)?;
                     staged.remove_temporary_name()
                 }
             };
         }
-        // AT_EMPTY_PATH on the descriptor itself would want a capability on older kernels.
+        // AT_EMPTY_PATH on the descriptor needs CAP_DAC_READ_SEARCH on older kernels.
         let source = format!("/proc/self/fd/{}", staged.file().as_raw_fd());
         fs::linkat(fs::CWD, source, &self.descriptor, name, AtFlags::SYMLINK_FOLLOW).context("link", &path)
     }
@@ -169,17 +169,17 @@ impl Directory for OpenDirectory {
     fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
         let path = self.path.join(name);
         let (directory, temporary) =
-            staged.anchored().ok_or(io::ErrorKind::NotFound).context("rename", &path)?;
+            staged.dirfd_and_path().ok_or(io::ErrorKind::NotFound).context("rename", &path)?;
         fs::renameat(directory, temporary, &self.descriptor, name).context("rename", &path)?;
         staged.forget_temporary_name();
         Ok(())
     }
 
-    fn move_aside(&self, name: &str, to: &str) -> Result<()> {
-        // The slash demands a directory: a file that another writer has put there is not moved.
+    fn rename_directory(&self, name: &str, to: &str) -> Result<()> {
+        // The trailing slash requires a directory: a file published by another writer stays.
         match fs::renameat(&self.descriptor, format!("{name}/"), &self.descriptor, to) {
             Err(Errno::NOTDIR | Errno::NOENT) => Ok(()),
-            result => result.context("move aside", &self.path.join(name)),
+            result => result.context("rename", &self.path.join(name)),
         }
     }
 
@@ -192,12 +192,12 @@ impl Directory for OpenDirectory {
         names.filter(|name| !matches!(name, Ok(name) if name == "." || name == "..")).collect()
     }
 
-    fn look(&self, name: &OsStr) -> Result<Seen> {
+    fn lstat(&self, name: &OsStr) -> Result<FileStat> {
         let path = self.path.join(name);
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let found = fs::openat(&self.descriptor, name, flags, Mode::empty()).context("stat", &path);
         let found = found.map_err(Error::or_missing)?;
-        Ok(Seen::of(&File::from(found).metadata().context("stat", &path)?))
+        Ok(FileStat::of(&File::from(found).metadata().context("stat", &path)?))
     }
 
     fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
@@ -206,10 +206,10 @@ impl Directory for OpenDirectory {
         Ok(Some((status.st_dev, status.st_ino)))
     }
 
-    fn link_again(&self, name: &str, second: &str) -> Result<()> {
+    fn hard_link(&self, name: &str, new_name: &str) -> Result<()> {
         let directory = &self.descriptor;
-        fs::linkat(directory, name, directory, second, AtFlags::empty())
-            .context("link", &self.path.join(second))
+        fs::linkat(directory, name, directory, new_name, AtFlags::empty())
+            .context("link", &self.path.join(new_name))
     }
 
     fn rename(&self, name: &str, to: &str) -> Result<()> {
@@ -230,12 +230,12 @@ impl Directory for OpenDirectory {
     }
 }
 
-/// Whether a file without a name can be given one later, which takes /proc.
-fn can_be_named() -> bool {
-    // No lock: a process that is forked while another thread looks would wait for it for ever.
-    static SEEN: AtomicBool = AtomicBool::new(false);
-    if !SEEN.load(Ordering::Relaxed) {
-        SEEN.store(Path::new("/proc/self/fd").is_dir(), Ordering::Relaxed);
+/// Returns whether /proc is mounted: without it an unnamed file cannot get a name later.
+fn is_proc_mounted() -> bool {
+    // An atomic, not a lock: a child forked while another thread holds a lock would wait for it forever.
+    static MOUNTED: AtomicBool = AtomicBool::new(false);
+    if !MOUNTED.load(Ordering::Relaxed) {
+        MOUNTED.store(Path::new("/proc/self/fd").is_dir(), Ordering::Relaxed);
     }
-    SEEN.load(Ordering::Relaxed)
+    MOUNTED.load(Ordering::Relaxed)
 }

@@ -1,9 +1,14 @@
 //! Files and directories, without objects or keys.
 //!
-//! [`directories`] is the interface to an open directory; `linux` implements it relative to a file descriptor
-//! and [`portable`] with paths. A [`staged`] file is written without a name, or under one of [`temp_name`], and
-//! gets its final name by a link or a [`rename`]. [`io`] reads and writes at offsets, [`extents`] lists the
-//! ranges without written blocks, [`stat`] describes a name, and [`kind`] has the abilities of a file system.
+//! [`directories::Directory`] is the interface to an open directory. `linux` implements it relative to a file
+//! descriptor, [`portable`] with paths.
+//!
+//! A [`staged::StagedFile`] becomes visible in three steps: it is created without a name, or with a temporary
+//! one from [`temp_name`]; its bytes are written and fsynced; a link or a rename gives it its final name.
+//! Dropped before the last step, it leaves nothing behind.
+//!
+//! [`io`] reads and writes at offsets, [`extents`] lists the unwritten ranges of a file, [`stat`] describes a
+//! name without opening it, and [`kind`] has the calls that depend on the type of the file system.
 
 pub(crate) mod directories;
 pub(crate) mod extents;
@@ -12,7 +17,6 @@ pub(crate) mod kind;
 #[cfg(target_os = "linux")]
 pub(crate) mod linux;
 pub(crate) mod portable;
-mod rename;
 pub(crate) mod staged;
 pub(crate) mod stat;
 pub(crate) mod temp_name;

@@ -1,7 +1,7 @@
-//! Directories by path, with nothing but the standard library: macOS, Windows, and Linux when asked.
+//! Directories by path, with the standard library alone: macOS, Windows, and Linux on request.
 //!
-//! Without descriptors to resolve beneath, links are looked for before each step; a process that
-//! may swap directories for links in that moment already owns the store.
+//! Each component is checked for symbolic links before it is opened. The race between check and open is
+//! accepted: a process that can replace a directory with a link already has write access to the store.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -10,10 +10,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use super::directories::{Directory, not_a_file};
-use super::io::open_at_once;
+use super::directories::{Directory, not_a_file, require_file};
+use super::io::open_nonblocking;
 use super::staged::StagedFile;
-use super::stat::Seen;
+use super::stat::FileStat;
 use crate::error::{Context as _, Error, Result};
 
 pub(crate) struct PathDirectory {
@@ -29,7 +29,7 @@ impl PathDirectory {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// The path of `relative`, no component of which but the last may be other than a directory.
+    /// Returns the path of `relative`. Fails if a component other than the last is no directory.
     fn beneath(&self, relative: &str) -> Result<PathBuf> {
         let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
         let mut path = self.path.clone();
@@ -55,13 +55,13 @@ impl Directory for PathDirectory {
         &self.path
     }
 
-    /// What is at a path may be another directory at any time.
+    /// None: the path may lead to another directory at any time.
     fn identity(&self) -> Option<(u64, u64)> {
         None
     }
 
     #[cfg(target_os = "linux")]
-    fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
+    fn dirfd_and_path(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
         (rustix::fs::CWD, self.path.join(name))
     }
 
@@ -81,9 +81,7 @@ impl Directory for PathDirectory {
         if !kind.is_file() {
             return Err(not_a_file(path, kind));
         }
-        let file = open_at_once(&path).context("open", &path)?;
-        let kind = file.metadata().context("stat", &path)?.file_type();
-        if kind.is_file() { Ok(file) } else { Err(not_a_file(path, kind)) }
+        require_file(open_nonblocking(&path).context("open", &path)?, path)
     }
 
     fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>> {
@@ -110,8 +108,8 @@ impl Directory for PathDirectory {
         match fs::hard_link(temporary, &path) {
             Ok(()) => staged.remove_temporary_name(),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error).context("link", &path),
-            // Either the file system has no hard links, or the rename says the same again.
-            Err(_) => staged.rename_where_absent(self, name),
+            // No hard links on this file system; a rename fails again for any other reason.
+            Err(_) => staged.rename_if_absent(self, name),
         }
     }
 
@@ -123,14 +121,14 @@ impl Directory for PathDirectory {
         Ok(())
     }
 
-    fn move_aside(&self, name: &str, to: &str) -> Result<()> {
-        // The slash demands a directory: a file that another writer has put there is not moved.
+    fn rename_directory(&self, name: &str, to: &str) -> Result<()> {
+        // The trailing slash requires a directory: a file published by another writer stays.
         let path = self.path.join(format!("{name}/"));
         match fs::rename(&path, self.path.join(to)) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => {
                 Ok(())
             }
-            result => result.context("move aside", &path),
+            result => result.context("rename", &path),
         }
     }
 
@@ -139,19 +137,19 @@ impl Directory for PathDirectory {
         entries.map(|entry| Ok(entry.context("list", &self.path)?.file_name())).collect()
     }
 
-    fn look(&self, name: &OsStr) -> Result<Seen> {
+    fn lstat(&self, name: &OsStr) -> Result<FileStat> {
         let path = self.path.join(name);
         let metadata = path.symlink_metadata().context("stat", &path).map_err(Error::or_missing)?;
-        Ok(Seen::of(&metadata))
+        Ok(FileStat::of(&metadata))
     }
 
     fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
-        Ok(self.look(name.as_ref())?.identity)
+        Ok(self.lstat(name.as_ref())?.identity)
     }
 
-    fn link_again(&self, name: &str, second: &str) -> Result<()> {
-        let second = self.path.join(second);
-        fs::hard_link(self.path.join(name), &second).context("link", &second)
+    fn hard_link(&self, name: &str, new_name: &str) -> Result<()> {
+        let path = self.path.join(new_name);
+        fs::hard_link(self.path.join(name), &path).context("link", &path)
     }
 
     fn rename(&self, name: &str, to: &str) -> Result<()> {
@@ -169,7 +167,7 @@ impl Directory for PathDirectory {
         File::open(&self.path).and_then(|directory| directory.sync_all()).context("fsync", &self.path)
     }
 
-    /// Windows has no such call; its file systems journal names by themselves.
+    /// Windows has no such call; its file systems journal directory entries.
     #[cfg(not(unix))]
     fn sync(&self) -> Result<()> {
         Ok(())

@@ -1,4 +1,4 @@
-//! A file on its way to become visible: without a name, or with a temporary one.
+//! A file before it is published: without a name, or with a temporary one.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -10,42 +10,41 @@ use std::sync::Arc;
 
 use super::directories::Directory;
 use super::io;
-use super::kind::{free_in_steps, start_write_out};
-use super::temp_name::{Temporary, try_lock};
+use super::kind::{start_write_out, truncate_in_steps};
+use super::temp_name::{TemporaryName, try_lock};
 use crate::error::{Context as _, Error, Result};
 use crate::runtime::open_files::Permit;
 
-/// A sweep would have to come between a file and its lock this many times; a file system that answers
-/// every attempt in this way is broken.
+/// Attempts to create and lock a file. Each one fails only if a clean-up runs between the two calls.
 const ATTEMPTS: usize = 100;
 
-/// A file that is being written. Dropped unpublished, it leaves nothing.
+/// A file that is being written. If it is dropped before it is published, it leaves nothing behind.
 pub(crate) struct StagedFile {
     file: File,
-    /// For messages: the temporary name, or the directory of a file without a name.
+    /// For error messages: the temporary path, or the directory of a file without a name.
     path: PathBuf,
-    temporary: Option<Temporary>,
-    /// The process that has to remove it.
+    temporary: Option<TemporaryName>,
+    /// The id of the process that removes the temporary name.
     owner: u32,
-    /// Whether somebody may have opened it by a name, be that gone again.
+    /// Whether another process may have opened the file under a name that it has or had.
     shared: bool,
-    /// Whether it will be flushed, so that the device had better begin before.
+    /// Whether to start the write-out while writing, because an fsync follows.
     early_write_out: bool,
-    /// Only held. Dropped after the file, so that others open theirs when this one is closed.
+    /// Dropped after the file, so that the permit is released once the file is closed.
     #[allow(dead_code)]
     permit: Option<Permit>,
 }
 
-/// Bytes after which the device is asked to begin: a flush at the end then takes 1.5 times less.
+/// The bytes between two write-out requests. They make the final fsync 1.5 times faster.
 const WRITE_OUT: u64 = 8 << 20;
 
 impl StagedFile {
-    /// A file that the system removes when it is closed.
+    /// Wraps a file without a name, which the kernel frees on close.
     pub(crate) fn unnamed(file: File, directory: &Path) -> Self {
         Self::new(file, directory.to_owned(), None)
     }
 
-    fn new(file: File, path: PathBuf, temporary: Option<Temporary>) -> Self {
+    fn new(file: File, path: PathBuf, temporary: Option<TemporaryName>) -> Self {
         Self {
             file,
             path,
@@ -57,58 +56,59 @@ impl StagedFile {
         }
     }
 
-    /// The same; the device begins with what is written before it is flushed.
+    /// Starts the write-out of dirty pages while the file is written, if `early`.
     pub(crate) fn with_early_write_out(mut self, early: bool) -> Self {
         self.early_write_out = early;
         self
     }
 
-    /// The same, with the right to be open.
-    pub(crate) fn permitted(mut self, permit: Permit) -> Self {
+    /// Holds `permit` until the file is closed.
+    pub(crate) fn with_permit(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self
     }
 
-    /// A new file with a temporary name in `directory`, locked for as long as its writer lives.
+    /// Creates a file with a temporary name in `directory`, and locks it until it is closed.
     pub(crate) fn named(directory: &Arc<dyn Directory>, mode: u32) -> Result<Self> {
         for _ in 0..ATTEMPTS {
-            let temporary = Temporary::new_in(directory);
+            let temporary = TemporaryName::new_in(directory);
             let file = match directory.create_file(&temporary.name, mode) {
                 Err(error) if error.io_kind() == Some(ErrorKind::AlreadyExists) => continue,
                 result => result?,
             };
             let staged = Self::new(file, temporary.path(), Some(temporary));
-            // A sweep may have come between the creation and the lock; its unlink shows here.
-            if try_lock(&staged.file) && staged.has_its_name()? {
+            // A clean-up between creation and lock may have removed the name.
+            if try_lock(&staged.file) && staged.name_exists()? {
                 return Ok(staged);
             }
         }
         Err(ErrorKind::ResourceBusy).context("create a temporary file in", directory.path())
     }
 
-    fn has_its_name(&self) -> Result<bool> {
-        self.temporary.as_ref().map_or(Ok(false), Temporary::is_there)
+    fn name_exists(&self) -> Result<bool> {
+        self.temporary.as_ref().map_or(Ok(false), TemporaryName::exists)
     }
 
-    /// The file at `original`, under a temporary name in `directory`.
-    pub(crate) fn second_name(file: File, original: &Path, directory: &Arc<dyn Directory>) -> Result<Self> {
-        let temporary = Temporary::new_in(directory);
+    /// Adds a temporary name in `directory` to `file`, which was opened at `original`.
+    pub(crate) fn hard_link_of(file: File, original: &Path, directory: &Arc<dyn Directory>) -> Result<Self> {
+        let temporary = TemporaryName::new_in(directory);
         let path = temporary.path();
-        // A link to a symbolic link would be one, too; what is meant is the file.
+        // A hard link to a symbolic link would be a symbolic link.
         let original = fs::canonicalize(original).context("open", original)?;
-        // Locked before a sweep can find it. If somebody else has locked their file, so is this.
+        // Locked before a clean-up can find the name. If the lock fails, its owner keeps the file.
         try_lock(&file);
         fs::hard_link(original, &path).context("link", &path)?;
         let staged = Self::new(file, path, Some(temporary));
-        if staged.is_under_its_name()? {
+        if staged.name_leads_here()? {
             return Ok(staged);
         }
-        // Somebody has put another file in its place, which is not the one that is open here.
-        Err(ErrorKind::ResourceBusy).context("link another file than was opened to", &staged.path)
+        // Another file has replaced the original since it was opened.
+        Err(ErrorKind::ResourceBusy).context("link the replaced original to", &staged.path)
     }
 
+    /// Returns whether the temporary name leads to the open file.
     #[cfg(unix)]
-    fn is_under_its_name(&self) -> Result<bool> {
+    fn name_leads_here(&self) -> Result<bool> {
         use std::os::unix::fs::MetadataExt as _;
 
         let named = self.path.symlink_metadata().context("stat", &self.path)?;
@@ -116,18 +116,18 @@ impl StagedFile {
         Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
     }
 
-    /// Here a file that is open keeps its name.
+    /// An open file keeps its name here.
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
-    fn is_under_its_name(&self) -> Result<bool> {
+    fn name_leads_here(&self) -> Result<bool> {
         Ok(true)
     }
 
-    /// Gives an unnamed file a temporary name in `directory`, which a replacement needs.
+    /// Gives an unnamed file a temporary name in `directory`, as a rename needs one.
     #[cfg(target_os = "linux")]
     pub(crate) fn name_temporarily(&mut self, directory: &Arc<dyn Directory>) -> Result<()> {
         if self.temporary.is_none() {
-            let temporary = Temporary::new_in(directory);
+            let temporary = TemporaryName::new_in(directory);
             try_lock(&self.file);
             directory.link(self, &temporary.name)?;
             self.path = temporary.path();
@@ -136,16 +136,16 @@ impl StagedFile {
         Ok(())
     }
 
-    /// Here every staged file has a temporary name.
+    /// Every staged file has a temporary name here.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn name_temporarily(&mut self, _directory: &Arc<dyn Directory>) -> Result<()> {
         Ok(())
     }
 
-    /// Writes all parts, one after the other from `offset`.
+    /// Writes all parts consecutively from `offset`.
     pub(crate) fn write<'a>(&self, offset: u64, parts: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         let end = io::write_all_at(&self.file, &self.path, parts, offset)?;
-        // Blocks that have waited are written together, and may go past the mark.
+        // Queued blocks are written together, and may cross more than one boundary.
         let (from, to) = (offset - offset % WRITE_OUT, end - end % WRITE_OUT);
         if self.early_write_out && from < to {
             start_write_out(&self.file, from, to - from);
@@ -153,40 +153,40 @@ impl StagedFile {
         Ok(())
     }
 
-    /// Makes the content durable. If that fails, the file is not to be trusted any more: the next
-    /// fsync of the same data would succeed, although the data is lost.
+    /// Makes the content durable (fsync). After an error the file must not be published: the next fsync
+    /// would succeed although the data is lost.
     pub(crate) fn flush(&self) -> Result<()> {
         self.file.sync_all().context("fsync", &self.path)
     }
 
-    /// Hands the content in to a file system that may refuse it when a file is closed (NFS, FUSE).
+    /// Reports errors that a file system raises only on close (NFS, FUSE).
     #[cfg(unix)]
-    pub(crate) fn hand_in(&self) -> Result<()> {
+    pub(crate) fn check_close(&self) -> Result<()> {
         use std::os::fd::IntoRawFd as _;
 
-        // Each close of a descriptor asks, so a second one is closed, and this one stays.
-        let second = self.file.try_clone().context("close", &self.path)?.into_raw_fd();
-        // SAFETY: the descriptor was given up by its owner in the line before.
-        let closed = unsafe { libc::close(second) };
+        // Every close of a descriptor reports them, so a duplicate is closed and the original stays open.
+        let duplicate = self.file.try_clone().context("close", &self.path)?.into_raw_fd();
+        // SAFETY: `into_raw_fd` gave up ownership of the descriptor in the line above.
+        let closed = unsafe { libc::close(duplicate) };
         if closed == 0 {
             return Ok(());
         }
         match std::io::Error::last_os_error() {
-            // It is closed then, too.
+            // The descriptor is closed after EINTR, too.
             error if error.kind() == ErrorKind::Interrupted => Ok(()),
             error => Err(error).context("close", &self.path),
         }
     }
 
-    /// Elsewhere a write that was accepted is not refused later.
+    /// Close raises no such errors here.
     #[cfg(not(unix))]
-    pub(crate) fn hand_in(&self) -> Result<()> {
+    pub(crate) fn check_close(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Says whether it is given a name now, under which others can open it.
-    pub(crate) fn others_may_have_it(&mut self, may: bool) {
-        self.shared = may;
+    /// Records whether another process may open the file by its name from now on.
+    pub(crate) fn set_shared(&mut self, shared: bool) {
+        self.shared = shared;
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -201,10 +201,10 @@ impl StagedFile {
         self.temporary.as_ref().map(|_| self.path.as_path())
     }
 
-    /// Its temporary name as a system call takes it.
+    /// Returns the arguments of an `*at` call for the temporary name.
     #[cfg(target_os = "linux")]
-    pub(crate) fn anchored(&self) -> Option<(BorrowedFd<'_>, PathBuf)> {
-        self.temporary.as_ref().map(Temporary::anchored)
+    pub(crate) fn dirfd_and_path(&self) -> Option<(BorrowedFd<'_>, PathBuf)> {
+        self.temporary.as_ref().map(TemporaryName::dirfd_and_path)
     }
 
     pub(crate) fn forget_temporary_name(&mut self) {
@@ -212,8 +212,8 @@ impl StagedFile {
     }
 
     pub(crate) fn remove_temporary_name(&mut self) -> Result<()> {
-        match self.temporary.as_ref().map_or(Ok(()), Temporary::remove) {
-            // Somebody else did, or a server that was asked twice.
+        match self.temporary.as_ref().map_or(Ok(()), TemporaryName::remove) {
+            // Removed already: by another process, or by the first of two requests to a server.
             Err(Error::Missing { .. }) => {}
             result => result?,
         }
@@ -221,7 +221,36 @@ impl StagedFile {
         Ok(())
     }
 
-    /// Refuses a file whose size is not the number of bytes that were counted.
+    /// Renames the temporary name to `name` unless that is taken, for file systems without hard links.
+    pub(crate) fn rename_if_absent(&mut self, directory: &dyn Directory, name: &str) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{RenameFlags, renameat_with};
+            use rustix::io::Errno;
+
+            let path = directory.path().join(name);
+            let (from, temporary) =
+                self.dirfd_and_path().ok_or(ErrorKind::NotFound).context("rename", &path)?;
+            let (to, final_name) = directory.dirfd_and_path(name);
+            match renameat_with(from, temporary, to, final_name, RenameFlags::NOREPLACE) {
+                // Unsupported, mostly by file systems that have hard links.
+                Err(Errno::INVAL | Errno::NOSYS) => {}
+                result => {
+                    result.context("rename", &path)?;
+                    self.forget_temporary_name();
+                    return Ok(());
+                }
+            }
+        }
+        // Another writer may publish the name before the rename. If the key contains the hash, the content
+        // is the same; otherwise the last writer wins.
+        if directory.lstat(name.as_ref()).is_ok() {
+            return Err(ErrorKind::AlreadyExists).context("rename", &directory.path().join(name));
+        }
+        directory.replace(self, name)
+    }
+
+    /// Fails if the file size is not the number of bytes counted while writing.
     pub(crate) fn check_size(&self, counted: u64) -> Result<()> {
         let size = self.file.metadata().context("stat", &self.path)?.len();
         if size == counted {
@@ -233,7 +262,7 @@ impl StagedFile {
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        // A forked child holds a copy of its parent's files, but not the right to remove them.
+        // A forked child must not remove the files of its parent.
         if self.owner != process::id() {
             return;
         }
@@ -241,7 +270,7 @@ impl Drop for StagedFile {
             let _ = temporary.remove();
         }
         if !self.shared {
-            free_in_steps(&self.file);
+            truncate_in_steps(&self.file);
         }
     }
 }

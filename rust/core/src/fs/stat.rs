@@ -1,9 +1,9 @@
-//! What stands under a name, looked at without opening it.
+//! Metadata of a file or a name, in the fields that the engine compares.
 
 use std::fs::Metadata;
 use std::time::SystemTime;
 
-/// What kind of thing it is.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A regular file.
@@ -16,19 +16,19 @@ pub enum FileKind {
     Special,
 }
 
-/// What the file system says of it.
+/// The result of `stat`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct FileStat {
     pub kind: FileKind,
     pub size: u64,
     pub modified: Option<SystemTime>,
-    /// Not known to every file system.
+    /// None if the file system keeps no creation time.
     pub created: Option<SystemTime>,
-    /// Device and number: as long as both are the same, it is the same thing. Not told everywhere.
+    /// The device and inode numbers. None where the platform has none.
     pub identity: Option<(u64, u64)>,
 }
 
-impl Seen {
+impl FileStat {
     pub(crate) fn of(metadata: &Metadata) -> Self {
         let kind = match metadata.file_type() {
             kind if kind.is_file() => FileKind::File,
@@ -40,16 +40,19 @@ impl Seen {
         Self { kind, size, modified, created, identity: identity(metadata) }
     }
 
-    /// A file's number may be that of one that was removed just before; its time and size are not.
+    /// Returns whether both describe the same, unchanged file.
+    ///
+    /// A new file can reuse the inode number of a removed one; its modification time and size differ.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let parts = |seen: &Self| (seen.identity, seen.kind, seen.size, seen.modified);
+        let parts = |stat: &Self| (stat.identity, stat.kind, stat.size, stat.modified);
         parts(self) == parts(other)
     }
 
-    /// As [`Self::is_same`], for an object whose modification time a dedup hit may have refreshed: its
-    /// time of creation stays, where the file system keeps one.
+    /// Returns whether both describe the same object, even after a dedup hit refreshed its modification time.
+    ///
+    /// Compares the creation time instead, where the file system keeps one.
     pub(crate) fn is_same_object(&self, other: &Self) -> bool {
-        let parts = |seen: &Self| (seen.identity, seen.kind, seen.size, seen.created.or(seen.modified));
+        let parts = |stat: &Self| (stat.identity, stat.kind, stat.size, stat.created.or(stat.modified));
         parts(self) == parts(other)
     }
 }
@@ -74,19 +77,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refreshed_object_is_the_same_and_recreated_one_is_not() {
+    fn refreshed_object_is_same_and_recreated_object_is_not() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("object");
-        let seen = || Seen::of(&fs::symlink_metadata(&path).expect("there"));
+        let stat = || FileStat::of(&fs::symlink_metadata(&path).expect("stat"));
         fs::write(&path, "content").expect("written");
-        let before = seen();
-        let file = File::open(&path).expect("there");
+        let before = stat();
+        let file = File::open(&path).expect("opened");
         file.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("set");
-        assert!(!seen().is_same(&before));
-        assert_eq!(seen().is_same_object(&before), before.created.is_some());
-        // The first is still open: the second has another number.
+        assert!(!stat().is_same(&before));
+        assert_eq!(stat().is_same_object(&before), before.created.is_some());
+        // The first file is still open, so the second gets another inode number.
         fs::remove_file(&path).expect("removed");
         fs::write(&path, "content").expect("written");
-        assert!(!seen().is_same_object(&before));
+        assert!(!stat().is_same_object(&before));
     }
 }

@@ -1,4 +1,7 @@
-//! Temporary names: how they are made and known, and who holds on to what has one.
+//! Temporary names and the locks that mark their files as in use.
+//!
+//! A writer holds a shared lock on its temporary file. The kernel releases it when the process ends, so a
+//! clean-up that gets the exclusive lock may remove the file.
 
 use std::fs::File;
 #[cfg(target_os = "linux")]
@@ -16,14 +19,14 @@ use crate::error::{Error, Result};
 
 const SUFFIX: &str = ".laboxide-tmp";
 
-/// A name that is to be removed.
-pub(super) struct Temporary {
-    /// Held open: whatever is at its path by now, the name is there.
+/// The temporary name of a staged file.
+pub(super) struct TemporaryName {
+    /// Held open: the path may lead to another directory by now.
     directory: Arc<dyn Directory>,
     pub(super) name: String,
 }
 
-impl Temporary {
+impl TemporaryName {
     pub(super) fn new_in(directory: &Arc<dyn Directory>) -> Self {
         Self { directory: Arc::clone(directory), name: temporary_name() }
     }
@@ -32,14 +35,14 @@ impl Temporary {
         self.directory.path().join(&self.name)
     }
 
-    /// The name as a system call takes it.
+    /// Returns the arguments of an `*at` call for this name.
     #[cfg(target_os = "linux")]
-    pub(super) fn anchored(&self) -> (BorrowedFd<'_>, PathBuf) {
-        self.directory.anchored(&self.name)
+    pub(super) fn dirfd_and_path(&self) -> (BorrowedFd<'_>, PathBuf) {
+        self.directory.dirfd_and_path(&self.name)
     }
 
-    pub(super) fn is_there(&self) -> Result<bool> {
-        match self.directory.look(self.name.as_ref()) {
+    pub(super) fn exists(&self) -> Result<bool> {
+        match self.directory.lstat(self.name.as_ref()) {
             Err(Error::Missing { .. }) => Ok(false),
             result => result.map(|_| true),
         }
@@ -50,19 +53,19 @@ impl Temporary {
     }
 }
 
-/// False if another process, which must be a sweep, holds the lock.
+/// Takes a shared lock. Returns false if a clean-up in another process holds the exclusive lock.
 pub(super) fn try_lock(file: &File) -> bool {
-    // Shared with others who give the same file a second name: each must hold it to the end.
-    // On a file system without locks no sweep can take the file for abandoned either.
+    // Shared: several writers may add a hard link to the same file, and each needs the lock to the end.
+    // On a file system without locks a clean-up cannot lock the file either, and so keeps it.
     !matches!(FileExt::try_lock_shared(file), Err(TryLockError::WouldBlock))
 }
 
-/// Whether a name is one of ours.
+/// Returns whether a name has the suffix of temporary files.
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.ends_with(SUFFIX)
 }
 
-/// Whether a name is just as [`temporary_name`] makes them.
+/// Returns whether a name has exactly the format of [`temporary_name`].
 pub(crate) fn is_generated(name: &str) -> bool {
     let is_number =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -70,12 +73,14 @@ pub(crate) fn is_generated(name: &str) -> bool {
     parts.is_some_and(|mut parts| parts.clone().count() == 3 && parts.all(is_number))
 }
 
-/// The file, locked, if it has no writer: a writer's lock goes with its process, whatever ended that.
+/// Locks a file exclusively. Returns None if a writer holds the lock.
+///
+/// The lock of a writer ends with its process, even when it is killed.
 pub(crate) fn lock_if_abandoned(file: File) -> Option<File> {
     Some(file).filter(|file| FileExt::try_lock(file).is_ok())
 }
 
-/// Unique per process and moment; that it is made exclusively settles the rest.
+/// Returns a name from the process id, the time and a counter; `O_EXCL` excludes collisions.
 fn temporary_name() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_named_here_is_known_and_nothing_else() {
+    fn only_generated_names_are_recognized() {
         assert!(is_generated(&temporary_name()));
         for other in ["mine", "1-2-x", "1-2", "1-2-3-4", "1--3", "", "A-2-3"] {
             assert!(!is_generated(&format!("{other}{SUFFIX}")), "{other}");

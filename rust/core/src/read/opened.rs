@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use crate::digest::Expected;
 use crate::error::{Error, Result};
-use crate::fs::stat::Seen;
+use crate::fs::stat::FileStat;
 use crate::runtime::pool::guarded;
 use crate::runtime::sync::lock;
 use crate::store::Object;
@@ -20,9 +20,9 @@ pub(super) struct Opened {
 enum ObjectState {
     NotYet,
     /// And what it was when it was opened by its name, if it was.
-    Open(Result<(Object, Option<Seen>)>),
+    Open(Result<(Object, Option<FileStat>)>),
     /// Closed for the sake of others, and what it was.
-    GivenUp(PathBuf, Seen),
+    GivenUp(PathBuf, FileStat),
     Closed,
 }
 
@@ -51,15 +51,15 @@ impl Opened {
         }
     }
 
-    fn open_first(&self, expected: &Expected) -> Result<(Object, Option<Seen>)> {
+    fn open_first(&self, expected: &Expected) -> Result<(Object, Option<FileStat>)> {
         let object = (self.open)()?;
         let seen = object.check_size(expected)?;
         Ok((object, Some(seen)))
     }
 
-    fn open_again(&self, seen: &Seen) -> Result<(Object, Option<Seen>)> {
+    fn open_again(&self, seen: &FileStat) -> Result<(Object, Option<FileStat>)> {
         let object = (self.open)()?;
-        if object.seen()?.is_same_object(seen) {
+        if object.stat()?.is_same_object(seen) {
             return Ok((object, Some(*seen)));
         }
         Err(Error::corrupt(&object.path, &"the file that was opened first", &"another in its place"))

@@ -29,7 +29,7 @@ impl Original {
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
         // A device may do something when it is opened, so the name is looked at first.
         require_regular(&path, &path.metadata().context("open", &path)?)?;
-        let file = io::open_at_once(&path).context("open", &path)?;
+        let file = io::open_nonblocking(&path).context("open", &path)?;
         let metadata = file.metadata().context("stat", &path)?;
         require_regular(&path, &metadata)?;
         Ok(Self { file: Arc::new(file), path, size: metadata.len() })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fs::kind::forget_cached;
+use crate::fs::kind::drop_page_cache;
 use crate::pass::{Destination, Pass, Source};
 use crate::read::Original;
 use crate::runtime::cancel::CancelToken;
@@ -31,7 +31,7 @@ pub fn verify(
                 drop(permit);
                 return done(result);
             }
-            let object = guarded(|| open().inspect(|object| forget_cached(&object.file)));
+            let object = guarded(|| open().inspect(|object| drop_page_cache(&object.file)));
             compare(engine, object, expected, again, move |compared| {
                 let result = compared.map(drop);
                 drop(permit);
@@ -50,7 +50,7 @@ pub fn open_verified(
     done: impl FnOnce(Result<Verified>) + Send + 'static,
 ) {
     engine.spawn_reading(move |permit| {
-        let object = guarded(|| Ok(open()?.permitted(permit)));
+        let object = guarded(|| Ok(open()?.with_permit(permit)));
         compare(engine, object, expected, cancel, move |compared| {
             done(compared.map(|object| Verified::new(engine, object)));
         });

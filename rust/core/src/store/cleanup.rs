@@ -1,4 +1,4 @@
-//! Temporary files whose writers are gone.
+//! Removal of temporary files whose writer is gone.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -11,24 +11,25 @@ use crate::fs::directories::Directory;
 use crate::fs::stat::FileKind;
 use crate::fs::temp_name::{is_generated, is_temporary, lock_if_abandoned};
 
-/// Something in the directory for temporary files that no writer is at.
+/// A file in the staging directory that no writer uses.
 #[derive(Clone, Debug)]
 pub struct StrayFile {
-    /// Its name there.
+    /// The name in the staging directory.
     pub name: OsString,
-    /// Whether a writer has left it. Nothing is known of anything else.
+    /// Whether it is the abandoned temporary file of a writer, not an unknown file.
     pub temporary: bool,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was last changed, where the file system tells.
+    /// The modification time, where the file system keeps one.
     pub modified: Option<SystemTime>,
-    /// Whether it has been removed.
+    /// Whether it was removed.
     pub removed: bool,
 }
 
 impl Store {
-    /// Looks through the directory for temporary files and, if asked to, removes those whose
-    /// writers are gone. One directory holds them all, so this never lists the objects.
+    /// Lists the stray files of the staging directory and, with `delete`, removes abandoned ones.
+    ///
+    /// All temporary files are in one directory, so the objects are never listed.
     pub fn clean(&self, delete: bool) -> Result<Vec<StrayFile>> {
         let staging = match self.open_root()?.open_directory(STAGING) {
             Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => return Ok(Vec::new()),
@@ -40,7 +41,7 @@ impl Store {
         for name in names {
             match stray_file(&*staging, name, delete) {
                 Ok(found) => stray_files.extend(found),
-                // The others are looked at all the same.
+                // The other files are processed first.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -48,8 +49,9 @@ impl Store {
     }
 }
 
-/// Removes what killed exports have left in a directory of the user's: only names that are just as we
-/// make them, and nobody has to know of one that stays.
+/// Removes the temporary files of killed exports from a directory of the user.
+///
+/// Only names in exactly the generated format are removed. Errors are ignored.
 pub(super) fn clean_exports(directory: &dyn Directory) {
     for name in directory.names().unwrap_or_default() {
         if let Some(name) = name.to_str().filter(|name| is_generated(name)) {
@@ -58,46 +60,44 @@ pub(super) fn clean_exports(directory: &dyn Directory) {
     }
 }
 
-/// None if it has gone meanwhile, or has a writer.
+/// Describes and removes one file. Returns None if it is gone or has a writer.
 fn stray_file(staging: &dyn Directory, name: OsString, delete: bool) -> Result<Option<StrayFile>> {
-    let seen = match staging.look(&name) {
+    let stat = match staging.lstat(&name) {
         Err(Error::Missing { .. }) => return Ok(None),
         result => result?,
     };
-    let ours = name.to_str().filter(|name| seen.kind == FileKind::File && is_temporary(name));
-    let left = ours.map_or(Ok(Left::Unknown), |name| remove_if_abandoned(staging, name, delete))?;
-    let (temporary, removed) = match left {
-        Left::Unknown => (false, false),
-        Left::Abandoned { removed } => (true, removed),
-        Left::Nothing => return Ok(None),
+    let ours = name.to_str().filter(|name| stat.kind == FileKind::File && is_temporary(name));
+    let state = ours.map_or(Ok(State::Unknown), |name| remove_if_abandoned(staging, name, delete))?;
+    let (temporary, removed) = match state {
+        State::Unknown => (false, false),
+        State::Abandoned { removed } => (true, removed),
+        State::GoneOrInUse => return Ok(None),
     };
-    Ok(Some(StrayFile { name, temporary, size: seen.size, modified: seen.modified, removed }))
+    Ok(Some(StrayFile { name, temporary, size: stat.size, modified: stat.modified, removed }))
 }
 
-enum Left {
-    /// It has gone, or has a writer.
-    Nothing,
-    Abandoned {
-        removed: bool,
-    },
+/// The state of a file in the staging directory.
+enum State {
+    GoneOrInUse,
+    Abandoned { removed: bool },
     Unknown,
 }
 
-fn remove_if_abandoned(staging: &dyn Directory, name: &str, delete: bool) -> Result<Left> {
+fn remove_if_abandoned(staging: &dyn Directory, name: &str, delete: bool) -> Result<State> {
     let file = match staging.open_file(name).map_err(Error::or_missing) {
-        Err(Error::Missing { .. }) => return Ok(Left::Nothing),
-        // Whose it is cannot be known.
-        Err(_) => return Ok(Left::Unknown),
+        Err(Error::Missing { .. }) => return Ok(State::GoneOrInUse),
+        // Not locked, so a writer cannot be excluded.
+        Err(_) => return Ok(State::Unknown),
         Ok(file) => file,
     };
-    // The lock is held over the removal: a writer that has created the file and not locked it
-    // yet then finds it locked, or gone.
-    let Some(_locked) = lock_if_abandoned(file) else { return Ok(Left::Nothing) };
+    // The lock is held during the removal: a writer that has created the file but not locked it yet then
+    // finds it locked or gone.
+    let Some(_locked) = lock_if_abandoned(file) else { return Ok(State::GoneOrInUse) };
     if !delete {
-        return Ok(Left::Abandoned { removed: false });
+        return Ok(State::Abandoned { removed: false });
     }
     match staging.remove(name) {
-        Err(Error::Missing { .. }) => Ok(Left::Nothing),
-        result => result.map(|()| Left::Abandoned { removed: true }),
+        Err(Error::Missing { .. }) => Ok(State::GoneOrInUse),
+        result => result.map(|()| State::Abandoned { removed: true }),
     }
 }

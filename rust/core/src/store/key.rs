@@ -1,84 +1,81 @@
-//! Where an object lies below the root.
+//! Validated paths of objects below a root.
 
-use super::quarantine::Aside;
+use super::quarantine::Quarantine;
 use crate::error::{Error, Result, quoted};
 
-/// The directory below a root in which temporary files are named, where they need names.
+/// The directory below a root for temporary files, where they need names.
 pub(crate) const STAGING: &str = ".laboxide-staging";
 
-/// Bytes of a key. With a root before it, it has to be a path that every system takes; one that is
-/// too long would be noticed when some of its directories are made already.
+/// The maximum size of a key in bytes.
+///
+/// Root and key together must fit the path limit of every platform. A key that is too long would otherwise
+/// fail only after some of its directories were created.
 const LENGTH_MAX: usize = 1024;
 
-/// A path below the root: components joined by "/", none of which leads elsewhere.
+/// A path below the root: components joined by "/", without "." and "..".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(String);
 
 impl Key {
-    /// Accepts only what stays below the root on every platform, and is not taken for what was moved
-    /// aside.
+    /// Parses the key of an object: a path below the root that is no quarantine name.
     pub fn parse(text: &str) -> Result<Self> {
         let key = Self::of_path(text)?;
-        match text.split('/').find(|component| Aside::of(component).is_some()) {
+        match text.split('/').find(|component| Quarantine::of(component).is_some()) {
             None => Ok(key),
             Some(component) => {
-                let (text, component) = (quoted(text), quoted(component));
-                let why = format!("{component} is a name of something that was moved aside");
-                Err(Error::Invalid(format!("the key {text} is reserved: {why}")))
+                let problem = format!("component reserved for quarantined files: {}", quoted(component));
+                Err(Error::Invalid(format!("invalid key: {problem} in {}", quoted(text))))
             }
         }
     }
 
-    /// The same for what need not be an object: a file of the user's, or where a walk has come to.
+    /// Parses any path below the root: a file of the user, or the position of a listing.
     pub fn of_path(text: &str) -> Result<Self> {
-        match too_long(text).or_else(|| text.split('/').find_map(fault)).or_else(|| reserved(text)) {
+        let problem = length_problem(text).or_else(|| text.split('/').find_map(component_problem));
+        match problem.or_else(|| reserved_problem(text)) {
             None => Ok(Self(text.to_owned())),
-            Some(fault) => {
-                let shown = quoted(text);
-                Err(Error::Invalid(format!("the key {shown} is not a path below the root: {fault}")))
-            }
+            Some(problem) => Err(Error::Invalid(format!("invalid key: {problem}: {}", quoted(text)))),
         }
     }
 
-    /// The key as it was given.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The directory part, or None for an object in the root itself.
+    /// Returns the directory part, or None for an object directly below the root.
     pub(crate) fn parent(&self) -> Option<&str> {
         self.0.rsplit_once('/').map(|(parent, _)| parent)
     }
 
-    /// The last component.
+    /// Returns the last component.
     pub(crate) fn name(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
     }
 }
 
-fn fault(component: &str) -> Option<&'static str> {
+fn component_problem(component: &str) -> Option<&'static str> {
     match component {
-        "" => Some("it is empty, absolute, or has an empty component"),
+        "" => Some("empty, absolute, or with an empty component"),
         "." | ".." => Some("\".\" and \"..\" are not allowed"),
-        _ if component.contains('\0') => Some("it has a NUL character"),
-        _ if component.len() > 255 => Some("a component is longer than 255 bytes"),
-        _ if cfg!(windows) && component.contains(['\\', ':']) => Some("it has a \"\\\" or \":\""),
+        _ if component.contains('\0') => Some("NUL character"),
+        _ if component.len() > 255 => Some("component longer than 255 bytes"),
+        _ if cfg!(windows) && component.contains(['\\', ':']) => Some("\"\\\" and \":\" are not allowed"),
         _ => None,
     }
 }
 
-fn too_long(text: &str) -> Option<&'static str> {
-    (text.len() > LENGTH_MAX).then_some("it is longer than 1024 bytes")
+fn length_problem(text: &str) -> Option<&'static str> {
+    (text.len() > LENGTH_MAX).then_some("longer than 1024 bytes")
 }
 
-fn reserved(text: &str) -> Option<&'static str> {
+fn reserved_problem(text: &str) -> Option<&'static str> {
     let first = text.split('/').next().unwrap_or_default();
-    // Also on file systems that do not tell cases apart ("\u{17f}" is an "s" there, too), or that leave
-    // invisible characters out when they compare.
+    // Covers file systems that ignore case (where "\u{17f}" equals "s") or invisible characters.
     let visible = first.chars().filter(|c| c.is_ascii() || c.is_alphanumeric());
     let folded = visible.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    folded.eq(STAGING.chars()).then_some("the directory is reserved for temporary files")
+    folded.eq(STAGING.chars()).then_some("directory reserved for temporary files")
 }
 
 #[cfg(test)]
@@ -118,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn names_of_what_was_moved_aside_are_in_no_key() {
+    fn quarantine_names_are_refused_as_keys() {
         let long = "f".repeat(64);
-        for aside in [Aside::Displaced, Aside::Quarantined] {
-            for name in [aside.name("a"), aside.name(&long), format!("a{}", aside.name(""))] {
+        for quarantine in Quarantine::ALL {
+            for name in [quarantine.name("a"), quarantine.name(&long), format!("a{}", quarantine.name(""))] {
                 for key in [name.clone(), format!("{name}/a"), format!("a/{name}/a"), format!("a/{name}")] {
-                    let told = Key::parse(&key).expect_err(&key).to_string();
-                    assert!(told.contains(&quoted(&key)) && told.contains(&quoted(&name)), "{told}");
+                    let error = Key::parse(&key).expect_err(&key).to_string();
+                    assert!(error.contains(&quoted(&key)) && error.contains(&quoted(&name)), "{error}");
                     assert!(Key::of_path(&key).is_ok(), "{key}");
                 }
             }
@@ -135,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_splits_at_its_last_component() {
+    fn key_splits_at_last_component() {
         let key = Key::parse("a/b/c").expect("valid");
         assert_eq!((key.parent(), key.name()), (Some("a/b"), "c"));
         let key = Key::parse("c").expect("valid");

@@ -1,80 +1,82 @@
-//! Everything below a root, a batch at a time.
+//! A listing of everything below a root, in batches.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::key::STAGING;
-use super::quarantine::Aside;
+use super::quarantine::Quarantine;
 use super::{Key, Store};
 use crate::error::{Error, Result};
 use crate::fs::directories::Directory;
 use crate::fs::stat::FileKind;
 use crate::runtime::sync::lock;
 
-/// What was found.
+/// The kind of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Something of a kind, with a name that may be a key.
+pub enum EntryKind {
+    /// A file of any type whose path may be a key.
     Plain(FileKind),
-    /// Something that was moved aside.
-    Aside(Aside),
-    /// Something that cannot be looked at, or a directory that cannot be listed: the system's number
-    /// of the error, and what it says. What is in it was not found.
-    Closed(Option<i32>, String),
-    /// Something of which the path is no key: it is not valid Unicode, or too long.
-    Foreign,
+    /// A quarantined file or directory.
+    Quarantined(Quarantine),
+    /// A file that cannot be described, or a directory that cannot be listed: errno and message.
+    Unreadable(Option<i32>, String),
+    /// A path that cannot be a key: not valid Unicode, or too long.
+    InvalidKey,
 }
 
-/// One thing found.
+/// An entry of a listing.
 #[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its path below the root.
+pub struct Entry {
+    /// The path below the root.
     pub key: OsString,
-    /// What it is.
-    pub kind: Kind,
-    /// Bytes.
+    /// The kind.
+    pub kind: EntryKind,
+    /// The size in bytes.
     pub size: u64,
-    /// When it was last changed, where the file system tells.
+    /// The modification time, where the file system keeps one.
     pub modified: Option<SystemTime>,
 }
 
-/// A walk through a store in the order of names, those of a directory before what is beside it. It
-/// holds the names of one directory per level, and follows no link.
+/// A depth-first walk through a store, sorted by name.
+///
+/// A directory comes before its contents. The walk holds the names of one directory per level, and follows no
+/// link.
 pub struct Listing {
     store: Arc<Store>,
-    /// Where to go on, as components.
+    /// The components of the path after which the walk starts.
     after: Vec<String>,
-    /// The directories on the way to where it is; None before the walk began.
+    /// The directories from the root to the current one; None before the first batch.
     levels: Mutex<Option<Vec<Level>>>,
 }
 
-/// A directory that is being walked through.
+/// A directory on the current path.
 struct Level {
     directory: Box<dyn Directory>,
     prefix: String,
-    /// Those that are still to be visited, last first.
+    /// The names to visit, last first.
     names: Vec<OsString>,
-    /// Where to go on in it, from the components of what came last in an earlier walk.
+    /// The rest of [`Listing::after`] below this directory.
     after: Vec<String>,
 }
 
 impl Listing {
-    /// A walk from the start, or from what comes after something that need not be an object.
+    /// Returns a walk from the start, or after a path that need not exist.
     #[must_use]
     pub fn new(store: Arc<Store>, after: Option<&Key>) -> Self {
         let after = after.into_iter().flat_map(|key| key.as_str().split('/')).map(str::to_owned);
         Self { store, after: after.collect(), levels: Mutex::new(None) }
     }
 
-    /// The next things, `limit` at the most; none when the walk is over. What comes and goes
-    /// meanwhile may be among them or not. Temporary files are not. After an error it goes on where
-    /// it was.
-    pub fn next_batch(&self, limit: usize) -> Result<Vec<Listed>> {
+    /// Returns up to `limit` further entries; none at the end.
+    ///
+    /// Temporary files are omitted. Files created or removed during the walk may be included or not. After
+    /// an error the next call resumes at the same entry.
+    pub fn next_batch(&self, limit: usize) -> Result<Vec<Entry>> {
         let mut guard = lock(&self.levels);
         if guard.is_none() {
             let root = self.store.open_root()?;
-            *guard = Some(vec![Level::enter(root, String::new(), self.after.clone())?]);
+            *guard = Some(vec![Level::open(root, String::new(), self.after.clone())?]);
         }
         let levels = guard.get_or_insert_default();
         let mut batch = Vec::new();
@@ -85,8 +87,8 @@ impl Listing {
                 continue;
             };
             match level.visit(&name) {
-                Ok((listed, below)) => {
-                    batch.extend(listed);
+                Ok((entry, below)) => {
+                    batch.extend(entry);
                     levels.extend(below);
                 }
                 Err(error) => {
@@ -99,13 +101,8 @@ impl Listing {
     }
 }
 
-/// Whether a path may be a key, or that of something that was moved aside from one.
-fn is_known(path: &str) -> bool {
-    Key::of_path(path).is_ok()
-}
-
 impl Level {
-    fn enter(directory: Box<dyn Directory>, prefix: String, after: Vec<String>) -> Result<Self> {
+    fn open(directory: Box<dyn Directory>, prefix: String, after: Vec<String>) -> Result<Self> {
         let mut names = directory.names()?;
         if let Some(first) = after.first() {
             names.retain(|name| name.as_os_str() >= OsStr::new(first));
@@ -114,60 +111,59 @@ impl Level {
         Ok(Self { directory, prefix, names, after })
     }
 
-    /// What is under a name, and the directory that is to be walked through next. Fails if there is too
-    /// little of something to look.
-    fn visit(&self, name: &OsStr) -> Result<(Option<Listed>, Option<Self>)> {
-        let after = self.after_in(name);
+    /// Returns the entry of a name and, for a directory, the level below. Fails if a resource is exhausted.
+    fn visit(&self, name: &OsStr) -> Result<(Option<Entry>, Option<Self>)> {
+        let after = self.after_below(name);
         let mut key = OsString::from(&self.prefix);
         key.push(name);
         if key.eq_ignore_ascii_case(STAGING) {
             return Ok((None, None));
         }
-        let seen = self.directory.look(name);
-        let (size, modified) = seen.as_ref().map_or((0, None), |seen| (seen.size, seen.modified));
-        let text = name.to_str().filter(|_| key.to_str().is_some_and(is_known));
-        let found = match (seen, text) {
-            (Ok(_), None) => Ok((Kind::Foreign, None)),
-            (Ok(seen), Some(name)) => self.enter_at(name, seen.kind, after.clone()),
+        let stat = self.directory.lstat(name);
+        let (size, modified) = stat.as_ref().map_or((0, None), |stat| (stat.size, stat.modified));
+        let text = name.to_str().filter(|_| key.to_str().is_some_and(|key| Key::of_path(key).is_ok()));
+        let found = match (stat, text) {
+            (Ok(_), None) => Ok((EntryKind::InvalidKey, None)),
+            (Ok(stat), Some(name)) => self.descend(name, stat.kind, after.clone()),
             (Err(error), _) => Err(error),
         };
         let (kind, below) = match found.map_err(Error::or_missing) {
             Ok(found) => found,
             Err(Error::Missing { .. }) => return Ok((None, None)),
             Err(error) if error.is_resource_exhausted() => return Err(error),
-            // Without a key nobody could go on after it.
-            Err(_) if text.is_none() => (Kind::Foreign, None),
-            Err(error) => (Kind::Closed(error.errno(), error.to_string()), None),
+            // A listing can resume only after a valid key.
+            Err(_) if text.is_none() => (EntryKind::InvalidKey, None),
+            Err(error) => (EntryKind::Unreadable(error.errno(), error.to_string()), None),
         };
         let is_new = match (&kind, after) {
-            // What came last was in it, and what follows there is not found.
-            (Kind::Closed(..), Some(rest)) => !rest.is_empty(),
+            // The earlier walk ended inside this directory, so the rest of it is missing.
+            (EntryKind::Unreadable(..), Some(rest)) => !rest.is_empty(),
             (_, after) => after.is_none(),
         };
-        Ok((is_new.then_some(Listed { key, kind, size, modified }), below))
+        Ok((is_new.then_some(Entry { key, kind, size, modified }), below))
     }
 
-    /// Where to go on in what has this name, if it lies on the way to where an earlier walk was.
-    fn after_in(&self, name: &OsStr) -> Option<Vec<String>> {
+    /// Returns the rest of `after` below `name`, or None if `name` is not its first component.
+    fn after_below(&self, name: &OsStr) -> Option<Vec<String>> {
         let (first, rest) = self.after.split_first()?;
         (name == OsStr::new(first)).then(|| rest.to_vec())
     }
 
-    /// What has a name that may be in a key and, if it is a directory, the walk through it.
-    fn enter_at(
+    /// Returns the kind of an entry with a valid key and, for a directory, the level below.
+    fn descend(
         &self,
         name: &str,
         kind: FileKind,
         after: Option<Vec<String>>,
-    ) -> Result<(Kind, Option<Self>)> {
-        if let Some(aside) = Aside::of(name) {
-            return Ok((Kind::Aside(aside), None));
+    ) -> Result<(EntryKind, Option<Self>)> {
+        if let Some(reason) = Quarantine::of(name) {
+            return Ok((EntryKind::Quarantined(reason), None));
         }
         if kind != FileKind::Directory {
-            return Ok((Kind::Plain(kind), None));
+            return Ok((EntryKind::Plain(kind), None));
         }
         let (below, prefix) = (self.directory.open_directory(name)?, format!("{}{name}/", self.prefix));
-        let level = Self::enter(below, prefix, after.unwrap_or_default())?;
-        Ok((Kind::Plain(kind), Some(level)))
+        let level = Self::open(below, prefix, after.unwrap_or_default())?;
+        Ok((EntryKind::Plain(kind), Some(level)))
     }
 }

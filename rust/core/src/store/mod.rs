@@ -1,9 +1,11 @@
 //! A root directory of objects, and their keys.
 //!
-//! A [`Store`] opens its root anew for each operation. A [`Key`] is a checked path below it: `parents` opens and
-//! makes the directories on that path, `object` opens, describes and removes the object, and `list` walks
-//! through all of them. `staging_dir` has the temporary names, `cleanup` removes those without a writer, and
-//! `quarantine` renames a corrupt object out of the way.
+//! A [`Store`] is a root, opened anew for each operation. A [`Key`] is a validated path below it.
+//!
+//! For one key, `parents` opens, creates and fsyncs the directories on the way, and `object` opens, describes
+//! and removes the object. For all keys, `list` walks the tree in batches that can be resumed. `staging_dir`
+//! is the directory of temporary names, and `cleanup` removes those whose writer is gone. `quarantine` renames
+//! a corrupt object, or a directory that has its name, out of the way.
 
 mod cleanup;
 mod key;
@@ -22,26 +24,26 @@ use std::sync::{Mutex, OnceLock};
 pub use crate::fs::stat::FileKind;
 pub use cleanup::StrayFile;
 pub use key::Key;
-pub use list::{Kind, Listed, Listing};
+pub use list::{Entry, EntryKind, Listing};
 pub use object::{Object, Status};
-pub use quarantine::Aside;
+pub use quarantine::Quarantine;
 
 use crate::error::{Context as _, Result};
 use crate::fs::directories::{self, Directory};
 use crate::fs::kind::FileSystem;
 use crate::fs::staged::StagedFile;
 
-/// What the files below a root are.
+/// The use of the files below a root.
 #[derive(Clone, Copy)]
 enum Contents {
-    /// Content-addressed, not to be changed by anyone: read-only.
+    /// Content-addressed objects, read-only.
     Objects,
-    /// Copies for the user.
+    /// Copies for the user, writable.
     Exports,
 }
 
 impl Contents {
-    /// Of new files, before the umask.
+    /// Returns the mode of new files before the umask.
     fn mode(self) -> u32 {
         match self {
             Contents::Objects => 0o444,
@@ -50,34 +52,35 @@ impl Contents {
     }
 }
 
-/// A root directory and how objects are written below it.
+/// A root directory and the settings for writing below it.
 ///
-/// The root is opened anew for each operation: it may be moved, replaced or mounted meanwhile.
+/// Each operation opens the root anew, because it may have been moved, replaced or mounted.
 pub struct Store {
     root: PathBuf,
     durable: bool,
     portable: bool,
     contents: Contents,
     file_system: OnceLock<FileSystem>,
-    /// Set when the file system turns out to have no unnamed files.
+    /// Set once the file system has refused an unnamed file.
     names_needed: AtomicBool,
     cleaned: AtomicBool,
     staging: staging_dir::SharedDirectory,
-    durable_ways: Mutex<HashSet<String>>,
+    /// The parents of objects, as paths below the root, that are durable.
+    durable_parents: Mutex<HashSet<String>>,
     root_is_durable: AtomicBool,
 }
 
 impl Store {
-    /// A store of content-addressed objects.
+    /// Returns a store of content-addressed objects.
     ///
-    /// `portable` forbids everything that only Linux has.
+    /// With `portable`, no Linux-only system call is used.
     #[must_use]
     pub fn new(root: PathBuf, durable: bool, portable: bool) -> Self {
         Self::with(root, durable, portable, Contents::Objects)
     }
 
-    /// A directory into which objects are exported.
-    pub(crate) fn of_exports(root: PathBuf, durable: bool, portable: bool) -> Self {
+    /// Returns a directory for exports.
+    pub(crate) fn for_exports(root: PathBuf, durable: bool, portable: bool) -> Self {
         Self::with(root, durable, portable, Contents::Exports)
     }
 
@@ -91,18 +94,18 @@ impl Store {
             names_needed: AtomicBool::new(portable),
             cleaned: AtomicBool::new(false),
             staging: staging_dir::SharedDirectory::default(),
-            durable_ways: Mutex::default(),
+            durable_parents: Mutex::default(),
             root_is_durable: AtomicBool::new(false),
         }
     }
 
-    /// The root as it was given.
+    /// Returns the root as passed to [`Self::new`].
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether this store keeps to what every platform has.
+    /// Returns whether Linux-only system calls are avoided.
     #[must_use]
     pub fn portable(&self) -> bool {
         self.portable
@@ -116,12 +119,13 @@ impl Store {
         directories::open(&self.root, self.portable)
     }
 
-    /// What the file system can do, once a staged file has shown which it is.
+    /// Returns the properties of the file system, or the defaults before the first open file.
     pub(crate) fn file_system(&self) -> FileSystem {
         self.file_system.get().copied().unwrap_or_default()
     }
 
-    pub(crate) fn learn_file_system(&self, file: &File) {
+    /// Reads the properties of the file system from the first open file.
+    pub(crate) fn detect_file_system(&self, file: &File) {
         #[cfg(target_os = "linux")]
         if !self.portable {
             self.file_system.get_or_init(|| FileSystem::of(file));
@@ -129,12 +133,12 @@ impl Store {
         let _ = file;
     }
 
-    /// A new file that nobody sees.
+    /// Creates a staged file.
     pub(crate) fn stage(&self) -> Result<StagedFile> {
         self.stage_in(None)
     }
 
-    /// A new file that nobody sees, in `directory` or in the root.
+    /// Creates a staged file, without a name in `directory` or the root if the file system supports that.
     pub(crate) fn stage_in(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
         Ok(self.new_file(directory)?.with_early_write_out(self.durable))
     }
@@ -150,7 +154,7 @@ impl Store {
                 None => self.open_root()?.unnamed_file(mode),
             };
             if let Some(staged) = unnamed? {
-                self.learn_file_system(staged.file());
+                self.detect_file_system(staged.file());
                 return Ok(staged);
             }
             self.names_needed.store(true, Ordering::Relaxed);
@@ -158,15 +162,16 @@ impl Store {
         StagedFile::named(&self.staging()?, self.contents.mode())
     }
 
-    /// The original itself, to be published under a second name.
+    /// Wraps the original, which publishing then hard-links.
     pub(crate) fn stage_hardlink(&self, original: &Path, file: &File) -> Result<StagedFile> {
         let file = file.try_clone().context("open", original)?;
         if self.portable || cfg!(not(target_os = "linux")) {
-            return StagedFile::second_name(file, original, &self.staging()?);
+            return StagedFile::hard_link_of(file, original, &self.staging()?);
         }
         Ok(StagedFile::unnamed(file, original))
     }
 
+    /// Gives a staged file a temporary name if it has none.
     pub(crate) fn name_temporarily(&self, staged: &mut StagedFile) -> Result<()> {
         if staged.temporary_path().is_some() {
             return Ok(());
@@ -174,7 +179,7 @@ impl Store {
         staged.name_temporarily(&self.staging()?)
     }
 
-    /// Files that crashed writers left are removed when the store is first written to.
+    /// Removes the temporary files of crashed writers before the first write.
     fn clean_once(&self) {
         if !self.cleaned.load(Ordering::Relaxed) && !self.cleaned.swap(true, Ordering::Relaxed) {
             let _ = self.clean(true);

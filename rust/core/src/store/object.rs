@@ -1,4 +1,4 @@
-//! Objects in a store: opened, described, removed.
+//! Operations on one object: open, describe, remove.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,52 +8,52 @@ use std::time::SystemTime;
 use super::{Key, Store};
 use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result, size_text};
-use crate::fs::stat::Seen;
+use crate::fs::stat::FileStat;
 use crate::runtime::open_files::Permit;
 
-/// An object, opened: whatever happens to its name, its content is served from here.
+/// An open object. Its content stays readable after its name is removed or replaced.
 #[derive(Clone, Debug)]
 pub struct Object {
     pub(crate) file: Arc<File>,
     pub(crate) path: PathBuf,
-    /// Only held, by what stays open for long.
+    /// Held by streams, whose objects stay open for long.
     #[allow(dead_code)]
     permit: Option<Arc<Permit>>,
 }
 
-/// What the file system says of an object.
+/// The path, size and time of an object.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Where it is.
+    /// The path of the object.
     pub path: PathBuf,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was written, where the file system tells.
+    /// The modification time, where the file system keeps one.
     pub modified: Option<SystemTime>,
 }
 
 impl Object {
-    /// The same, with the right to stay open.
-    pub(crate) fn permitted(self, permit: Permit) -> Self {
+    /// Holds `permit` until the object is closed.
+    pub(crate) fn with_permit(self, permit: Permit) -> Self {
         Self { permit: Some(Arc::new(permit)), ..self }
     }
 
-    /// Refuses an object of another size than `expected`. Tells what it is else.
-    pub(crate) fn check_size(&self, expected: &Expected) -> Result<Seen> {
+    /// Fails if the size is not the expected one; returns the metadata otherwise.
+    pub(crate) fn check_size(&self, expected: &Expected) -> Result<FileStat> {
         let metadata = self.file.metadata().context("stat", &self.path)?;
         let size = metadata.len();
         if size == expected.size {
-            return Ok(Seen::of(&metadata));
+            return Ok(FileStat::of(&metadata));
         }
         Err(Error::corrupt(&self.path, &size_text(expected.size), &size_text(size)))
     }
 
-    /// What the file system says of the file that is open.
-    pub(crate) fn seen(&self) -> Result<Seen> {
-        Ok(Seen::of(&self.file.metadata().context("stat", &self.path)?))
+    /// Returns the metadata of the open file.
+    pub(crate) fn stat(&self) -> Result<FileStat> {
+        Ok(FileStat::of(&self.file.metadata().context("stat", &self.path)?))
     }
 
-    /// Where it was when it was opened.
+    /// Returns the path at which the object was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -66,7 +66,7 @@ impl Store {
         let root = self.open_root().map_err(Error::or_missing)?;
         let path = self.root().join(key.as_str());
         let file = root.open_file(key.as_str()).map_err(|error| error.missing_at(&path))?;
-        self.learn_file_system(&file);
+        self.detect_file_system(&file);
         Ok(Object { file: Arc::new(file), path, permit: None })
     }
 
@@ -77,7 +77,7 @@ impl Store {
         Ok(object)
     }
 
-    /// What the file system says of the object under `key`.
+    /// Returns the path, size and modification time of the object under `key`.
     pub fn status(&self, key: &Key) -> Result<Status> {
         let Object { file, path, .. } = self.open(key)?;
         let metadata = file.metadata().context("stat", &path)?;
@@ -92,7 +92,7 @@ impl Store {
             None => root,
             Some(parent) => root.open_directory(parent).map_err(|error| error.missing_at(&path))?,
         };
-        // Only what could have been read may be removed; a directory or link in its place stays.
+        // Only a regular file is removed: a directory or link under this name stays.
         parent.open_file(key.name()).map_err(|error| error.missing_at(&path))?;
         parent.remove(key.name())?;
         if self.durable() { parent.sync() } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! The directories between a root and an object: opened, made, and made durable.
+//! The directories between a root and an object: open, create and fsync.
 
 use std::sync::atomic::Ordering;
 
@@ -9,11 +9,11 @@ use crate::fs::directories::{Directory, sync_parent};
 use crate::fs::linux::OpenDirectory;
 use crate::runtime::sync::lock;
 
-/// How many shard directories are remembered as durable.
+/// The most parent directories remembered as durable.
 const REMEMBERED: usize = 4096;
 
 impl Store {
-    /// The directory that holds `key`, or None if it is still to be made.
+    /// Opens the parent directory of `key`, or returns None if it does not exist.
     pub(crate) fn open_parent(&self, key: &Key) -> Result<Option<Box<dyn Directory>>> {
         let Some(parent) = key.parent() else { return self.open_root().map(Some) };
         #[cfg(target_os = "linux")]
@@ -28,7 +28,7 @@ impl Store {
         }
     }
 
-    /// Makes the directories that lead to `key`, and opens the last.
+    /// Creates the directories on the way to `key`, and opens the last.
     pub(crate) fn make_parent(&self, key: &Key) -> Result<Box<dyn Directory>> {
         let names = key.parent().into_iter().flat_map(|parent| parent.split('/'));
         names.into_iter().try_fold(self.open_root()?, |directory, name| {
@@ -37,11 +37,13 @@ impl Store {
         })
     }
 
-    /// Directories on the way to an object may be new, made by this process or another: each way is
-    /// made durable once, and again after this process had to make a part of it. So may the root be.
-    pub(crate) fn sync_parents(&self, key: &Key, made: bool) -> Result<()> {
-        let way = key.parent().unwrap_or_default();
-        if !made && lock(&self.durable_ways).contains(way) {
+    /// Makes the directories on the way to `key`, and the root, durable.
+    ///
+    /// This process or another may have created them, so each path is fsynced once, and again when `created`
+    /// says that this process created a part of it.
+    pub(crate) fn sync_parents(&self, key: &Key, created: bool) -> Result<()> {
+        let parent = key.parent().unwrap_or_default();
+        if !created && lock(&self.durable_parents).contains(parent) {
             return Ok(());
         }
         sync_all(&*self.open_root()?, key)?;
@@ -49,21 +51,21 @@ impl Store {
             sync_parent(&self.root)?;
             self.root_is_durable.store(true, Ordering::Relaxed);
         }
-        let mut ways = lock(&self.durable_ways);
-        if ways.len() >= REMEMBERED {
-            ways.clear();
+        let mut durable = lock(&self.durable_parents);
+        if durable.len() >= REMEMBERED {
+            durable.clear();
         }
-        ways.insert(way.to_owned());
+        durable.insert(parent.to_owned());
         Ok(())
     }
 }
 
-/// Makes durable every name on the way from `root` to the directory that holds `key`, last first.
+/// Fsyncs every directory from the parent of `key` up to `root`.
 fn sync_all(root: &dyn Directory, key: &Key) -> Result<()> {
-    let mut way = key.parent();
-    while let Some(relative) = way {
+    let mut next = key.parent();
+    while let Some(relative) = next {
         root.open_directory(relative)?.sync()?;
-        way = relative.rsplit_once('/').map(|(parent, _)| parent);
+        next = relative.rsplit_once('/').map(|(parent, _)| parent);
     }
     root.sync()
 }

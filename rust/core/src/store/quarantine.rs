@@ -1,5 +1,6 @@
-//! What has the name of an object and not its content, moved aside: its other name is beside it,
-//! recognisable, and unique.
+//! Renames a corrupt object out of the way.
+//!
+//! The quarantine name is in the same directory, recognizable by its suffix, and unique.
 
 use std::path::PathBuf;
 use std::process;
@@ -8,38 +9,38 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Key, Store};
 use crate::error::{Error, Result};
 use crate::fs::directories::Directory;
-use crate::fs::stat::{FileKind, Seen};
+use crate::fs::stat::{FileKind, FileStat};
 
-/// Why something was moved aside.
+/// The reason for a quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aside {
-    /// A directory in the place of an object: it may hold somebody's files.
+pub enum Quarantine {
+    /// A directory with the name of an object. It may contain files of the user.
     Displaced,
-    /// What has the name of an object and not its content.
-    Quarantined,
+    /// A file with the name of an object and other content.
+    Corrupt,
 }
 
-impl Aside {
-    const ALL: [Self; 2] = [Self::Displaced, Self::Quarantined];
+impl Quarantine {
+    pub(super) const ALL: [Self; 2] = [Self::Displaced, Self::Corrupt];
 
     fn mark(self) -> &'static str {
         match self {
             Self::Displaced => ".displaced-",
-            Self::Quarantined => ".corrupt-",
+            Self::Corrupt => ".corrupt-",
         }
     }
 
-    /// The other name of `name`, short enough for every file system.
+    /// Returns a quarantine name for `name`, short enough for every file system.
     pub(crate) fn name(self, name: &str) -> String {
         let start: String = name.chars().take(40).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         format!("{start}{}{:x}-{now:x}", self.mark(), process::id())
     }
 
-    /// Why what has this name was moved aside, if it was.
+    /// Returns the reason in a quarantine name, or None for any other name.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|aside| {
-            let numbers = name.rsplit_once(aside.mark()).and_then(|(_, numbers)| numbers.split_once('-'));
+        Self::ALL.into_iter().find(|reason| {
+            let numbers = name.rsplit_once(reason.mark()).and_then(|(_, numbers)| numbers.split_once('-'));
             numbers.is_some_and(|(process, time)| is_hex(process) && is_hex(time))
         })
     }
@@ -50,51 +51,52 @@ fn is_hex(text: &str) -> bool {
 }
 
 impl Store {
-    /// What is under `key`, links not followed.
-    pub(crate) fn look(&self, key: &Key) -> Result<Seen> {
+    /// Describes the file under `key` without following a link.
+    pub(crate) fn lstat(&self, key: &Key) -> Result<FileStat> {
         let parent = self.open_parent(key)?;
         let missing = || Error::Missing { path: self.root().join(key.as_str()) };
-        parent.ok_or_else(missing)?.look(key.name().as_ref())
+        parent.ok_or_else(missing)?.lstat(key.name().as_ref())
     }
 
-    /// Gives `bad`, which was seen under `key`, another name beside it, and tells which. None if it
-    /// is not there any more: a writer may have healed it.
-    pub(crate) fn quarantine(&self, key: &Key, bad: &Seen) -> Result<Option<PathBuf>> {
+    /// Renames the corrupt file that `bad` describes, and returns its new path.
+    ///
+    /// Returns None if `key` does not lead to that file any more: a writer may have healed the object.
+    pub(crate) fn quarantine(&self, key: &Key, bad: &FileStat) -> Result<Option<PathBuf>> {
         let Some(parent) = self.open_parent(key)? else { return Ok(None) };
         let name = key.name();
-        let now = match parent.look(name.as_ref()) {
+        let now = match parent.lstat(name.as_ref()) {
             Err(Error::Missing { .. }) => return Ok(None),
             result => result?,
         };
         if !now.is_same(bad) {
             return Ok(None);
         }
-        let why = if bad.kind == FileKind::Directory { Aside::Displaced } else { Aside::Quarantined };
-        let other = why.name(name);
-        match parent.rename(name, &other) {
+        let is_directory = bad.kind == FileKind::Directory;
+        let reason = if is_directory { Quarantine::Displaced } else { Quarantine::Corrupt };
+        let new_name = reason.name(name);
+        match parent.rename(name, &new_name) {
             Err(Error::Missing { .. }) => return Ok(None),
             result => result?,
         }
-        // There is no renaming of one certain file: a writer may have put the right one in its
-        // place between the look and the rename.
-        let healed = !parent.look(other.as_ref())?.is_same(bad);
+        // No call renames one specific inode: a writer may have healed the object since `lstat`.
+        let healed = !parent.lstat(new_name.as_ref())?.is_same(bad);
         if healed {
-            put_back(&*parent, &other, name)?;
+            restore_name(&*parent, &new_name, name)?;
         }
         if self.durable() {
             parent.sync()?;
         }
-        Ok((!healed).then(|| parent.path().join(other)))
+        Ok((!healed).then(|| parent.path().join(new_name)))
     }
 }
 
-/// Gives a file its own name again, unless another writer has published the same content meanwhile.
-fn put_back(parent: &dyn Directory, other: &str, name: &str) -> Result<()> {
-    match parent.link_again(other, name) {
+/// Renames a healed object back, unless another writer has published the same content by now.
+fn restore_name(parent: &dyn Directory, new_name: &str, name: &str) -> Result<()> {
+    match parent.hard_link(new_name, name) {
         Err(error) if error.io_kind() != Some(std::io::ErrorKind::AlreadyExists) => {
-            parent.rename(other, name)
+            parent.rename(new_name, name)
         }
-        _ => parent.remove(other),
+        _ => parent.remove(new_name),
     }
 }
 
@@ -103,21 +105,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_why_it_was_given() {
-        for aside in Aside::ALL {
+    fn quarantine_name_contains_its_reason() {
+        for reason in Quarantine::ALL {
             for name in ["a", &"f".repeat(64), &"\u{20ac}".repeat(85), "a.corrupt-1-2"] {
-                let other = aside.name(name);
-                assert!(other.len() <= 255 && other != name);
-                assert_eq!(Aside::of(&other), Some(aside), "{other}");
+                let new_name = reason.name(name);
+                assert!(new_name.len() <= 255 && new_name != name);
+                assert_eq!(Quarantine::of(&new_name), Some(reason), "{new_name}");
             }
         }
     }
 
     #[test]
-    fn no_other_name_tells_one() {
+    fn other_names_are_no_quarantine_names() {
         for name in ["a", ".corrupt-", "a.corrupt-1", "a.corrupt-1-", "a.corrupt-x-1", "a.displaced-1-2.txt"]
         {
-            assert_eq!(Aside::of(name), None, "{name}");
+            assert_eq!(Quarantine::of(name), None, "{name}");
         }
     }
 }

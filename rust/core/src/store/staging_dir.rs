@@ -1,4 +1,4 @@
-//! Where temporary names are.
+//! The directory of temporary names.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -10,14 +10,15 @@ use crate::error::Result;
 use crate::fs::directories::Directory;
 use crate::runtime::sync::lock;
 
-/// The directory for temporary names, as whoever has a name there holds it: one descriptor for all of
-/// them, for as long as there are any.
+/// The open staging directory, shared by all staged files with a temporary name.
+///
+/// The file descriptor is closed with the last of these files.
 #[derive(Default)]
 pub(super) struct SharedDirectory(Mutex<Option<Weak<dyn Directory>>>);
 
 impl SharedDirectory {
-    /// The one that others hold, if it is still the same directory.
-    fn instead_of(&self, fresh: Box<dyn Directory>) -> Arc<dyn Directory> {
+    /// Returns the shared directory if it is the same as `fresh`; shares `fresh` otherwise.
+    fn share(&self, fresh: Box<dyn Directory>) -> Arc<dyn Directory> {
         let mut shared = lock(&self.0);
         match shared.as_ref().and_then(Weak::upgrade) {
             Some(held) if held.identity().is_some() && held.identity() == fresh.identity() => held,
@@ -31,8 +32,9 @@ impl SharedDirectory {
 }
 
 impl Store {
-    /// Where temporary names are. Among exports they stand beside the final ones: the directory is
-    /// the user's, and not to be filled with ours.
+    /// Opens the directory of temporary names.
+    ///
+    /// Exports have theirs beside the final names: no extra directory appears among the user's files.
     pub(super) fn staging(&self) -> Result<Arc<dyn Directory>> {
         let root = self.open_root()?;
         match self.contents {
@@ -44,7 +46,7 @@ impl Store {
             }
             Contents::Objects => {
                 root.make_directory(STAGING)?;
-                Ok(self.staging.instead_of(root.open_directory(STAGING)?))
+                Ok(self.staging.share(root.open_directory(STAGING)?))
             }
         }
     }
@@ -59,67 +61,67 @@ mod tests {
     use super::*;
     use crate::fs::staged::StagedFile;
 
-    /// A file with a temporary name, and another of that name where a link leads that somebody has
-    /// put in the place of the directory.
-    fn swapped(root: &Path) -> (Store, StagedFile, PathBuf) {
+    /// Stages a file and then replaces the staging directory with a link to another directory, which has a
+    /// file of the same temporary name. Returns the path of that file last.
+    fn replace_staging_dir(root: &Path) -> (Store, StagedFile, PathBuf) {
         let store = Store::new(root.to_owned(), false, false);
         store.names_needed.store(true, Ordering::Relaxed);
         let staged = store.stage().expect("staged");
         staged.write(0, [&b"ours"[..]].into_iter()).expect("written");
-        let name = staged.path().file_name().expect("it has a name").to_owned();
+        let name = staged.path().file_name().expect("a temporary name").to_owned();
         fs::rename(root.join(STAGING), root.join("moved")).expect("moved");
         let theirs = root.join("elsewhere").join(name);
-        fs::create_dir(root.join("elsewhere")).expect("made");
+        fs::create_dir(root.join("elsewhere")).expect("created");
         fs::write(&theirs, "theirs").expect("written");
         std::os::unix::fs::symlink("elsewhere", root.join(STAGING)).expect("linked");
         (store, staged, theirs)
     }
 
     fn check(root: &Path, theirs: &Path) {
-        assert_eq!(fs::read(theirs).expect("it is there"), b"theirs");
+        assert_eq!(fs::read(theirs).expect("exists"), b"theirs");
         assert_eq!(fs::read_dir(root.join("moved")).expect("listed").count(), 0, "left behind");
     }
 
     #[test]
-    fn a_file_is_linked_from_where_it_was_made() {
+    fn link_uses_original_staging_dir() {
         let root = tempfile::tempdir().expect("a directory");
-        let (store, mut staged, theirs) = swapped(root.path());
+        let (store, mut staged, theirs) = replace_staging_dir(root.path());
         let parent = store.open_root().expect("opened");
         parent.link(&mut staged, "a").expect("linked");
-        assert_eq!(fs::read(root.path().join("a")).expect("it is there"), b"ours");
+        assert_eq!(fs::read(root.path().join("a")).expect("exists"), b"ours");
         check(root.path(), &theirs);
     }
 
     #[test]
-    fn a_file_is_renamed_from_where_it_was_made() {
+    fn replace_uses_original_staging_dir() {
         let root = tempfile::tempdir().expect("a directory");
-        let (store, mut staged, theirs) = swapped(root.path());
+        let (store, mut staged, theirs) = replace_staging_dir(root.path());
         let parent = store.open_root().expect("opened");
         parent.replace(&mut staged, "a").expect("renamed");
-        assert_eq!(fs::read(root.path().join("a")).expect("it is there"), b"ours");
+        assert_eq!(fs::read(root.path().join("a")).expect("exists"), b"ours");
         check(root.path(), &theirs);
     }
 
     #[test]
-    fn without_links_a_file_is_renamed_from_where_it_was_made() {
+    fn rename_if_absent_uses_original_staging_dir() {
         let root = tempfile::tempdir().expect("a directory");
-        let (store, mut staged, theirs) = swapped(root.path());
+        let (store, mut staged, theirs) = replace_staging_dir(root.path());
         let parent = store.open_root().expect("opened");
-        staged.rename_where_absent(&*parent, "a").expect("renamed");
-        assert_eq!(fs::read(root.path().join("a")).expect("it is there"), b"ours");
+        staged.rename_if_absent(&*parent, "a").expect("renamed");
+        assert_eq!(fs::read(root.path().join("a")).expect("exists"), b"ours");
         check(root.path(), &theirs);
     }
 
     #[test]
-    fn a_file_that_is_given_up_is_removed_where_it_was_made() {
+    fn dropped_file_is_removed_from_original_staging_dir() {
         let root = tempfile::tempdir().expect("a directory");
-        let (_, staged, theirs) = swapped(root.path());
+        let (_, staged, theirs) = replace_staging_dir(root.path());
         drop(staged);
         check(root.path(), &theirs);
     }
 
     #[test]
-    fn temporary_names_share_a_descriptor_until_the_directory_is_another() {
+    fn staging_descriptor_is_shared_until_directory_is_replaced() {
         let root = tempfile::tempdir().expect("a directory");
         let store = Store::new(root.path().to_owned(), false, false);
         let first = store.staging().expect("opened");

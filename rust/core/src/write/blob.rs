@@ -7,7 +7,7 @@ use super::{Publication, Published, publish, publish_unstaged};
 use crate::digest::ContentDigest;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fs::kind::reserve;
+use crate::fs::kind::preallocate;
 use crate::fs::staged::StagedFile;
 use crate::memory::slab::BLOCK;
 use crate::pass::{Destination, Pass, Source};
@@ -73,7 +73,7 @@ fn write_large<P, D>(
         stage_for(&store, size)
     });
     let staged = match staged {
-        Ok(staged) => staged.permitted(permit),
+        Ok(staged) => staged.with_permit(permit),
         Err(error) => return settle_large(engine, &store, data, publication, cancel, error, done),
     };
     pass_over(&data, Destination::Staged(staged), &publication, cancel.clone()).start(
@@ -144,7 +144,7 @@ fn settle_large<P, D>(
 pub(crate) fn stage_for(store: &Store, size: u64) -> Result<StagedFile> {
     let staged = store.stage()?;
     if size > BLOCK as u64 && store.file_system().preallocates {
-        reserve(staged.file(), 0, size);
+        preallocate(staged.file(), 0, size);
     }
     Ok(staged)
 }

@@ -11,7 +11,7 @@ use crate::fs::directories::Directory;
 use crate::fs::extents::unwritten;
 use crate::fs::io::read_into_slab;
 use crate::fs::staged::StagedFile;
-use crate::fs::stat::Seen;
+use crate::fs::stat::FileStat;
 use crate::memory::slab::Slab;
 use crate::pass::hash_open_file;
 use crate::store::Store;
@@ -23,7 +23,7 @@ const PIECE: usize = 64 << 10;
 pub(super) struct Hit {
     file: File,
     /// As it was when it was opened.
-    seen: Seen,
+    seen: FileStat,
     /// Whether its modification time is young now.
     pub(super) is_young: bool,
 }
@@ -42,7 +42,7 @@ impl Hit {
 
     /// Whether `staged` is the same file: a second hard link to it cannot take its place.
     pub(super) fn is(&self, staged: &StagedFile) -> bool {
-        let identity = staged.file().metadata().ok().and_then(|metadata| Seen::of(&metadata).identity);
+        let identity = staged.file().metadata().ok().and_then(|metadata| FileStat::of(&metadata).identity);
         identity.is_some() && identity == self.seen.identity
     }
 }
@@ -92,7 +92,7 @@ fn sound(parent: &dyn Directory, publication: &Publication) -> Result<Hit> {
     let size = metadata.len();
     let hit = |file: File| {
         let is_young = refresh(&file, &metadata).is_ok();
-        Hit { file, seen: Seen::of(&metadata), is_young }
+        Hit { file, seen: FileStat::of(&metadata), is_young }
     };
     let mut found = ContentDigest { size, hashes: Vec::new() };
     if size == expected.size && expected.hash.is_some() {

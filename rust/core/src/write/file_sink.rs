@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use super::sink::BlockSink;
 use crate::error::{Context as _, Error, Result};
-use crate::fs::kind::reserve;
+use crate::fs::kind::preallocate;
 use crate::fs::staged::StagedFile;
 use crate::runtime::open_files::Permit;
 use crate::runtime::sync::{self, lock};
@@ -51,7 +51,7 @@ impl FileSink {
         if let FileState::Unopened(permit) = &mut *state {
             let staged = self.store.stage()?;
             *state = FileState::Open(match permit.take() {
-                Some(permit) => staged.permitted(permit),
+                Some(permit) => staged.with_permit(permit),
                 None => staged,
             });
         }
@@ -65,7 +65,7 @@ impl FileSink {
         let mut reserved = lock(&self.reserved);
         while let Some(until) = reserved.filter(|until| *until < offset + len) {
             let step = until.clamp(BLOCKS_AHEAD * len, STEP_MAX);
-            *reserved = reserve(staged.file(), until, step).then_some(until + step);
+            *reserved = preallocate(staged.file(), until, step).then_some(until + step);
         }
     }
 

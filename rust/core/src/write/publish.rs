@@ -7,7 +7,7 @@ use crate::digest::Expected;
 use crate::error::{Context as _, Error, Result};
 use crate::fs::directories::Directory;
 use crate::fs::staged::StagedFile;
-use crate::store::{Aside, Key, Store};
+use crate::store::{Key, Quarantine, Store};
 
 /// What a publication found under the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(crate) fn publish_in(
     if store.durable() {
         staged.flush()?;
     } else if !store.file_system().is_local {
-        staged.hand_in()?;
+        staged.check_close()?;
     }
     let found = parent.map_or_else(|| store.open_parent(key), |parent| Ok(Some(parent)))?;
     let made = found.is_none();
@@ -96,13 +96,13 @@ fn take_name(
     publication: &Publication,
 ) -> Result<Published> {
     let name = publication.key.name();
-    staged.others_may_have_it(true);
+    staged.set_shared(true);
     for _ in 0..ATTEMPTS {
         match parent.link(staged, name) {
             Ok(()) => return Ok(Published::Created),
             Err(error) if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => {
                 if let Some(published) = settle(store, staged, parent, publication, error)? {
-                    staged.others_may_have_it(published != Published::Existed);
+                    staged.set_shared(published != Published::Existed);
                     return Ok(published);
                 }
             }
@@ -143,7 +143,7 @@ fn settle(
     match parent.replace(staged, key.name()) {
         Err(error) if error.io_kind() == Some(io::ErrorKind::IsADirectory) && *existing == Existing::Heal => {
             // Whatever it holds is somebody's, but it cannot keep the name.
-            parent.move_aside(key.name(), &Aside::Displaced.name(key.name()))?;
+            parent.rename_directory(key.name(), &Quarantine::Displaced.name(key.name()))?;
             parent.replace(staged, key.name())?;
         }
         result => result?,
@@ -215,7 +215,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::fs::stat::Seen;
+    use crate::fs::stat::FileStat;
 
     const CONTENT: &[u8] = b"content";
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -235,8 +235,8 @@ mod tests {
             self.directory.identity()
         }
         #[cfg(target_os = "linux")]
-        fn anchored(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
-            self.directory.anchored(name)
+        fn dirfd_and_path(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
+            self.directory.dirfd_and_path(name)
         }
         fn create_file(&self, name: &str, mode: u32) -> Result<File> {
             self.directory.create_file(name, mode)
@@ -259,21 +259,21 @@ mod tests {
         fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
             self.directory.replace(staged, name)
         }
-        fn move_aside(&self, name: &str, to: &str) -> Result<()> {
-            self.directory.move_aside(name, to)
+        fn rename_directory(&self, name: &str, to: &str) -> Result<()> {
+            self.directory.rename_directory(name, to)
         }
         fn names(&self) -> Result<Vec<OsString>> {
             self.directory.names()
         }
-        fn look(&self, name: &OsStr) -> Result<Seen> {
-            self.directory.look(name)
+        fn lstat(&self, name: &OsStr) -> Result<FileStat> {
+            self.directory.lstat(name)
         }
         fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
             (self.act)(&self.path().join(name), self.looks.fetch_add(1, Ordering::Relaxed));
             self.directory.identity_of(name)
         }
-        fn link_again(&self, name: &str, second: &str) -> Result<()> {
-            self.directory.link_again(name, second)
+        fn hard_link(&self, name: &str, new_name: &str) -> Result<()> {
+            self.directory.hard_link(name, new_name)
         }
         fn rename(&self, name: &str, to: &str) -> Result<()> {
             self.directory.rename(name, to)
