@@ -6,7 +6,7 @@ use super::{Finding, Moved, Pacer, Problem, Progress};
 use crate::digest::{Algorithm, Expected};
 use crate::error::{Context as _, Error, Result};
 use crate::fs::kind::drop_page_cache;
-use crate::pass::hash_open_file_by;
+use crate::pass::hash_open_file_with;
 use crate::read::check_read;
 use crate::runtime::cancel::CancelToken;
 use crate::store::{Key, Object, Store};
@@ -111,7 +111,7 @@ impl Looker<'_> {
         let Object { file, path, .. } = object;
         let size = file.metadata().context("stat", path)?.len();
         let expected = Expected { size, hash: Some(named.hash.clone()) };
-        let found = hash_open_file_by(file, path, size, &expected.algorithms(), |bytes| {
+        let found = hash_open_file_with(file, path, size, &expected.algorithms(), |bytes| {
             self.pacer.map_or_else(|| self.check(), |pacer| pacer.wait(bytes, || self.check()))
         })?;
         check_read(path, &expected, &found).map(|()| size)

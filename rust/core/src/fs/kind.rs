@@ -1,6 +1,6 @@
 //! Properties of file system types, and optional calls: preallocation, write-out, reflinks.
 //!
-//! Every call here is an optimization. A failure costs time, never correctness.
+//! Every call here is optional: after a failure the caller continues without it.
 
 use std::fs::File;
 

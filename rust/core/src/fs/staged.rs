@@ -15,7 +15,8 @@ use super::temp_name::{TemporaryName, try_lock};
 use crate::error::{Context as _, Error, Result};
 use crate::runtime::open_files::Permit;
 
-/// Attempts to create and lock a file. Each one fails only if a clean-up runs between the two calls.
+/// Attempts to create and lock a file. Each one fails only if a clean-up runs between the two calls; a file
+/// system where all of them fail is broken.
 const ATTEMPTS: usize = 100;
 
 /// A file that is being written. If it is dropped before it is published, it leaves nothing behind.
@@ -95,7 +96,7 @@ impl StagedFile {
         let path = temporary.path();
         // A hard link to a symbolic link would be a symbolic link.
         let original = fs::canonicalize(original).context("open", original)?;
-        // Locked before a clean-up can find the name. If the lock fails, its owner keeps the file.
+        // Locked before a clean-up can find the name. If another process holds the lock, it protects this name.
         try_lock(&file);
         fs::hard_link(original, &path).context("link", &path)?;
         let staged = Self::new(file, path, Some(temporary));

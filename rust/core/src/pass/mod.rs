@@ -1,13 +1,16 @@
-//! One pass over bytes of known size: from a file or memory, to a file, memory or nowhere, hashed
-//! on the way. Workers share it block by block.
+//! One pass over bytes of known size: read, write and hash, shared by the workers.
 //!
-//! Each `strand` runs on a worker and claims the next block. A hash that needs the bytes in order follows, and
-//! `window` limits how far the strands run ahead of it. `region` is memory that several strands fill, and
-//! `open_file` hashes on the calling thread alone.
+//! The source is a file or memory; the destination is a staged file, memory or nothing. [`Pass::start`] queues
+//! one `job` per worker. Each job claims the next block, reads it, writes it and hashes its BLAKE3 leaf, until
+//! no block is left. Serial hashes (SHA-256) need the blocks in order: one worker at a time hashes them, and
+//! `window` limits how far the jobs run ahead of it. The last job calls back with the digest.
+//!
+//! `region` is a destination in memory that several jobs fill. `open_file` hashes a file on the calling
+//! thread, without other workers.
 
+mod job;
 mod open_file;
 mod region;
-mod strand;
 mod window;
 
 use std::fs::File;
@@ -19,42 +22,44 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
-pub(crate) use open_file::{hash_open_file, hash_open_file_by};
+use job::RunningPass;
+pub(crate) use open_file::{hash_open_file, hash_open_file_with};
 pub(crate) use region::Region;
-use strand::RunningPass;
 
-/// Where the bytes come from.
+/// The source of the bytes.
 pub(crate) enum Source {
     File(Arc<File>, PathBuf),
     Memory(Box<dyn AsRef<[u8]> + Send + Sync>),
 }
 
-/// Where the bytes go to, besides the hashers.
+/// The destination of the bytes.
 pub(crate) enum Destination {
     Nowhere,
     Staged(StagedFile),
     Memory(Region),
 }
 
-/// What a pass gives back: the digest and where the bytes went.
+/// The result of a pass: the digest and the destination.
 pub(crate) struct Passed {
     pub digest: ContentDigest,
     pub destination: Destination,
 }
 
 impl Passed {
-    /// The digest and the file of a pass that wrote one.
+    /// Returns the digest and the staged file of a pass that wrote one.
     pub(crate) fn into_staged(self) -> Result<(ContentDigest, StagedFile)> {
         match self.destination {
             Destination::Staged(staged) => Ok((self.digest, staged)),
-            Destination::Nowhere | Destination::Memory(_) => Err(Error::Closed("nothing was written")),
+            Destination::Nowhere | Destination::Memory(_) => {
+                Err(Error::Closed("the pass wrote no staged file"))
+            }
         }
     }
 }
 
 type Done = Box<dyn FnOnce(Result<Passed>) + Send>;
 
-/// What to pass over.
+/// A pass that has not started.
 pub(crate) struct Pass {
     pub source: Source,
     pub destination: Destination,
@@ -64,14 +69,11 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Starts the pass; its result goes to `done`, on a worker thread.
+    /// Starts the pass. A worker calls `done` with the result.
     pub(crate) fn start(self, engine: &'static Engine, done: impl FnOnce(Result<Passed>) + Send + 'static) {
-        let strands = RunningPass::strands(&self, engine);
-        let running = Arc::new(RunningPass::new(self, engine, strands, Box::new(done)));
-        for _ in 1..strands {
-            let strand = Arc::clone(&running);
-            engine.spawn(move || strand.run());
-        }
+        let jobs = RunningPass::jobs(&self, engine);
+        let running = Arc::new(RunningPass::new(self, engine, jobs, Box::new(done)));
+        running.spawn(jobs - 1);
         running.run();
     }
 }

@@ -1,4 +1,4 @@
-//! Hashing an open file on the calling thread, without other workers.
+//! Hashes an open file on the calling thread, without other workers.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,18 +8,18 @@ use crate::error::Result;
 use crate::fs::io;
 use crate::memory::slab::{BLOCK, Slab};
 
-/// Hashes an open file on this thread.
+/// Hashes an open file on the calling thread.
 pub(crate) fn hash_open_file(
     file: &File,
     path: &Path,
     size: u64,
     algorithms: &[Algorithm],
 ) -> Result<ContentDigest> {
-    hash_open_file_by(file, path, size, algorithms, |_| Ok(()))
+    hash_open_file_with(file, path, size, algorithms, |_| Ok(()))
 }
 
-/// As [`hash_open_file`]; `before` is asked for each number of bytes that is to be read.
-pub(crate) fn hash_open_file_by(
+/// Hashes an open file, and calls `before` with the size of each read before it.
+pub(crate) fn hash_open_file_with(
     file: &File,
     path: &Path,
     size: u64,

@@ -1,13 +1,15 @@
-//! How far strands may run ahead of a hash that needs the bytes in order.
+//! The limit on blocks that the jobs hold ahead of a serial hash.
 
 use std::sync::Mutex;
 
 use crate::runtime::sync::lock;
 
-/// Blocks that may be held for the hash, and the distance from which a strand goes on.
+/// The most blocks claimed ahead of the hash.
 const AHEAD: u64 = 8;
+/// The distance below which parked jobs resume.
 const RESUME: u64 = 4;
 
+/// Parks jobs that are too far ahead of the hash, by counting them: a parked job has returned.
 #[derive(Default)]
 pub(super) struct Window {
     state: Mutex<WindowState>,
@@ -21,23 +23,24 @@ struct WindowState {
 }
 
 impl Window {
-    /// Whether a strand may claim a block after `claimed` were. If not, it has to leave: it counts as
-    /// parked.
+    /// Returns whether a job may claim another block after `claimed` blocks.
+    ///
+    /// If not, the job counts as parked and must return.
     pub(super) fn enter(&self, claimed: u64) -> bool {
         let mut state = lock(&self.state);
-        let may = state.closed || claimed < state.hashed + AHEAD;
-        state.parked += usize::from(!may);
-        may
+        let admitted = state.closed || claimed < state.hashed + AHEAD;
+        state.parked += usize::from(!admitted);
+        admitted
     }
 
-    /// One more block is hashed, of `claimed`. Tells how many parked strands go on now.
+    /// Counts a hashed block, and returns the number of parked jobs to spawn again.
     pub(super) fn advance(&self, claimed: u64) -> usize {
         let mut state = lock(&self.state);
         state.hashed += 1;
         if claimed < state.hashed + RESUME { std::mem::take(&mut state.parked) } else { 0 }
     }
 
-    /// Nobody has to wait any more. Tells how many parked strands go on now.
+    /// Lifts the limit, and returns the number of parked jobs to spawn again.
     pub(super) fn close(&self) -> usize {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -50,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strands_park_when_they_are_ahead_and_go_on_when_the_hash_has_caught_up() {
+    fn jobs_park_at_the_limit_and_resume_when_the_hash_catches_up() {
         let window = Window::default();
         assert!(window.enter(AHEAD - 1));
         assert!(!window.enter(AHEAD));
@@ -61,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_parks_after_the_end() {
+    fn closed_window_parks_no_job() {
         let window = Window::default();
         assert!(!window.enter(AHEAD));
         assert_eq!(window.close(), 1);

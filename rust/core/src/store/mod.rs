@@ -138,7 +138,7 @@ impl Store {
         self.stage_in(None)
     }
 
-    /// Creates a staged file, without a name in `directory` or the root if the file system supports that.
+    /// Creates a staged file: unnamed, in `directory` or the root, where the file system supports it.
     pub(crate) fn stage_in(&self, directory: Option<&dyn Directory>) -> Result<StagedFile> {
         Ok(self.new_file(directory)?.with_early_write_out(self.durable))
     }
