@@ -1,4 +1,4 @@
-//! Content that is in memory as a whole.
+//! Writing content that is in memory as a whole.
 
 use std::sync::Arc;
 
@@ -16,8 +16,10 @@ use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
 use crate::store::Store;
 
-/// Writes `data` and publishes it, in one job where it is small. If a hash is expected, the data is
-/// checked against it first. The data comes back with the result. Tells whether it takes but a moment.
+/// Writes `data` and publishes it, in one job if it is small.
+///
+/// If a hash is expected, the data is checked against it first. `done` receives the data with the result.
+/// Returns whether the job is brief.
 pub fn write_blob<P, D>(
     engine: &'static Engine,
     store: Arc<Store>,
@@ -46,10 +48,10 @@ where
     write_small(engine, store, data, stage, publication, done)
 }
 
-/// A chunk that the pass keeps alive beside its owner.
-struct Kept<P>(Arc<P>);
+/// The data, shared by the pass and its caller.
+struct Shared<P>(Arc<P>);
 
-impl<P: AsRef<[u8]>> AsRef<[u8]> for Kept<P> {
+impl<P: AsRef<[u8]>> AsRef<[u8]> for Shared<P> {
     fn as_ref(&self) -> &[u8] {
         (*self.0).as_ref()
     }
@@ -74,7 +76,7 @@ fn write_large<P, D>(
     });
     let staged = match staged {
         Ok(staged) => staged.with_permit(permit),
-        Err(error) => return settle_large(engine, &store, data, publication, cancel, error, done),
+        Err(error) => return publish_refused(engine, &store, data, publication, cancel, error, done),
     };
     pass_over(&data, Destination::Staged(staged), &publication, cancel.clone()).start(
         engine,
@@ -86,7 +88,7 @@ fn write_large<P, D>(
             });
             let mut file = match written {
                 Ok(file) => file,
-                Err(error) => return settle_large(engine, &store, data, publication, cancel, error, done),
+                Err(error) => return publish_refused(engine, &store, data, publication, cancel, error, done),
             };
             engine.publish(store.durable(), move || {
                 let result = guarded(|| publish(&store, &mut file, &publication));
@@ -97,7 +99,7 @@ fn write_large<P, D>(
     );
 }
 
-/// The pass over all of `data`.
+/// Returns the pass over all of `data`.
 fn pass_over<P>(
     data: &Arc<P>,
     destination: Destination,
@@ -108,7 +110,7 @@ where
     P: AsRef<[u8]> + Send + Sync + 'static,
 {
     Pass {
-        source: Source::Memory(Box::new(Kept(Arc::clone(data)))),
+        source: Source::Memory(Box::new(Shared(Arc::clone(data)))),
         destination,
         size: (**data).as_ref().len() as u64,
         algorithms: publication.expected.algorithms(),
@@ -116,9 +118,10 @@ where
     }
 }
 
-/// Looks for the object after the file system has refused to take the data. What was not written was
-/// not hashed either.
-fn settle_large<P, D>(
+/// Publishes data that could not be written, if the object exists already.
+///
+/// The failed write did not hash the data, so another pass does.
+fn publish_refused<P, D>(
     engine: &'static Engine,
     store: &Store,
     data: Arc<P>,
@@ -140,7 +143,7 @@ fn settle_large<P, D>(
     });
 }
 
-/// A staged file with its space reserved, where that pays.
+/// Returns a staged file, with its space reserved where that is faster.
 pub(crate) fn stage_for(store: &Store, size: u64) -> Result<StagedFile> {
     let staged = store.stage()?;
     if size > BLOCK as u64 && store.file_system().preallocates {

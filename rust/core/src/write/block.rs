@@ -1,4 +1,4 @@
-//! One block of a stream, gathered from chunks: lent by reference, or copied.
+//! A block of a stream, gathered from chunks that are lent by reference or copied.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 use crate::memory::budget::{Budget, Reservation, UNRESERVED};
 use crate::memory::slab::{BLOCK, Slab, Slabs};
 
-/// Chunks from this size on are kept by reference; copying smaller ones costs less than keeping them.
+/// The size from which chunks are kept by reference. Copying smaller ones costs less.
 pub(crate) const LENT_MIN: usize = 16 << 10;
 
-/// Up to [`Self::size`] bytes, lent or copied.
+/// Up to [`Self::size`] bytes of a stream, lent or copied.
 pub struct Block<P> {
-    /// That of its stream. It is left when the last block that holds bytes of the stream goes.
+    /// The stream's reservation in the memory budget, freed with the last block that shares it.
     reservation: Option<Arc<Reservation>>,
     parts: Vec<Part<P>>,
-    /// What was copied, all of it.
+    /// All copied bytes.
     slab: Slab,
     len: usize,
 }
 
 enum Part<P> {
     Lent(Arc<P>, Range<usize>),
-    /// Of the slab.
+    /// A range of the slab.
     Copied(Range<usize>),
 }
 
@@ -36,32 +36,32 @@ impl<P> Block<P> {
         Self { reservation, parts: Vec::new(), slab: Slab::default(), len: 0 }
     }
 
-    /// An empty block of the same stream.
+    /// Returns an empty block of the same stream.
     pub(crate) fn next(&self) -> Self {
         Self::of(self.reservation.clone())
     }
 
-    /// How many bytes it is for. Every block of a stream has the same size.
+    /// Returns the capacity in bytes, the same for every block of a stream.
     pub(crate) fn size(&self) -> usize {
         self.reservation.as_ref().map_or(BLOCK, |reservation| reservation.block)
     }
 
-    /// Counts its bytes as held from now on.
+    /// Counts the block's bytes against the memory budget.
     pub(crate) fn hold(&self) {
         self.reservation.iter().for_each(|reservation| reservation.reserve(self.len));
     }
 
-    /// Counts them no longer.
+    /// Returns the block's bytes to the memory budget.
     pub(crate) fn let_go(&self) {
         self.reservation.iter().for_each(|reservation| reservation.release(self.len));
     }
 
-    /// Where it begins, as the one with this index.
+    /// Returns the offset of the block with this index in its stream.
     pub(crate) fn offset(&self, index: u64) -> u64 {
         index * self.size() as u64
     }
 
-    /// Takes a reservation for the stream if, with `more`, it has too many bytes to go without.
+    /// Joins the memory budget if `more` bytes take the stream above the size that needs no reservation.
     pub(crate) fn join_if_large(&mut self, budget: &'static Budget, more: usize) {
         if self.reservation.is_none() && self.len + more > UNRESERVED {
             self.reservation = Some(Arc::new(budget.join()));
@@ -74,7 +74,7 @@ impl<P: AsRef<[u8]>> Block<P> {
         self.len
     }
 
-    /// How many bytes still fit.
+    /// Returns the number of bytes that still fit.
     pub(crate) fn room(&self) -> usize {
         self.size() - self.len
     }
@@ -97,7 +97,7 @@ impl<P: AsRef<[u8]>> Block<P> {
         }
     }
 
-    /// The bytes in order.
+    /// Returns the bytes in order.
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.parts.iter().map(|part| match part {
             Part::Lent(chunk, range) => &(**chunk).as_ref()[range.clone()],
@@ -105,7 +105,7 @@ impl<P: AsRef<[u8]>> Block<P> {
         })
     }
 
-    /// Returns the memory: the slab to its pool, chunks to `used`.
+    /// Returns the slab to its pool and passes the lent chunks to `used`.
     pub(crate) fn recycle(self, slabs: &Slabs, used: impl FnOnce(Vec<Arc<P>>)) {
         slabs.put_back(self.slab);
         let lent = self.parts.into_iter().filter_map(|part| match part {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_keep_their_order_lent_or_copied() {
+    fn lent_and_copied_parts_keep_their_order() {
         let slabs = Slabs::default();
         let mut block = Block::default();
         let chunk = Arc::new(vec![1; LENT_MIN]);
@@ -136,7 +136,7 @@ mod tests {
         let expected = [vec![1; LENT_MIN], vec![2; 10], vec![3; 10], vec![1; 5], vec![4; 10]].concat();
         assert_eq!(block.parts().collect::<Vec<_>>().concat(), expected);
         assert_eq!((block.len(), block.room()), (expected.len(), BLOCK - expected.len()));
-        assert_eq!(block.parts().count(), 4, "copies that follow each other are one part");
+        assert_eq!(block.parts().count(), 4, "adjacent copies are one part");
         let mut returned = 0;
         block.recycle(&slabs, |used| returned = used.len());
         assert_eq!(returned, 2);

@@ -1,4 +1,4 @@
-//! Content that is complete and has its digest, but no name yet.
+//! Complete content with its digest, not yet published.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::pass::hash_open_file;
 use crate::runtime::pool::guarded;
 use crate::store::Store;
 
-/// Where complete content is.
+/// The place of complete content.
 pub(crate) enum Content<P> {
     File(StagedFile),
-    /// Small enough to be written by the job that publishes it.
+    /// In memory. The job that publishes it also writes it.
     Block(Block<P>),
-    /// Only hashed: the file system has refused to take it. An object that is there already may do.
+    /// Only hashed, because the file system refused the write. An existing object may still match.
     Refused(Error),
 }
 
-/// Complete content with its digest, waiting for its name. Dropped, it leaves nothing.
+/// Complete content, ready to be published. Dropping it leaves no file behind.
 pub struct Staged<P: AsRef<[u8]> + Send + Sync + 'static> {
     engine: &'static Engine,
     store: Arc<Store>,
@@ -40,14 +40,15 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
         Self { engine, store, content: Some(content), digest }
     }
 
-    /// The size and the hashes.
+    /// Returns the size and the hashes.
     #[must_use]
     pub fn digest(&self) -> &ContentDigest {
         &self.digest
     }
 
-    /// Publishes the content, after checking that it is what is expected. The chunks that it held
-    /// come back with the result, to be dropped where they belong.
+    /// Checks the content against the expected digest and publishes it.
+    ///
+    /// `done` receives the lent chunks as well, so that the caller can drop them on its own thread.
     pub fn publish<D>(mut self, publication: Publication, done: D)
     where
         D: FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
@@ -80,7 +81,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
                     done(result, None);
                 });
             }),
-            None => engine.spawn(|| done(Err(Error::Closed("the content is published")), None)),
+            None => engine.spawn(|| done(Err(Error::Closed("the content was published already")), None)),
         }
     }
 }
@@ -101,15 +102,17 @@ fn publish_file<P>(
                 })?;
                 publish(&store, &mut file, &publication)
             });
-            // Closed before anyone is told: what was not published gives its space back.
+            // Closed before `done`, so that the space of an unpublished file is free by then.
             drop(file);
             done(result, None);
         });
     });
 }
 
-/// Refuses content that is not what is expected. What was not hashed on the way is hashed now: whether its
-/// hash is needed, the name tells, and the name comes last.
+/// Refuses content whose digest is not the expected one.
+///
+/// Calls `hash` for an algorithm that was not computed during the write: the name determines the algorithm,
+/// and it may be known only at the end.
 fn check(
     expected: &Expected,
     digest: &ContentDigest,
@@ -125,7 +128,7 @@ fn check(
 impl<P: AsRef<[u8]> + Send + Sync + 'static> Drop for Staged<P> {
     fn drop(&mut self) {
         if let Some(Content::File(file)) = self.content.take().filter(|_| self.engine.is_current()) {
-            // Closing a large file takes milliseconds: not on the loop's thread.
+            // Closing a large file takes milliseconds, so a worker does it.
             self.engine.spawn(move || drop(file));
         }
     }

@@ -1,4 +1,4 @@
-//! Whether what has a name already is the content, and will be after a power cut.
+//! Checks whether an existing object holds the content, also after a power cut.
 
 use std::fs::File;
 use std::ops::Range;
@@ -16,23 +16,23 @@ use crate::memory::slab::Slab;
 use crate::pass::hash_open_file;
 use crate::store::Store;
 
-/// Bytes looked at at once.
+/// The bytes compared per read.
 const PIECE: usize = 64 << 10;
 
-/// An object that is there already and holds the content.
+/// An existing object with the same content.
 pub(super) struct Hit {
     file: File,
-    /// As it was when it was opened.
+    /// Its metadata at the time it was opened.
     seen: FileStat,
-    /// Whether its modification time is young now.
+    /// Whether its modification time is young, if need be after a refresh.
     pub(super) is_young: bool,
 }
 
 impl Hit {
-    /// Whether `name` still leads to the file that was checked and refreshed.
+    /// Returns whether `name` still refers to the file that was checked and refreshed.
     ///
-    /// A collector that looked at the time before it was refreshed may have removed the name. So this
-    /// look comes after the refresh, also of an object that another writer has just refreshed.
+    /// A collector that read the old time may have removed the name. So this check follows the refresh,
+    /// and also runs for an object that another writer has just refreshed.
     pub(super) fn is_at(&self, parent: &dyn Directory, name: &str) -> Result<bool> {
         match parent.identity_of(name) {
             Err(Error::Missing { .. }) => Ok(false),
@@ -40,41 +40,41 @@ impl Hit {
         }
     }
 
-    /// Whether `staged` is the same file: a second hard link to it cannot take its place.
+    /// Returns whether `staged` is the same file: renaming a hard link over itself does nothing.
     pub(super) fn is(&self, staged: &StagedFile) -> bool {
         let identity = staged.file().metadata().ok().and_then(|metadata| FileStat::of(&metadata).identity);
         identity.is_some() && identity == self.seen.identity
     }
 }
 
-/// Checks that the object in place is what it should be, and refreshes its modification time; with
-/// `durable`, object and time are on the device after this.
+/// Checks the existing object against `publication` and refreshes its modification time.
 ///
-/// After a power cut, or after the device has failed once, a file may have its size and none of its
-/// bytes. So size is trusted only where the device has the bytes that `staged` has, which is the content.
+/// With `durable`, the object and the time are on the device afterwards. After a power cut or a device error a
+/// file may have its size but none of its bytes. So the size counts only where the device has allocated data,
+/// or where `staged`, which holds the content, is zero as well.
 pub(super) fn check_existing(
     store: &Store,
     parent: &dyn Directory,
     publication: &Publication,
     staged: Option<&StagedFile>,
 ) -> Result<Hit> {
-    let hit = sound(parent, publication)?;
+    let hit = open_valid(parent, publication)?;
     let file = &hit.file;
     let path = parent.path().join(publication.key.name());
     let flush = || file.sync_all().context("fsync", &path);
     if store.durable() {
-        // Who wrote it may still wait for that, or not have asked for it. The refreshed time goes with it.
+        // Its writer may not have flushed it yet, or not at all. The flush covers the refreshed time.
         flush()?;
     }
     let size = publication.expected.size;
     let mut missing = unwritten(file, size);
     if !missing.is_empty() && !store.durable() && flush().is_ok() {
-        // It was only on its way to the device.
+        // The data was only in the page cache.
         missing = unwritten(file, size);
     }
     let lost = |range: Range<u64>| match staged {
         Some(staged) => first_lost(staged, range).transpose(),
-        // Nothing to compare it with.
+        // There is no content to compare with.
         None => Some(Ok(range.start)),
     };
     match missing.into_iter().find_map(lost) {
@@ -83,8 +83,8 @@ pub(super) fn check_existing(
     }
 }
 
-/// The object in place, opened and refreshed, if its size is right and, where that is asked for, its hash.
-fn sound(parent: &dyn Directory, publication: &Publication) -> Result<Hit> {
+/// Opens the existing object, checks its size and its hash, if one is expected, and refreshes it.
+fn open_valid(parent: &dyn Directory, publication: &Publication) -> Result<Hit> {
     let Publication { key, expected, .. } = publication;
     let path = parent.path().join(key.name());
     let file = parent.open_file(key.name()).map_err(Error::or_missing)?;
@@ -104,7 +104,7 @@ fn sound(parent: &dyn Directory, publication: &Publication) -> Result<Hit> {
     }
 }
 
-/// Where the content is not zero within `range`, of which the device has nothing: it gives zeros.
+/// Returns the first nonzero byte of the content in `range`, which the existing object reads as zeros.
 fn first_lost(staged: &StagedFile, range: Range<u64>) -> Result<Option<u64>> {
     let mut piece = Slab::with_capacity(PIECE);
     for start in range.clone().step_by(PIECE) {

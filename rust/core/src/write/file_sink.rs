@@ -1,4 +1,4 @@
-//! The file behind a stream, opened by the first worker that has something to write.
+//! The staged file of a stream, opened by the first worker that writes a block.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -11,7 +11,7 @@ use crate::runtime::open_files::Permit;
 use crate::runtime::sync::{self, lock};
 use crate::store::Store;
 
-/// Space is reserved ahead in steps that double, from so many blocks to so many bytes.
+/// Space is reserved ahead in doubling steps, from this many blocks up to [`STEP_MAX`] bytes.
 const BLOCKS_AHEAD: u64 = 4;
 const STEP_MAX: u64 = 64 << 20;
 
@@ -19,7 +19,7 @@ pub(crate) struct FileSink {
     store: Arc<Store>,
     file: RwLock<FileState>,
     taken: AtomicBool,
-    /// How far space is reserved; None once the file system has refused.
+    /// The end of the reserved space. None once the file system has refused.
     reserved: Mutex<Option<u64>>,
 }
 
@@ -69,7 +69,7 @@ impl FileSink {
         }
     }
 
-    /// The file, which is nobody else's from now on.
+    /// Takes the file out of the sink, which is closed afterwards.
     pub(crate) fn take(&self) -> Option<StagedFile> {
         self.taken.store(true, Ordering::Relaxed);
         let mut state = sync::write(&self.file);
@@ -85,7 +85,6 @@ impl BlockSink for FileSink {
         true
     }
 
-    /// Lets it open its file; returns the permit if it will not.
     fn permit(&self, permit: Permit) -> Option<Permit> {
         let mut state = sync::write(&self.file);
         match &mut *state {
@@ -94,7 +93,6 @@ impl BlockSink for FileSink {
         }
     }
 
-    /// Writes the parts of a block, one after the other from `offset`.
     fn write(&self, offset: u64, len: usize, parts: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
         self.open()?;
         let state = sync::read(&self.file);
@@ -103,25 +101,24 @@ impl BlockSink for FileSink {
         staged.write(offset, parts)
     }
 
-    /// Gives back what was reserved beyond the end.
+    /// Truncates the space that was reserved beyond the end.
     fn end(&self, size: u64) -> Result<()> {
         let state = sync::read(&self.file);
         let FileState::Open(staged) = &*state else { return Err(Error::Closed("the stream was aborted")) };
         if *lock(&self.reserved) != Some(0) {
-            // Reserving has not changed the size, and cutting would make up for bytes that are missing.
+            // Checked first: reserving leaves the size alone, and `set_len` would fill missing bytes.
             staged.check_size(size)?;
             staged.file().set_len(size).context("truncate", staged.path())?;
         }
         Ok(())
     }
 
-    /// Whether the file was taken or discarded; asked on the loop's thread, so without the lock.
+    /// Lock-free, because the loop's thread calls it.
     fn is_closed(&self) -> bool {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Removes the file, and sees to it that none is opened any more. When this returns, whoever
-    /// called it, the space is free.
+    /// Removes the file and prevents another one from being opened. The space is free on return.
     fn discard(&self) {
         self.taken.store(true, Ordering::Relaxed);
         *sync::write(&self.file) = FileState::Taken;

@@ -1,4 +1,4 @@
-//! How much of a stream is in flight, who waits for it to become less, and why the stream was stopped.
+//! Back-pressure of a stream: bytes in flight, the waiting producer, and the error that stopped it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -17,26 +17,26 @@ pub(crate) struct Gate {
 struct GateState {
     bytes: usize,
     error: Option<Error>,
-    /// How many bytes may be in flight when this is called.
+    /// A callback, and the bytes in flight down to which it has to wait.
     waiter: Option<(usize, Notify)>,
 }
 
 impl Gate {
-    /// Counts a block in; tells how many bytes are in flight now.
+    /// Adds a block. Returns the bytes in flight.
     pub(crate) fn enter(&self, len: usize) -> usize {
         let mut state = lock(&self.state);
         state.bytes += len;
         state.bytes
     }
 
-    /// Counts a block out.
+    /// Removes a block.
     pub(crate) fn leave(&self, len: usize) {
         let mut state = lock(&self.state);
         state.bytes -= len;
         self.wake(state);
     }
 
-    /// Calls `notify` once no more than so many bytes are in flight.
+    /// Calls `notify` once at most `bytes` are in flight.
     pub(crate) fn wait_for(&self, bytes: usize, notify: Notify) {
         let mut state = lock(&self.state);
         state.waiter = Some((bytes, notify));
@@ -51,14 +51,14 @@ impl Gate {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Stops with an error, which shows only after `clean_up`: whoever sees it may use the space.
+    /// Stops with an error. The error becomes visible after `clean_up`, when the space is free.
     pub(crate) fn fail(&self, error: Error, clean_up: impl FnOnce()) {
         lock(&self.state).error.get_or_insert(error);
         clean_up();
         self.stopped.store(true, Ordering::Release);
     }
 
-    /// Why the work was stopped, if it was.
+    /// Returns the error that stopped the stream, if any.
     pub(crate) fn check(&self) -> Result<()> {
         if !self.is_stopped() {
             return Ok(());
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_waiter_is_called_once_and_not_before_there_is_room() {
+    fn waiter_is_called_once_when_there_is_room() {
         let (gate, calls) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
         assert_eq!((gate.enter(10), gate.enter(20)), (10, 30));
         let counted = Arc::clone(&calls);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_after_the_cleaning_up_and_the_first_one_stays() {
+    fn first_error_is_kept_and_visible_after_clean_up() {
         let gate = Gate::default();
         gate.fail(Error::Closed("first"), || assert!(gate.check().is_ok()));
         gate.fail(Error::Closed("second"), || ());

@@ -1,9 +1,13 @@
-//! From bytes to a visible object: staged first, published whole.
+//! Writing: content is staged first and published whole.
 //!
-//! A [`StreamWriter`] gathers chunks into blocks. Its `pipeline` hashes them on the workers and writes them to
-//! a [`BlockSink`], by default the staged file of `file_sink`, and `gate` bounds the bytes in flight. Content
-//! that is in memory as a whole takes the shorter way of `blob` or `small`. In the end `publish` gives the
-//! staged file its name, and `dedup` decides whether an object that has the name already is the content.
+//! A [`StreamWriter`] gathers chunks into blocks. Its `pipeline` hashes the blocks on the workers and writes
+//! them to a [`BlockSink`], by default the staged file of `file_sink`; `gate` bounds the bytes in flight.
+//! Content that is in memory as a whole skips the pipeline: `small` writes and publishes up to one block in a
+//! single job, `blob` starts a pass over larger data.
+//!
+//! Both paths end in `publish`, which links the staged file under its final name. If the name is taken,
+//! `dedup` checks whether the existing object holds the same content, and `refresh` updates its modification
+//! time. Until that link nothing is visible; an error or an abort removes the staged file.
 
 mod blob;
 mod block;

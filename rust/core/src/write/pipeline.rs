@@ -1,4 +1,4 @@
-//! What workers do with the blocks of a stream: hash and write them, in any order as far as possible.
+//! The workers' side of a stream: hashes and writes its blocks, out of order where possible.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -21,30 +21,30 @@ pub(crate) struct Pipeline<P> {
     pub(super) engine: &'static Engine,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) sink: Option<Arc<dyn BlockSink>>,
-    /// Blocks wait here for the right to open the file.
+    /// Holds back blocks until there is a permit to open the file.
     pub(super) admission: Admission<Numbered<P>>,
-    /// All that are not hashed and written yet.
+    /// Blocks that are not hashed and written yet.
     in_flight: Mutex<BTreeMap<u64, Arc<Block<P>>>>,
     tree: Option<Mutex<Tree>>,
     serial: Mutex<Serial>,
-    /// Whether there are hashers that need the bytes in order, at work on `sequencer`.
-    in_order: bool,
+    /// Whether any hasher needs the bytes in order; `sequencer` then orders the blocks.
+    pub(super) in_order: bool,
     sequencer: Sequencer<Arc<Block<P>>>,
     pub(super) gate: Gate,
     pub(super) digest: OnceLock<ContentDigest>,
-    /// The block of a stream that has no other.
+    /// The block of a stream that ended within its first block.
     pub(super) only: Mutex<Option<Block<P>>>,
-    /// Lent chunks of blocks that are done, until the producer comes by; None once it does no more.
+    /// Lent chunks of finished blocks, kept for the producer to drop. None once it feeds no more.
     used: Mutex<Option<Vec<Arc<P>>>>,
 }
 
-/// A block and its place among those of the stream.
+/// A block and its index in the stream.
 pub(super) type Numbered<P> = (u64, Arc<Block<P>>);
 
-/// Hashers that need the bytes in order. Locked for as long as a block takes.
+/// Hashers that need the bytes in order. Locked while a block is hashed.
 struct Serial {
     hash: StreamHash,
-    /// How many blocks they have taken in.
+    /// The number of blocks hashed so far.
     blocks: u64,
 }
 
@@ -85,10 +85,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         }
     }
 
-    /// The file may be opened: what has waited for it is worked on.
+    /// Passes the permit to the sink and queues the blocks that waited for it.
     fn open(self: &Arc<Self>, permit: Permit) {
         if let Some(unwanted) = self.sink.as_ref().and_then(|sink| sink.permit(permit)) {
-            // By a job of its own, as by readers: one stack is not enough for all that were stopped.
+            // Dropped in a job of its own: dropping a permit admits the next waiter, and many stopped
+            // streams in a row would recurse until the stack overflows. Readers do the same.
             self.engine.spawn(move || drop(unwanted));
         }
         for (index, block) in self.admission.open() {
@@ -117,7 +118,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
 
     fn hash_and_write(&self, index: u64, block: &Block<P>) -> Result<()> {
         let offset = block.offset(index);
-        // Writing first leaves the block in the cache for the hash: 3-5 % more.
+        // Writing first leaves the block in the CPU cache for the hash: 3-5 % faster.
         if let Some(sink) = &self.sink {
             sink.write(offset, block.len(), &mut block.parts())?;
         }
@@ -128,36 +129,36 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         Ok(())
     }
 
-    /// Bytes in flight from which on the producer has to wait: its share but for the block that is
-    /// being filled, and at least one block.
+    /// Returns the bytes in flight at which the producer has to wait.
+    ///
+    /// This is its share of the budget minus the block being filled, and at least one block.
     pub(super) fn in_flight(&self, block: usize) -> usize {
         self.engine.budget.share().max(2 * block) - block
     }
 
-    /// Bytes in flight at which a producer that waits for room comes back. Its loop takes a core then, and
-    /// a block is left for each of the others. On two cores, against coming back as soon as there is room
-    /// for three blocks, a stream is 1.04 to 1.24 times as fast and four are 1.1 times: the loop's turns
-    /// bring more chunks each. With many cores it is about half, and so it is for hashers that need the
-    /// bytes in order: the next block has to be written by the time they want it.
-    pub(super) fn left_at_return(&self, in_flight: usize, cores: usize) -> usize {
+    /// Returns the bytes in flight at which a waiting producer resumes.
+    ///
+    /// The event loop then occupies one core, and one block is left for each of the others. On two cores,
+    /// compared with resuming as soon as three blocks fit, one stream is 1.04 to 1.24 times as fast and four
+    /// are 1.1 times as fast, because each iteration of the loop feeds more chunks. With many cores the limit
+    /// is about half of `in_flight`. The same holds for in-order hashers: the next block has to be written
+    /// before they reach it.
+    pub(super) fn resume_at(&self, in_flight: usize, cores: usize) -> usize {
         let half = in_flight * 4 / 7;
         if self.in_order { half } else { half.min((cores - 1) * BLOCK) }
     }
 
-    /// Removes what was written.
+    /// Discards the sink's content.
     pub(super) fn discard(&self) {
         self.sink.iter().for_each(|sink| sink.discard());
     }
 
-    pub(super) fn is_in_order(&self) -> bool {
-        self.in_order
-    }
-
+    /// Removes a finished block from the bytes in flight and recycles its memory.
     pub(super) fn retire(&self, index: u64, block: Arc<Block<P>>) {
         let len = block.len();
         block.let_go();
         lock(&self.in_flight).remove(&index);
-        // Unless its bytes are just being looked at for a digest, which then lets go of them.
+        // If `hash_so_far` holds a reference to the block, it recycles the block instead.
         if let Some(block) = Arc::into_inner(block) {
             self.recycle(block);
         }
@@ -172,18 +173,19 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         });
     }
 
-    /// On the thread that feeds: chunks are dropped where they came from.
-    pub(super) fn let_go_of_used(&self) {
+    /// Drops the chunks of finished blocks. Called on the feeding thread, where the chunks came from.
+    pub(super) fn drop_used(&self) {
         let used = lock(&self.used).as_mut().map(std::mem::take);
         drop(used);
     }
 
-    /// The same for the last time: from now on whoever is done with a block drops its chunks.
-    pub(super) fn keep_no_more(&self) {
+    /// Drops them for the last time. Afterwards workers drop the chunks of the blocks they finish.
+    pub(super) fn stop_keeping_used(&self) {
         let used = lock(&self.used).take();
         drop(used);
     }
 
+    /// Returns the digest of a stream that ended within its first block, and stores it.
     pub(super) fn hash_only_block(&self) -> Result<ContentDigest> {
         let mut only = lock(&self.only);
         if let Some(digest) = self.digest.get() {
@@ -197,10 +199,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         Ok(self.digest.get_or_init(|| digest).clone())
     }
 
-    /// The hash of all that was handed over so far, whatever has become of it: nobody is waited for.
-    /// Meanwhile nothing is handed over.
+    /// Returns the hash of all submitted blocks without waiting for any worker.
+    ///
+    /// The caller submits no block while this runs.
     pub(super) fn hash_so_far(&self) -> StreamHash {
-        // Before the hashers: what they have not taken in is still in flight then.
+        // Copied before the hashers: every block they have not hashed by then is in this copy.
         let in_flight = lock(&self.in_flight).clone();
         let (mut hash, blocks) = {
             let serial = lock(&self.serial);
@@ -209,7 +212,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         hash.tree = self.tree.as_ref().map(|tree| lock(tree).clone());
         for (index, block) in in_flight {
             hash.add_missing(index, index < blocks, || block.parts(), block.offset(index));
-            // Its worker may have been done with it meanwhile, and left it to whoever is last.
+            // If the block's worker finished in between, this is the last reference.
             if let Some(block) = Arc::into_inner(block) {
                 self.recycle(block);
             }
@@ -217,7 +220,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         hash
     }
 
-    /// After the last block: the digest, and the file at its size.
+    /// Stores the digest and ends the sink's content at `size`, after the last block.
     pub(super) fn end(&self, size: u64) -> Result<()> {
         guarded(|| {
             self.gate.check()?;

@@ -1,4 +1,4 @@
-//! The moment in which a staged file becomes visible under its final name.
+//! Publishing: links a staged file under its final name.
 
 use std::io;
 
@@ -9,53 +9,53 @@ use crate::fs::directories::Directory;
 use crate::fs::staged::StagedFile;
 use crate::store::{Key, Quarantine, Store};
 
-/// What a publication found under the name.
+/// The outcome of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// Nothing: the object is new.
+    /// The object is new.
     Created,
-    /// The same content: the staged file is not needed.
+    /// A dedup hit: the object existed with the same content.
     Existed,
-    /// Something that is not the content: it was replaced.
+    /// Another or corrupt content was replaced.
     Healed,
-    /// The same content in a file whose modification time could not be set: it was replaced.
+    /// A dedup hit whose modification time could not be set: the object was replaced.
     Renewed,
-    /// The same content in a file whose modification time could not be set, nor could it be replaced.
+    /// A dedup hit whose modification time could not be set, nor could the object be replaced.
     Stale,
 }
 
-/// What to do about a name that is taken.
+/// The policy for a name that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// Keep what is there if it is the content, replace it otherwise: the name says what it must be.
+    /// Keep an object with the same content, replace any other: the name contains the hash.
     Heal,
-    /// Keep what is there if it is the content, fail with "already exists" otherwise.
+    /// Keep an object with the same content, fail with "already exists" for any other.
     Keep,
     /// Fail with "already exists".
     Refuse,
-    /// Replace it in any case.
+    /// Always replace it.
     Replace,
 }
 
-/// A name to be given, and to what.
+/// The name, digest and policy of an object to be published.
 #[derive(Clone, Debug)]
 pub struct Publication {
-    /// Where the object will be.
+    /// The object's name in the store.
     pub key: Key,
-    /// What it is.
+    /// The expected size and hash of the content.
     pub expected: Expected,
-    /// What to do if the name is taken.
+    /// The policy if the name is taken.
     pub existing: Existing,
 }
 
-/// A name may vanish between the attempt to take it and the look at who has it; a process that
-/// deletes it each time would have to win this many races.
+/// The number of attempts to link a name. A name may vanish between the failed link and the check of the
+/// existing object; a process that deletes it each time has to win this many races.
 const ATTEMPTS: usize = 100;
 
 /// Publishes `staged`, which holds the expected content.
 ///
-/// The order is what keeps a crash from showing anything but the whole object: the bytes are
-/// written and counted, then (if durable) on the device, then named, then the names are on it.
+/// The order ensures that a crash leaves either the whole object or none: write the bytes and check the
+/// size, then (if durable) fsync the file, then link the name, then (if durable) fsync the directories.
 pub(crate) fn publish(
     store: &Store,
     staged: &mut StagedFile,
@@ -64,7 +64,7 @@ pub(crate) fn publish(
     publish_in(store, None, staged, publication)
 }
 
-/// As [`publish`], in the directory of the key where that is open already.
+/// Same as [`publish`], with the parent directory of the key if it is open already.
 pub(crate) fn publish_in(
     store: &Store,
     parent: Option<Box<dyn Directory>>,
@@ -83,12 +83,12 @@ pub(crate) fn publish_in(
     let parent = found.map_or_else(|| store.make_parent(key), Ok)?;
     let published = take_name(store, staged, &*parent, publication)?;
     if store.durable() {
-        settle_names(store, &*parent, key, made)?;
+        sync_names(store, &*parent, key, made)?;
     }
     Ok(published)
 }
 
-/// Links the file under its name, or decides about what has that.
+/// Links the file under its name, or applies the policy for a taken name.
 fn take_name(
     store: &Store,
     staged: &mut StagedFile,
@@ -101,7 +101,7 @@ fn take_name(
         match parent.link(staged, name) {
             Ok(()) => return Ok(Published::Created),
             Err(error) if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => {
-                if let Some(published) = settle(store, staged, parent, publication, error)? {
+                if let Some(published) = resolve_taken(store, staged, parent, publication, error)? {
                     staged.set_shared(published != Published::Existed);
                     return Ok(published);
                 }
@@ -112,15 +112,16 @@ fn take_name(
     Err(io::ErrorKind::ResourceBusy).context("publish", &parent.path().join(name))
 }
 
-/// Makes the name durable, and those of the directories that lead to it. Also of an object that was
-/// there already: who wrote it may still wait for that, or not have asked for it.
-fn settle_names(store: &Store, parent: &dyn Directory, key: &Key, made: bool) -> Result<()> {
+/// Makes the name and the names of its parent directories durable.
+///
+/// Needed after a dedup hit as well: the object's writer may not have synced them yet, or not at all.
+fn sync_names(store: &Store, parent: &dyn Directory, key: &Key, made: bool) -> Result<()> {
     parent.sync()?;
     store.sync_parents(key, made)
 }
 
-/// Decides about a name that is taken; None if it is free again.
-fn settle(
+/// Applies the policy for a taken name. Returns None if the name is free again.
+fn resolve_taken(
     store: &Store,
     staged: &mut StagedFile,
     parent: &dyn Directory,
@@ -142,7 +143,7 @@ fn settle(
     store.name_temporarily(staged)?;
     match parent.replace(staged, key.name()) {
         Err(error) if error.io_kind() == Some(io::ErrorKind::IsADirectory) && *existing == Existing::Heal => {
-            // Whatever it holds is somebody's, but it cannot keep the name.
+            // The directory may hold files of a user, so it is renamed rather than removed.
             parent.rename_directory(key.name(), &Quarantine::Displaced.name(key.name()))?;
             parent.replace(staged, key.name())?;
         }
@@ -151,7 +152,7 @@ fn settle(
     Ok(Some(Published::Healed))
 }
 
-/// Decides about content that is there already; None if the name does not lead to it any more.
+/// Completes a dedup hit. Returns None if the name no longer refers to the checked object.
 fn accept(
     store: &Store,
     staged: &mut StagedFile,
@@ -166,15 +167,16 @@ fn accept(
     if hit.is_young {
         return Ok(Some(Published::Existed));
     }
-    // Right after the look: what another writer has put there since would be replaced as well. Under a
-    // key with the hash in it that is the same content.
+    // Directly after the check, because this also replaces an object that another writer put there since.
+    // Under a key that contains the hash, that object has the same content.
     let renewed =
         !hit.is(staged) && store.name_temporarily(staged).and_then(|()| parent.replace(staged, name)).is_ok();
     Ok(Some(if renewed { Published::Renewed } else { Published::Stale }))
 }
 
-/// Settles for the object in place where none can be staged: the mount is read-only, the disk full, the
-/// directory another user's. Fails with `refused`, the reason, unless the object is there and sound.
+/// Accepts an existing object where none can be staged. Fails with `refused` unless it is valid.
+///
+/// Examples are a read-only mount, a full disk and a directory of another user.
 pub(crate) fn publish_unstaged(
     store: &Store,
     publication: &Publication,
@@ -184,14 +186,14 @@ pub(crate) fn publish_unstaged(
     if !may_exist || !refused.is_create_refused() {
         return Err(refused);
     }
-    match find_sound(store, publication) {
+    match find_valid(store, publication) {
         Ok(Some(published)) => Ok(published),
         Ok(None) | Err(_) => Err(refused),
     }
 }
 
-/// The object in place, checked and refreshed as for a dedup hit; None if it is gone.
-fn find_sound(store: &Store, publication: &Publication) -> Result<Option<Published>> {
+/// Checks and refreshes the existing object as for a dedup hit. Returns None if it does not exist.
+fn find_valid(store: &Store, publication: &Publication) -> Result<Option<Published>> {
     let key = &publication.key;
     let Some(parent) = store.open_parent(key)? else { return Ok(None) };
     let hit = check_existing(store, &*parent, publication, None)?;
@@ -199,7 +201,7 @@ fn find_sound(store: &Store, publication: &Publication) -> Result<Option<Publish
         return Ok(None);
     }
     if store.durable() {
-        settle_names(store, &*parent, key, false)?;
+        sync_names(store, &*parent, key, false)?;
     }
     Ok(Some(if hit.is_young { Published::Existed } else { Published::Stale }))
 }
@@ -220,11 +222,11 @@ mod tests {
     const CONTENT: &[u8] = b"content";
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// A directory in which others act between the refresh of an object and the look at its name.
+    /// A directory that calls `act` between the refresh of an object and the check of its name.
     struct Racing<F> {
         directory: Box<dyn Directory>,
         act: F,
-        looks: AtomicUsize,
+        checks: AtomicUsize,
     }
 
     impl<F: Fn(&Path, usize) + Send + Sync> Directory for Racing<F> {
@@ -269,7 +271,7 @@ mod tests {
             self.directory.lstat(name)
         }
         fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
-            (self.act)(&self.path().join(name), self.looks.fetch_add(1, Ordering::Relaxed));
+            (self.act)(&self.path().join(name), self.checks.fetch_add(1, Ordering::Relaxed));
             self.directory.identity_of(name)
         }
         fn hard_link(&self, name: &str, new_name: &str) -> Result<()> {
@@ -295,7 +297,7 @@ mod tests {
         publish_in(store, parent, &mut staged, &publication)
     }
 
-    /// Writes an object of that age again while `act` interferes; on both paths.
+    /// Writes an object of this age again while `act` interferes, on the native and the portable path.
     fn race(
         age: Duration,
         act: impl Fn(&Path, usize) + Clone + Send + Sync + 'static,
@@ -307,7 +309,7 @@ mod tests {
             let object = File::open(root.path().join("a")).expect("there");
             object.set_modified(SystemTime::now() - age).expect("set");
             let directory = store.open_root().expect("opened");
-            let racing = Racing { directory, act: act.clone(), looks: AtomicUsize::new(0) };
+            let racing = Racing { directory, act: act.clone(), checks: AtomicUsize::new(0) };
             let published = put(&store, Some(Box::new(racing)));
             if published.is_ok() {
                 assert_eq!(fs::read(root.path().join("a")).expect("there"), CONTENT);
@@ -323,8 +325,8 @@ mod tests {
     #[test]
     fn object_removed_after_its_refresh_is_published_anew() {
         for age in [Duration::ZERO, DAY] {
-            for published in race(age, |path, look| {
-                if look == 0 {
+            for published in race(age, |path, check| {
+                if check == 0 {
                     fs::remove_file(path).expect("removed");
                 }
             }) {
@@ -334,9 +336,9 @@ mod tests {
     }
 
     #[test]
-    fn object_put_in_place_of_a_refreshed_one_is_refreshed_too() {
-        for published in race(DAY, |path, look| {
-            if look == 0 {
+    fn object_that_replaces_a_refreshed_one_is_refreshed_too() {
+        for published in race(DAY, |path, check| {
+            if check == 0 {
                 let other = path.with_file_name("other");
                 fs::write(&other, CONTENT).expect("written");
                 let file = File::open(&other).expect("there");

@@ -4,9 +4,9 @@
 //!
 //! 1. `dedup.rs` checks the object and sets its time through the open descriptor if it is old. With
 //!    `durable`, the flush of the object comes after that and covers the time.
-//! 2. `publish.rs` looks whether the name still leads to that file. A collector that saw the old time may
-//!    have removed the name; the staged file then gets it. The look follows on young objects as well:
-//!    another writer may have refreshed the object when the collector had already decided.
+//! 2. `publish.rs` checks whether the name still refers to that file. A collector that saw the old time may
+//!    have removed the name; the staged file is then linked under it. The check is made for young objects as
+//!    well: another writer may have refreshed the object after the collector decided.
 //! 3. Where the time may not be set, the staged file replaces the object. Where that fails as well, the hit
 //!    succeeds, and Python logs one warning for each root and process.
 //!
@@ -17,7 +17,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::time::{Duration, SystemTime};
 
-/// The age from which a time is set anew: half of the shortest grace period of a collector. A younger
+/// The age from which a time is refreshed: half of the shortest grace period of a collector. A younger
 /// object has the other half left, and most dedup hits cost no system call that changes the file.
 const YOUNG: Duration = Duration::from_secs(30 * 60);
 
@@ -35,8 +35,8 @@ pub(super) fn refresh(file: &File, metadata: &Metadata) -> io::Result<()> {
 
 /// Sets both times to the clock of the file system, which is a server's on a network file system.
 ///
-/// The access time has to follow: the kernel then takes the call for a plain touch, and allows it to
-/// every user with write permission, and for an append-only file. The descriptor may be read-only.
+/// Both times are set to now, because the kernel then treats the call as a plain touch and allows it for
+/// every user with write permission and for an append-only file. The descriptor may be read-only.
 #[cfg(unix)]
 fn touch(file: &File) -> io::Result<()> {
     use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
@@ -45,7 +45,7 @@ fn touch(file: &File) -> io::Result<()> {
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
 }
 
-/// Windows refuses this for a handle that was opened for reading alone: the object is then renewed.
+/// Windows refuses this for a handle that was opened read-only: the object is then renewed.
 #[cfg(not(unix))]
 fn touch(file: &File) -> io::Result<()> {
     file.set_modified(SystemTime::now())

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::runtime::open_files::Permit;
 
-/// A function that is called once, with the reason if the work was stopped.
+/// A callback that runs once, with the error if the stream was stopped.
 pub type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 
 /// Stores the blocks of a stream, such as a staged file or an upload.
@@ -16,17 +16,17 @@ pub type Notify = Box<dyn FnOnce(Result<()>) + Send>;
 /// blocks copies them, returns, and reports an error at the next call. It bounds its memory with
 /// [`Self::is_full`].
 pub trait BlockSink: Send + Sync {
-    /// Returns whether the first block needs a permit for an open file.
+    /// Returns whether the sink needs a permit for an open file before its first block.
     fn needs_permit(&self) -> bool {
         false
     }
 
-    /// Accepts the permit that it needs. Returns the permit if the sink is closed already.
+    /// Accepts the permit. Returns it if the sink is closed already.
     fn permit(&self, permit: Permit) -> Option<Permit> {
         Some(permit)
     }
 
-    /// Writes a block of `len` bytes: its parts, one after the other from `offset`.
+    /// Writes the parts of a block of `len` bytes one after the other, starting at `offset`.
     fn write(&self, offset: u64, len: usize, parts: &mut dyn Iterator<Item = &[u8]>) -> Result<()>;
 
     /// Returns whether the producer has to wait for [`Self::when_room`] after the current block.
@@ -34,12 +34,12 @@ pub trait BlockSink: Send + Sync {
         false
     }
 
-    /// Calls `notify` when the sink is not full, or closed. Immediately if that is so already.
+    /// Calls `notify` once the sink has room or is closed, immediately if it is.
     fn when_room(&self, notify: Notify) {
         notify(Ok(()));
     }
 
-    /// Ends the content after `size` bytes. Every block was written before.
+    /// Ends the content after `size` bytes. All blocks are written by then.
     fn end(&self, size: u64) -> Result<()>;
 
     /// Removes everything that was written and refuses further blocks. The space is free afterwards.

@@ -1,4 +1,4 @@
-//! Content of one block at the most: one job writes and publishes it.
+//! Content of at most one block: a single job writes and publishes it.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
 use crate::store::Store;
 
-/// Writing this much takes no longer than making the file does.
+/// The size up to which writing takes no longer than creating the file.
 const BRIEF: u64 = 64 << 10;
 
-/// A small file, written right in the directory where it is published, if that is there already.
+/// A small staged file, created in its final directory if that exists.
 pub(crate) struct Small {
     parent: Option<Box<dyn Directory>>,
     file: StagedFile,
@@ -37,8 +37,9 @@ impl Small {
     }
 }
 
-/// Writes what `stage` makes of `content` and publishes it. The content comes back with the result.
-/// Tells whether it takes but a moment.
+/// Stages `content` with `stage` and publishes it. Returns whether the job is brief.
+///
+/// `done` receives the content with the result.
 pub(crate) fn write_small<C: Send + 'static>(
     engine: &'static Engine,
     store: Arc<Store>,
@@ -63,7 +64,7 @@ pub(crate) fn write_small<C: Send + 'static>(
         });
     };
     match (durable, brief) {
-        // It stays open until the device has it, and any number of others meanwhile.
+        // The file stays open until its fsync returns, and so may any number of others: it needs a permit.
         (true, _) => engine.spawn_passing(|permit| write(Some(permit))),
         (false, true) => engine.pool.spawn_short(|| write(None)),
         (false, false) => engine.spawn(|| write(None)),

@@ -1,4 +1,4 @@
-//! A stream being written, as its producer sees it: chunks go in on the loop's thread.
+//! The producer's side of a stream: takes in chunks on the event loop's thread.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -15,34 +15,34 @@ use crate::runtime::sync::lock;
 use crate::runtime::time_slice::TimeSlice;
 use crate::store::Store;
 
-/// Content up to this size is hashed at once when it ends: 40 us at the most, less than handing it over.
+/// Content up to this size is hashed inline when it ends: at most 40 us, less than queueing a job.
 const INLINE_HASH: usize = 64 << 10;
 
-/// What the producer should do before it feeds the next chunk.
+/// The producer's next step before it feeds another chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Nothing.
+    /// Feed the next chunk.
     Go,
-    /// Let the event loop have a turn.
+    /// Yield to the event loop first.
     Pause,
     /// Wait for [`StreamWriter::room`].
     Full,
 }
 
-/// Takes in chunks, hashes them and, with a store, writes them to a staged file.
+/// Hashes the chunks of a stream and, with a store, writes them to a staged file.
 ///
-/// `P` is a chunk that can be kept by reference. Workers do not drop one while chunks are fed: the next call
-/// does, on the thread that feeds.
+/// `P` is a chunk that can be kept by reference. While chunks are fed, workers never drop one: the next call
+/// to [`Self::feed`] does, on the feeding thread.
 pub struct StreamWriter<P: AsRef<[u8]> + Send + Sync + 'static> {
     front: Mutex<Front<P>>,
     pipeline: Arc<Pipeline<P>>,
-    /// The sink, if that is a staged file.
+    /// The sink, if it is a staged file.
     file: Option<Arc<FileSink>>,
 }
 
-/// What only the producer touches.
+/// The state that only the producer uses.
 struct Front<P> {
-    /// Not handed over before more bytes follow it: a first and only block is hashed as a whole.
+    /// The block being filled. Submitted only when more bytes follow: a single block is hashed as a whole.
     block: Block<P>,
     index: u64,
     size: u64,
@@ -61,7 +61,7 @@ impl<P> Front<P> {
 }
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
-    /// A stream that is hashed with `algorithms` and, with a store, written.
+    /// Returns a stream that is hashed with `algorithms` and, with a store, written.
     #[must_use]
     pub fn new(engine: &'static Engine, store: Option<Arc<Store>>, algorithms: Vec<Algorithm>) -> Self {
         let file = store.map(|store| Arc::new(FileSink::new(store)));
@@ -71,8 +71,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         writer
     }
 
-    /// A stream that is hashed with `algorithms` and, with a sink, written to that. The caller keeps the
-    /// sink and takes the content from there, or from [`Self::take_block`].
+    /// Returns a stream that is hashed with `algorithms` and written to `sink`, if any.
+    ///
+    /// The caller keeps the sink and takes the content from there, or from [`Self::take_block`].
     #[must_use]
     pub fn with_sink(
         engine: &'static Engine,
@@ -85,7 +86,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         Self { front: Mutex::new(front), pipeline: Arc::new(pipeline), file: None }
     }
 
-    /// Takes in a chunk that stays as it is for as long as it is kept.
+    /// Takes in a chunk, which must not change while it is kept.
     pub fn feed(&self, chunk: P) -> Result<Flow> {
         let mut front = self.open_front()?;
         let len = chunk.as_ref().len();
@@ -123,7 +124,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         while taken < len {
             if front.block.room() == 0 {
                 let next = front.block.next();
-                full = self.hand_over(front, next);
+                full = self.submit(front, next);
             }
             let end = len.min(taken + front.block.room());
             put(&mut front.block, taken..end, &self.pipeline.engine.slabs);
@@ -142,65 +143,69 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         if front.open { Ok(front) } else { Err(Error::Closed("the stream has ended")) }
     }
 
-    /// Gives the block to the workers; tells whether the producer has to wait.
-    fn hand_over(&self, front: &mut Front<P>, next: Block<P>) -> bool {
+    /// Queues the current block for the workers. Returns whether the producer has to wait.
+    fn submit(&self, front: &mut Front<P>, next: Block<P>) -> bool {
         let block = std::mem::replace(&mut front.block, next);
         let index = front.index;
         front.index += 1;
-        self.pipeline.let_go_of_used();
+        self.pipeline.drop_used();
         block.hold();
         let full = self.pipeline.gate.enter(block.len()) >= self.pipeline.in_flight(block.size());
         self.pipeline.enter(index, block);
         full || self.pipeline.sink.as_ref().is_some_and(|sink| sink.is_full())
     }
 
-    /// Calls `notify` once there is room for more, at once if there is.
+    /// Calls `notify` once there is room for another chunk, immediately if there is.
     pub fn room(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
         let in_flight = self.pipeline.in_flight(self.open_front()?.block.size());
-        let left = self.pipeline.left_at_return(in_flight, self.pipeline.engine.width());
+        let limit = self.pipeline.resume_at(in_flight, self.pipeline.engine.width());
         let sink = self.pipeline.sink.clone();
         let proceed = move |result| match (result, sink) {
             (Ok(()), Some(sink)) => sink.when_room(Box::new(notify)),
             (result, _) => notify(result),
         };
-        self.pipeline.gate.wait_for(left, Box::new(proceed));
+        self.pipeline.gate.wait_for(limit, Box::new(proceed));
         Ok(())
     }
 
-    /// Ends the stream. Content that is small enough has its digest now, which is then returned;
-    /// otherwise `notify` is called once everything is hashed and written.
+    /// Ends the stream. Returns the digest if the content is small enough to be hashed inline.
+    ///
+    /// Otherwise calls `notify` once everything is hashed and written.
     pub fn finish(&self, notify: impl FnOnce(Result<()>) + Send + 'static) -> Result<Option<ContentDigest>> {
         let mut front = self.open_front()?;
         front.open = false;
         let pipeline = Arc::clone(&self.pipeline);
         let size = front.size;
-        self.pipeline.keep_no_more();
+        self.pipeline.stop_keeping_used();
         if front.index > 0 {
-            self.hand_over(&mut front, Block::default());
+            self.submit(&mut front, Block::default());
             drop(front);
             self.pipeline.gate.wait_for(
                 0,
                 Box::new(move |result| {
-                    let (engine, in_order) = (pipeline.engine, pipeline.is_in_order());
+                    let (engine, in_order) = (pipeline.engine, pipeline.in_order);
                     let end = move || notify(result.and_then(|()| pipeline.end(size)));
-                    // Cutting the file waits for the disk. The workers may have been quicker than the
-                    // loop, and one that hashes in order holds the hashers, of two streams perhaps.
+                    // Truncating the file waits for the disk. This callback may run on the loop's thread,
+                    // if the workers finished first, or on a worker that holds the in-order hashers of
+                    // up to two streams.
                     if is_worker() && !in_order { end() } else { engine.spawn(end) }
                 }),
             );
             return Ok(None);
         }
-        let at_once = size <= INLINE_HASH as u64 || pipeline.algorithms.is_empty();
+        let inline = size <= INLINE_HASH as u64 || pipeline.algorithms.is_empty();
         *lock(&pipeline.only) = Some(std::mem::take(&mut front.block));
-        if at_once {
+        if inline {
             return pipeline.hash_only_block().map(Some);
         }
         self.pipeline.engine.run(move || pipeline.hash_only_block().map(drop), notify);
         Ok(None)
     }
 
-    /// The digest of everything fed so far. What is in flight (8 MiB at the most) is hashed here: its
-    /// workers may wait for a disk that does not answer.
+    /// Returns the digest of everything fed so far.
+    ///
+    /// Blocks in flight (at most 8 MiB) are hashed on this thread, because the workers may be blocked by a
+    /// hung disk.
     pub fn digest(&self) -> Result<ContentDigest> {
         let pipeline = &self.pipeline;
         if let Some(digest) = pipeline.digest.get() {
@@ -210,8 +215,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return Err(Error::Forked);
         }
         let front = lock(&self.front);
-        // What was stopped has none: blocks that came after the stop were not hashed, and those that
-        // waited are gone.
+        // A stopped stream has no digest: blocks queued after the stop were not hashed, and waiting ones
+        // were dropped.
         pipeline.gate.check()?;
         let digest = match front.index {
             0 if !front.open => return pipeline.hash_only_block(),
@@ -228,26 +233,30 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         pipeline.gate.check().map(|()| digest)
     }
 
-    /// What was written, ready to be published. Only after the end, and once.
+    /// Takes the content, ready to be published. Possible once, after the end of the stream.
     pub fn take_staged(&self) -> Result<Staged<P>> {
         let pipeline = &self.pipeline;
         if !pipeline.engine.is_current() {
             return Err(Error::Forked);
         }
-        // What was written before the stream was aborted may still be there, for a moment.
+        // After an abort the staged file may still exist for a moment.
         pipeline.gate.check()?;
         let (Some(digest), Some(sink)) = (pipeline.digest.get(), &self.file) else {
             return Err(Error::Closed("the stream has not ended"));
         };
         let content = match sink.take() {
             Some(file) => Content::File(file),
-            None => Content::Block(lock(&pipeline.only).take().ok_or(Error::Closed("the content is taken"))?),
+            None => {
+                let taken = Error::Closed("the content was taken already");
+                Content::Block(lock(&pipeline.only).take().ok_or(taken)?)
+            }
         };
         Ok(Staged::new(pipeline.engine, sink.store(), content, digest.clone()))
     }
 
-    /// Takes the content of a stream that has ended within its first block, once. None if the content is in
-    /// the sink, or if the stream goes on.
+    /// Takes the content of a stream that ended within its first block, once.
+    ///
+    /// Returns None if the content is in the sink, or if the stream has not ended.
     pub fn take_block(&self) -> Result<Option<Block<P>>> {
         let pipeline = &self.pipeline;
         if !pipeline.engine.is_current() {
@@ -258,7 +267,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         Ok(is_ended.then(|| lock(&pipeline.only).take()).flatten())
     }
 
-    /// Stops the work and removes what was written, both without waiting. What was taken stays.
+    /// Stops the workers and removes the staged file, both without waiting. Taken content stays valid.
     pub fn abort(&self) {
         if !self.pipeline.engine.is_current() {
             return;
@@ -268,7 +277,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         for (index, block) in waiting {
             self.pipeline.retire(index, block);
         }
-        self.pipeline.keep_no_more();
+        self.pipeline.stop_keeping_used();
         if let Ok(mut front) = self.front.try_lock() {
             front.open = false;
             front.block = Block::default();
@@ -280,8 +289,8 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             return;
         }
         let pipeline = Arc::clone(&self.pipeline);
-        // Closing an unnamed file of 256 MiB takes 15-30 ms: not on the loop's thread. A worker may
-        // be about to open the file, so it is discarded whether it is there yet or not.
+        // Closing an unnamed file of 256 MiB takes 15-30 ms, so a worker does it. Another worker may be
+        // about to open the file, so the sink is discarded even if no file exists yet.
         self.pipeline.engine.spawn(move || pipeline.discard());
     }
 }
