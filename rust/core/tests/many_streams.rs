@@ -95,7 +95,7 @@ fn what_is_read_ahead_has_a_cap() {
             expected.clone(),
             64 << 10,
         );
-        while let Some(len) = reader.wants() {
+        while let Some(len) = reader.next_buffer_size() {
             reader.supply(Memory::new(len));
             ahead += len;
         }
@@ -111,7 +111,7 @@ fn what_is_read_ahead_has_a_cap() {
         expected,
         64 << 10,
     );
-    assert_eq!(alone.wants(), Some(64 << 10));
+    assert_eq!(alone.next_buffer_size(), Some(64 << 10));
 }
 
 #[test]
@@ -120,7 +120,8 @@ fn tiny_chunks_are_asked_for_a_few_at_a_time() {
     let expected = expected(Algorithm::Blake3, &painted(1 << 20));
     let missing = || Err(Error::Closed("there is none"));
     let reader = StreamReader::new(Engine::current().expect("threads"), missing, expected, 1);
-    let supplied = std::iter::from_fn(|| reader.wants().map(|len| reader.supply(Memory::new(len)))).count();
+    let supplied =
+        std::iter::from_fn(|| reader.next_buffer_size().map(|len| reader.supply(Memory::new(len)))).count();
     assert!(supplied <= 1024, "{supplied} of 1 byte");
 }
 

@@ -171,7 +171,7 @@ impl World {
 
 fn next(reader: &StreamReader<Memory>) -> Result<Option<Memory>> {
     loop {
-        while let Some(len) = reader.wants() {
+        while let Some(len) = reader.next_buffer_size() {
             reader.supply(Memory::new(len));
         }
         match reader.take()? {

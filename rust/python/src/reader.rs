@@ -40,7 +40,7 @@ impl Reader {
 
     /// The next chunk, or None if it is not there yet; raises `StopAsyncIteration` at the end.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyBytes>>> {
-        while let Some(len) = self.inner.wants() {
+        while let Some(len) = self.inner.next_buffer_size() {
             self.inner.supply(Fresh::new(py, len)?);
         }
         match self.inner.take().map_err(to_py)? {

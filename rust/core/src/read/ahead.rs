@@ -1,4 +1,4 @@
-//! What workers do for a stream that is read: they fill and hash chunks ahead of the consumer.
+//! The workers' side of a stream: fills and hashes chunks ahead of the consumer.
 
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
@@ -26,13 +26,13 @@ pub(crate) struct ReadAhead<B> {
     pub(super) expected: Expected,
     pub(super) chunk_size: u64,
     pub(super) chunks: u64,
-    /// The size of the aligned units that make up each chunk, if they can be hashed apart.
+    /// The size of the aligned units of each chunk, if they can be hashed independently.
     unit: Option<usize>,
     hash: Mutex<StreamHash>,
-    /// Whether chunks have to be hashed one after the other, on `sequencer`.
+    /// Whether chunks have to be hashed in order; `sequencer` then orders them.
     in_order: bool,
     sequencer: Sequencer<Result<B>>,
-    /// Buffers wait here for the right to open the object.
+    /// Holds back buffers until there is a permit to open the object.
     pub(super) admission: Admission<(u64, B)>,
     object: Opened,
     permit: Mutex<Option<Permit>>,
@@ -42,7 +42,7 @@ pub(crate) struct ReadAhead<B> {
 
 pub(super) struct Ready<B> {
     pub(super) chunks: BTreeMap<u64, Result<B>>,
-    /// The chunk that the consumer waits for.
+    /// The index of the chunk that the consumer waits for, and its callback.
     pub(super) waiter: Option<(u64, Notify)>,
 }
 
@@ -94,12 +94,12 @@ impl<B: Buffer> ReadAhead<B> {
         }
     }
 
-    /// The object may be opened: the buffers that have waited for it are filled.
+    /// Stores the permit and queues the buffers that waited for it.
     fn admitted(self: &Arc<Self>, permit: Permit) {
         *lock(&self.permit) = Some(permit);
         if self.stopped.load(Ordering::Relaxed) {
-            // By a job of its own: given back here, those of many that were stopped while they waited
-            // would go from one to the next on one stack.
+            // Dropped in a job of its own: dropping a permit admits the next waiter, and many streams that
+            // were stopped while waiting would recurse on one stack.
             let permit = lock(&self.permit).take();
             return self.engine.spawn(move || drop(permit));
         }
@@ -118,8 +118,10 @@ impl<B: Buffer> ReadAhead<B> {
         drop(lock(&self.permit).take());
     }
 
-    /// A consumer may take its time, or wait for another stream. Meanwhile others may need the
-    /// descriptor, and the same task may be the one that waits for it.
+    /// Offers the idle descriptor to other streams.
+    ///
+    /// The consumer may be slow or wait for another stream, and the task that needs the permit may be the
+    /// consumer itself.
     fn offer(self: &Arc<Self>) {
         let holder: Weak<dyn PermitHolder> =
             Arc::downgrade(&(Arc::<Self>::clone(self) as Arc<dyn PermitHolder>));
@@ -170,13 +172,13 @@ impl<B: Buffer> ReadAhead<B> {
             return;
         }
         ready.chunks.insert(index, chunk);
-        if let Some((_, notify)) = ready.waiter.take_if(|(wanted, _)| *wanted == index) {
+        if let Some((_, notify)) = ready.waiter.take_if(|(awaited, _)| *awaited == index) {
             drop(ready);
             notify(Ok(()));
         }
     }
 
-    /// All chunks are hashed by now: each was before it was handed out.
+    /// Compares the hash of the whole content with the expected one, after the last chunk.
     pub(super) fn check(&self) -> Result<()> {
         let algorithms = self.expected.algorithms();
         let digest = lock(&self.hash).clone().finish(self.expected.size, &algorithms);
@@ -185,7 +187,7 @@ impl<B: Buffer> ReadAhead<B> {
 }
 
 impl<B: Buffer> PermitHolder for ReadAhead<B> {
-    /// Closes the file if nothing is being read. The next buffer waits for admission again.
+    /// Closes the file if no read is in flight. The next buffer waits for admission again.
     fn release_idle(&self) -> bool {
         let given_up = self.admission.close_if_idle(|| (self.object.give_up(), lock(&self.permit).take()));
         given_up.is_some_and(|(object, permit)| {
@@ -212,16 +214,18 @@ impl<B: Buffer> SerialStream for ReadAhead<B> {
     }
 }
 
-/// BLAKE3 can be hashed in units apart if each chunk is made up of whole ones: powers of two, and
-/// not so small that joining them would be felt.
+/// Returns the size of the units in which the chunks can be hashed independently.
+///
+/// BLAKE3 allows this if each chunk consists of whole units of a power of two. Units below 16 KiB are not used,
+/// because joining them would cost too much.
 fn unit_of(chunk_size: u64, chunks: u64, expected: &Expected) -> Option<usize> {
     let blake3 = matches!(expected.hash, Some((Algorithm::Blake3, _)));
     let unit = BLOCK.min(1 << chunk_size.trailing_zeros().min(63));
     (blake3 && chunks > 1 && unit >= 16 << 10).then_some(unit)
 }
 
-/// The bytes of memory that a read has filled.
+/// Returns the bytes of a buffer that a read has filled.
 fn initialised(memory: &mut [MaybeUninit<u8>]) -> &[u8] {
-    // SAFETY: called only with buffers that `io::read_at` has filled to the end.
+    // SAFETY: callers pass only buffers that `io::read_at` has filled to the end.
     unsafe { &*(std::ptr::from_mut(memory) as *const [u8]) }
 }

@@ -1,4 +1,4 @@
-//! A whole object read into one piece of memory.
+//! Reading a whole object into one buffer.
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -14,17 +14,16 @@ use crate::runtime::open_files::Permit;
 use crate::runtime::pool::guarded;
 use crate::store::{Key, Object, Store};
 
-/// Memory that the caller gives and that nobody else touches before it is handed back.
+/// Memory of the caller, used exclusively by the engine until it is returned.
 pub trait Buffer: Send + Sync + 'static {
-    /// All of it. It stays at this address for as long as the buffer lives, also when that is moved.
+    /// Returns all of the memory. Its address stays the same when the buffer is moved.
     fn memory(&mut self) -> &mut [MaybeUninit<u8>];
 }
 
-/// From this size on huge pages are asked for: filling fresh memory then costs a fifth.
+/// The size from which huge pages are requested: filling fresh memory then costs a fifth.
 const HUGE: usize = 4 << 20;
 
-/// Fills `buffer` with the object under `key`, which must be of exactly that size, and checks it
-/// against `expected`.
+/// Fills `buffer` with the object under `key`, of exactly that size, and checks it against `expected`.
 pub fn read_blob<B: Buffer>(
     engine: &'static Engine,
     store: Arc<Store>,
@@ -45,8 +44,8 @@ pub fn read_blob<B: Buffer>(
             Err(error) => return done(Err(error)),
         };
         prefer_huge_pages(buffer.memory());
-        // SAFETY: `buffer` is not touched before the closure below returns it, which is after the
-        // pass is over; moving it into the closure does not move its memory.
+        // SAFETY: `buffer` is not accessed until the closure below returns it, which is after the end of
+        // the pass; moving it into the closure does not move its memory.
         let region = unsafe { Region::new(buffer.memory()) };
         let pass = Pass {
             source: Source::File(object.file, object.path.clone()),
@@ -68,12 +67,13 @@ pub fn read_blob<B: Buffer>(
 
 fn open_for<B: Buffer>(store: &Store, key: &Key, expected: &Expected, buffer: &mut B) -> Result<Object> {
     if buffer.memory().len() as u64 != expected.size {
-        return Err(Error::Invalid("the buffer is not of the object's size".into()));
+        let (len, size) = (buffer.memory().len(), expected.size);
+        return Err(Error::Invalid(format!("buffer has the wrong size: {len} bytes, expected {size}")));
     }
     store.open_expecting(key, expected)
 }
 
-/// Advice for the whole pages within the buffer; that it is not taken changes nothing.
+/// Requests huge pages for the whole pages within the buffer. Best effort.
 #[cfg(target_os = "linux")]
 fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
     const PAGE: usize = 4096;
@@ -84,7 +84,7 @@ fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
     let start = memory.as_mut_ptr();
     let skipped = start.align_offset(PAGE);
     let len = (memory.len() - skipped) / PAGE * PAGE;
-    // SAFETY: the range lies within `memory`, and this advice changes no content.
+    // SAFETY: the range lies within `memory`, and this advice does not change its content.
     let _ = unsafe { rustix::mm::madvise(start.add(skipped).cast(), len, rustix::mm::Advice::LinuxHugepage) };
 }
 

@@ -1,4 +1,4 @@
-//! Reading a small object at once, on the caller's thread, if that cannot wait for the device.
+//! Reading a small object from the page cache, on the caller's thread.
 
 use std::fs::File;
 use std::mem::MaybeUninit;
@@ -6,18 +6,18 @@ use std::mem::MaybeUninit;
 use crate::digest::Expected;
 use crate::store::{Key, Store};
 
-/// Above this size hashing takes longer than handing the read to a worker.
+/// The size above which hashing takes longer than queueing the read for a worker.
 const SIZE_MAX: u64 = 64 << 10;
 
-/// A small object, opened from the kernel's caches.
+/// A small object, opened without waiting for the device.
 pub struct Cached {
     file: File,
     expected: Expected,
 }
 
-/// Opens the object if its path is in the kernel's caches and it is the small regular file that is
-/// expected. None says nothing about it: the ordinary
-/// way finds out.
+/// Opens the object if its path is cached and it is a small regular file of the expected size.
+///
+/// None means that the caller has to take the regular path, which may find the object nevertheless.
 #[must_use]
 pub fn open_cached(store: &Store, key: &Key, expected: Expected) -> Option<Cached> {
     if expected.size > SIZE_MAX || !store.file_system().is_local {
@@ -31,8 +31,9 @@ pub fn open_cached(store: &Store, key: &Key, expected: Expected) -> Option<Cache
 }
 
 impl Cached {
-    /// Fills `memory`, which is of the object's size; false if not all of it is cached, or not what
-    /// is expected.
+    /// Fills `memory`, of the object's size, from the page cache.
+    ///
+    /// Returns false if a part is not cached or the content does not match.
     pub fn read(&self, memory: &mut [MaybeUninit<u8>]) -> bool {
         read_nowait(&self.file, memory).is_some_and(|data| self.expected.matches(data))
     }
@@ -41,9 +42,9 @@ impl Cached {
 fn read_nowait<'a>(file: &File, memory: &'a mut [MaybeUninit<u8>]) -> Option<&'a [u8]> {
     use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
 
-    // The vectored call of rustix takes initialised memory only; at this size that is not felt.
+    // The vectored call of rustix accepts only initialised memory. At this size the cost is negligible.
     memory.fill(MaybeUninit::new(0));
-    // SAFETY: every byte was initialised by the line above.
+    // SAFETY: the line above initialised every byte.
     let data = unsafe { &mut *(std::ptr::from_mut(memory) as *mut [u8]) };
     let read = preadv2(file, &mut [IoSliceMut::new(data)], 0, ReadWriteFlags::NOWAIT).ok()?;
     (read == data.len()).then_some(&*data)

@@ -1,9 +1,12 @@
-//! From an object to bytes, verified on the way.
+//! Reading: content is verified before the caller receives it.
 //!
-//! A [`StreamReader`] hands out chunks that workers read `ahead`; `opened` closes and reopens its file when
-//! other streams need the permit. `blob` reads a whole object into one buffer, `cached` a small one without
-//! waiting for the device. `verify` compares an object with its hash, and `original` is a file of the user's
-//! own, which may change while it is read.
+//! A [`StreamReader`] hands out chunks in order. Workers fill and hash them ahead of the consumer (`ahead`),
+//! within the stream's share of the memory budget. The descriptor of an idle stream is closed when another
+//! stream needs the permit, and `opened` reopens the file for the next chunk.
+//!
+//! `blob` reads a whole object into one buffer. `cached` reads a small object on the caller's thread, without
+//! waiting for the device. `verify` compares an object with its hash and hashes arbitrary files. `original`
+//! reads a file of the user, which may change while being read; the others read objects of a store.
 
 mod ahead;
 mod blob;

@@ -1,4 +1,4 @@
-//! The object that a stream is read from: opened when it is needed, and again after it was given up.
+//! The object behind a stream, opened on demand and reopened after its descriptor was given up.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -19,9 +19,9 @@ pub(super) struct Opened {
 
 enum ObjectState {
     NotYet,
-    /// And what it was when it was opened by its name, if it was.
+    /// The object, and its metadata when it was opened by name. None if the caller passed it open.
     Open(Result<(Object, Option<FileStat>)>),
-    /// Closed for the sake of others, and what it was.
+    /// Closed because another stream needed the permit.
     GivenUp(PathBuf, FileStat),
     Closed,
 }
@@ -31,13 +31,13 @@ impl Opened {
         Self { open, state: Mutex::new(ObjectState::NotYet) }
     }
 
-    /// Of an object that is open. It is never opened again: what is under its name may be another.
+    /// Returns the holder of an open object, which is never reopened: its name may refer to another file.
     pub(super) fn of(object: Object) -> Self {
         let open = || Err(Error::Closed("the object was given up"));
         Self { open: Box::new(open), state: Mutex::new(ObjectState::Open(Ok((object, None)))) }
     }
 
-    /// The object, opened by whichever worker is first.
+    /// Returns the object. The first worker that calls this opens it.
     pub(super) fn get(&self, expected: &Expected) -> Result<Object> {
         let mut state = lock(&self.state);
         match &*state {
@@ -62,11 +62,12 @@ impl Opened {
         if object.stat()?.is_same_object(seen) {
             return Ok((object, Some(*seen)));
         }
-        Err(Error::corrupt(&object.path, &"the file that was opened first", &"another in its place"))
+        Err(Error::corrupt(&object.path, &"the file opened at the start of the read", &"another file"))
     }
 
-    /// Lets go of the file until it is needed again. Asks the file system nothing: the loop's thread may
-    /// be waiting for the locks that are held meanwhile.
+    /// Gives up the file until the next read, and returns it for the caller to close.
+    ///
+    /// Makes no system call, because the loop's thread may wait for the locks held here.
     pub(super) fn give_up(&self) -> Option<Object> {
         let mut state = lock(&self.state);
         let ObjectState::Open(Ok((object, Some(seen)))) = &*state else { return None };
@@ -79,7 +80,7 @@ impl Opened {
         *lock(&self.state) = ObjectState::Closed;
     }
 
-    /// Where it is, if it was ever open.
+    /// Returns the path of the object, empty if it was never opened.
     pub(super) fn path(&self) -> PathBuf {
         match &*lock(&self.state) {
             ObjectState::Open(Ok((object, _))) => object.path.clone(),

@@ -1,4 +1,4 @@
-//! A file of the user's own, which may change while it is read.
+//! A file of the user, which may change while being read.
 
 use std::fs::{File, Metadata};
 use std::mem::MaybeUninit;
@@ -12,11 +12,11 @@ use crate::error::{Context as _, Error, Result};
 use crate::fs::io;
 use crate::store::Object;
 
-/// Many times what the clock of a file system takes to tell two changes apart.
+/// Many times the resolution of file system timestamps.
 #[cfg(target_os = "linux")]
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// An open file, and its size when it was opened.
+/// An open file and its size when it was opened.
 pub(crate) struct Original {
     pub file: Arc<File>,
     pub path: PathBuf,
@@ -24,10 +24,9 @@ pub(crate) struct Original {
 }
 
 impl Original {
-    /// Opens a file, through links as well; anything but a regular file is refused before it could
-    /// block.
+    /// Opens a regular file, following links. Other kinds are refused before the open could block.
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        // A device may do something when it is opened, so the name is looked at first.
+        // Checked first, because opening a device may have side effects.
         require_regular(&path, &path.metadata().context("open", &path)?)?;
         let file = io::open_nonblocking(&path).context("open", &path)?;
         let metadata = file.metadata().context("stat", &path)?;
@@ -35,13 +34,13 @@ impl Original {
         Ok(Self { file: Arc::new(file), path, size: metadata.len() })
     }
 
-    /// An object of which nobody knows what it should be.
+    /// Returns an object whose expected size is unknown.
     pub(crate) fn of(object: Object) -> Result<Self> {
         let size = object.file.metadata().context("stat", &object.path)?.len();
         Ok(Self { file: object.file, path: object.path, size })
     }
 
-    /// The same, unless it has more bytes than `limit`.
+    /// Returns the file unchanged, or an error if it has more bytes than `limit`.
     pub(crate) fn within(self, limit: Option<u64>) -> Result<Self> {
         match limit {
             Some(limit) if self.size > limit => {
@@ -51,8 +50,10 @@ impl Original {
         }
     }
 
-    /// When it was last changed, if that was so long ago, on a file system of this machine, that any
-    /// further change would show as another time: those are as coarse as a tick of the scheduler.
+    /// Returns the time of the last change, if every later change is certain to get another time.
+    ///
+    /// That holds on a local file system, if the last change is older than the resolution of timestamps,
+    /// which is a tick of the scheduler.
     #[cfg(target_os = "linux")]
     pub(crate) fn settled_since(&self) -> Option<SystemTime> {
         let status = rustix::fs::fstat(&self.file).ok()?;
@@ -62,20 +63,20 @@ impl Original {
         (settled && crate::fs::kind::FileSystem::of(&self.file).is_local).then_some(changed)
     }
 
-    /// Nothing is known about times elsewhere.
+    /// The resolution of timestamps is unknown on other systems.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn settled_since(&self) -> Option<SystemTime> {
         None
     }
 
-    /// What came of reading it, unless it was not read as it is: it grew or shrank meanwhile, or it
-    /// is one of those of a pseudo file system whose size says nothing of their content.
+    /// Returns `result` unless the file grew or shrank while being read.
+    ///
+    /// Files of a pseudo file system whose size does not match their content are refused as well.
     pub(crate) fn unchanged<T>(&self, result: Result<T>) -> Result<T> {
         match result {
-            Ok(value) if self.ends_as_it_says()? => Ok(value),
+            Ok(value) if self.has_its_size()? => Ok(value),
             Ok(_) | Err(Error::Corrupt { .. }) => Err(Error::Invalid(format!(
-                "{} did not hold the {} bytes of its size: it changed while it was read, \
-                 or is not a file of a disk",
+                "{} changed while being read (expected {} bytes), or is not a regular file on disk",
                 self.path.display(),
                 self.size,
             ))),
@@ -83,7 +84,8 @@ impl Original {
         }
     }
 
-    fn ends_as_it_says(&self) -> Result<bool> {
+    /// Returns whether the file still has its size and ends there.
+    fn has_its_size(&self) -> Result<bool> {
         let size = self.file.metadata().context("stat", &self.path)?.len();
         let mut beyond = [MaybeUninit::uninit()];
         Ok(size == self.size && io::read_at(&self.file, &self.path, &mut beyond, size)? == 0)

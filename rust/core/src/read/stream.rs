@@ -1,4 +1,4 @@
-//! A stream being read, as its consumer sees it: buffers go out empty and come back filled.
+//! The consumer's side of a stream: supplies empty buffers and takes filled ones.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -16,26 +16,26 @@ use crate::runtime::sync::lock;
 use crate::runtime::time_slice::TimeSlice;
 use crate::store::Object;
 
-/// Chunks that are read ahead even if that is more than three quarters of what the stream may hold,
-/// but not if it is more than all. One chunk always is.
+/// The number of chunks read ahead even beyond three quarters of the stream's share of the memory budget,
+/// but never beyond the whole share. One chunk is always read ahead.
 const AHEAD_CHUNKS: u64 = 4;
-/// However small they are: asking for them takes the loop's time, about 5 us for each.
-const AHEAD_MOST: u64 = 512;
+/// The maximum number of chunks read ahead: supplying each takes about 5 us of the event loop's thread.
+const AHEAD_MAX: u64 = 512;
 
-/// What there is for the consumer.
+/// The result of [`StreamReader::take`].
 pub enum Taken<B> {
     /// The next chunk.
     Chunk(B),
-    /// Nothing yet: wait.
+    /// The next chunk is not ready.
     Pending,
-    /// The content has ended, and all of it was right.
+    /// The content has ended and was verified.
     End,
 }
 
 /// Reads an object chunk by chunk into buffers that the consumer supplies.
 ///
-/// If a hash is expected, each chunk is hashed before it is handed out, and the last one is handed
-/// out only when the hash of the whole is right.
+/// If a hash is expected, each chunk is hashed before it is handed out, and the last one is handed out only
+/// if the hash of the whole content matches.
 pub struct StreamReader<B: Buffer> {
     ahead: Arc<ReadAhead<B>>,
     front: Mutex<Front>,
@@ -46,12 +46,12 @@ struct Front {
     taken: u64,
     slice: TimeSlice,
     closed: bool,
-    /// Taken with the first buffer, given up with the last.
+    /// Taken with the first buffer, released with the last.
     reservation: Option<Reservation>,
 }
 
 impl Front {
-    /// Tells whether it was closed already.
+    /// Closes the reader. Returns whether it was closed already.
     fn close(&mut self) -> bool {
         self.reservation = None;
         std::mem::replace(&mut self.closed, true)
@@ -59,8 +59,9 @@ impl Front {
 }
 
 impl<B: Buffer> StreamReader<B> {
-    /// A reader of the object that `open` gives. Workers call it, again if the file had to be closed
-    /// meanwhile because others were short of descriptors.
+    /// Returns a reader of the object that `open` returns.
+    ///
+    /// Workers call `open`, and call it again if the file was closed because other streams needed a permit.
     pub fn new(
         engine: &'static Engine,
         open: impl Fn() -> Result<Object> + Send + Sync + 'static,
@@ -71,7 +72,7 @@ impl<B: Buffer> StreamReader<B> {
         Self::through(Admission::new(false), engine, object, expected, chunk_size)
     }
 
-    /// A reader of an object that is open, and may be.
+    /// Returns a reader of an open object, which holds its own permit.
     #[must_use]
     pub fn of(engine: &'static Engine, object: Object, expected: Expected, chunk_size: usize) -> Self {
         Self::through(Admission::new(true), engine, Opened::of(object), expected, chunk_size)
@@ -90,26 +91,26 @@ impl<B: Buffer> StreamReader<B> {
         Self { ahead: Arc::new(ahead), front: Mutex::new(front) }
     }
 
-    /// The size of the next buffer to supply, or None while enough are on their way.
-    pub fn wants(&self) -> Option<usize> {
+    /// Returns the size of the next buffer to supply, or None while enough chunks are read ahead.
+    pub fn next_buffer_size(&self) -> Option<usize> {
         if !self.ahead.engine.is_current() {
             return None;
         }
         let front = lock(&self.front);
         let ahead = &self.ahead;
-        let coming = front.supplied - front.taken;
-        let bytes = coming * ahead.chunk_size;
+        let count = front.supplied - front.taken;
+        let bytes = count * ahead.chunk_size;
         let share = ahead.engine.budget.share() as u64;
-        let enough = (bytes >= share / 4 * 3 && coming >= AHEAD_CHUNKS)
-            || (coming > 0 && bytes + ahead.chunk_size > share)
-            || coming >= AHEAD_MOST;
+        let enough = (bytes >= share / 4 * 3 && count >= AHEAD_CHUNKS)
+            || (count > 0 && bytes + ahead.chunk_size > share)
+            || count >= AHEAD_MAX;
         if front.closed || front.supplied == ahead.chunks || enough {
             return None;
         }
         Some(ahead.chunk_len(front.supplied))
     }
 
-    /// Gives a buffer of the size that [`Self::wants`] told.
+    /// Supplies a buffer of the size that [`Self::next_buffer_size`] returned.
     pub fn supply(&self, buffer: B) {
         let mut front = lock(&self.front);
         let index = front.supplied;
@@ -119,7 +120,7 @@ impl<B: Buffer> StreamReader<B> {
         self.ahead.enter(index, buffer);
     }
 
-    /// The next chunk, if it is ready.
+    /// Takes the next chunk, if it is ready.
     pub fn take(&self) -> Result<Taken<B>> {
         if !self.ahead.engine.is_current() {
             return Err(Error::Forked);
@@ -144,13 +145,15 @@ impl<B: Buffer> StreamReader<B> {
         if ahead.expected.size == 0 { checked.map(|_| Taken::End) } else { checked.map(Taken::Chunk) }
     }
 
-    /// Whether the consumer should let the event loop have a turn.
+    /// Returns whether the consumer should yield to the event loop.
     pub fn pause_due(&self) -> bool {
         lock(&self.front).slice.is_over()
     }
 
-    /// Calls `notify` once [`Self::take`] has something, at once if it has. Of small chunks it waits
-    /// for as many as make up a block: each time that a loop is woken costs as much as hashing 100 KiB.
+    /// Calls `notify` once [`Self::take`] returns a chunk, immediately if it does.
+    ///
+    /// Small chunks are grouped up to the size of a block, because each wake-up of an event loop costs as
+    /// much as hashing 100 KiB.
     pub fn wait(&self, notify: impl FnOnce(Result<()>) + Send + 'static) {
         let (first, supplied) = {
             let front = lock(&self.front);
@@ -168,7 +171,7 @@ impl<B: Buffer> StreamReader<B> {
         notify(Ok(()));
     }
 
-    /// Stops reading ahead. Buffers that are being filled are let go of by their workers.
+    /// Stops reading ahead. Workers drop the buffers that they are filling.
     pub fn close(&self) {
         if !self.ahead.engine.is_current() || lock(&self.front).close() {
             return;
@@ -179,13 +182,13 @@ impl<B: Buffer> StreamReader<B> {
             (std::mem::take(&mut ready.chunks), ready.waiter.take())
         };
         drop((unread, self.ahead.admission.take_queued()));
-        // Nobody, in general. While there is one, what comes is kept for it.
+        // Usually there is no waiter. While there is one, `deliver` keeps chunks for it.
         if let Some((_, notify)) = waiter {
             notify(Ok(()));
         }
         let ahead = Arc::clone(&self.ahead);
-        // The file may have been deleted meanwhile; closing the last descriptor then frees its
-        // blocks, which takes milliseconds: not on the loop's thread.
+        // Closing the last descriptor of a deleted file frees its blocks, which takes milliseconds, so a
+        // worker does it.
         self.ahead.engine.spawn(move || ahead.close());
     }
 }

@@ -1,4 +1,4 @@
-//! Hashing files as they are: to verify an object, or for its own sake.
+//! Hashing files in place: verifies objects and computes digests of arbitrary files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +13,10 @@ use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::guarded;
 use crate::store::{Key, Object, Store};
 
-/// Reads the whole object and compares it with `expected`. What seems bad is read again, past the page
-/// cache, before it is called so: a page that went bad in memory is no fault of the object.
+/// Reads the whole object and compares it with `expected`.
+///
+/// After a mismatch the object is read again, bypassing the page cache: a page corrupted in memory does not
+/// make the object corrupt.
 pub fn verify(
     engine: &'static Engine,
     open: impl Fn() -> Result<Object> + Send + 'static,
@@ -41,7 +43,7 @@ pub fn verify(
     });
 }
 
-/// The same in one go; what was verified is handed to `done`, still open.
+/// Verifies an object in a single read and passes it to `done`, still open.
 pub fn open_verified(
     engine: &'static Engine,
     open: impl FnOnce() -> Result<Object> + Send + 'static,
@@ -57,10 +59,10 @@ pub fn open_verified(
     });
 }
 
-/// An object that is what it should be. To read it means to read what was verified.
+/// A verified object, still open: reads return the file that was verified.
 pub struct Verified {
     engine: &'static Engine,
-    /// None while it is dropped, and at no other time.
+    /// None only during drop.
     object: Option<Object>,
 }
 
@@ -69,20 +71,19 @@ impl Verified {
         Self { engine, object: Some(object) }
     }
 
-    /// The object, open for as long as anybody has it.
+    /// Returns the object. Clones keep the file open.
     ///
     /// # Panics
     ///
-    /// Never: it is taken when this is dropped.
+    /// Never: only `drop` takes the object.
     #[must_use]
     pub fn object(&self) -> &Object {
-        self.object.as_ref().expect("it is not dropped")
+        self.object.as_ref().expect("only drop takes it")
     }
 }
 
 impl Drop for Verified {
-    /// Closing a file asks a disk that is served by a process or over a network, and frees what was
-    /// deleted meanwhile: not on the loop's thread.
+    /// Closes the file on a worker: on a network or FUSE file system, and for a deleted file, a close blocks.
     fn drop(&mut self) {
         let object = self.object.take();
         if self.engine.is_current() {
@@ -91,7 +92,7 @@ impl Drop for Verified {
     }
 }
 
-/// Hands `object` to `done` if it is what is expected.
+/// Passes `object` to `done` if its size and hash are the expected ones.
 fn compare(
     engine: &'static Engine,
     object: Result<Object>,
@@ -120,7 +121,7 @@ fn compare(
     });
 }
 
-/// Refuses content that is not what is expected of the object at `path`.
+/// Returns an error if the digest of the object at `path` is not the expected one.
 pub(crate) fn check_read(path: &Path, expected: &Expected, found: &ContentDigest) -> Result<()> {
     match expected.difference(found) {
         None => Ok(()),
@@ -128,7 +129,7 @@ pub(crate) fn check_read(path: &Path, expected: &Expected, found: &ContentDigest
     }
 }
 
-/// Hashes any regular file, with all cores where the algorithm lets them.
+/// Hashes any regular file, on all cores if the algorithm allows it.
 pub fn hash_file(
     engine: &'static Engine,
     path: PathBuf,
@@ -139,7 +140,7 @@ pub fn hash_file(
     hash_original(engine, || Original::open(path), algorithms, cancel, done);
 }
 
-/// Hashes what is under `key`, whatever it should be, no link followed below the root.
+/// Hashes the object under `key` without an expected digest. Follows no link below the root.
 pub fn hash_object(
     engine: &'static Engine,
     store: Arc<Store>,

@@ -155,7 +155,7 @@ pub fn stream(store: &Arc<Store>, key: &str, expected: Expected, chunk_size: usi
     );
     let mut content = Vec::new();
     loop {
-        while let Some(len) = reader.wants() {
+        while let Some(len) = reader.next_buffer_size() {
             reader.supply(Memory::new(len));
         }
         match reader.take()? {
