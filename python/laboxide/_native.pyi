@@ -14,10 +14,9 @@ __all__ = [
     "Completions",
     "Hasher",
     "Listing",
-    "Moved",
     "Object",
+    "Outcomes",
     "Pacer",
-    "Progress",
     "Reader",
     "Staged",
     "Store",
@@ -41,7 +40,7 @@ _Path: TypeAlias = str | PathLike[str]
 _Expected: TypeAlias = tuple[int, tuple[str, str] | None]
 _Digest: TypeAlias = tuple[int, list[tuple[str, str]]]
 _Problem: TypeAlias = Literal["corrupt", "not a file", "unreadable", "foreign name"]
-_Finding: TypeAlias = tuple[str, _Problem, str, str, str | None]
+_Finding: TypeAlias = tuple[_Problem, str, str, str | None]
 
 def check_hash(algorithm: str, hash: str, /) -> None: ...
 def check_key(text: str, /) -> None: ...
@@ -56,8 +55,8 @@ def audit(
     objects: list[tuple[str, str, str]],
     workers: int,
     pacer: Pacer | None,
-    moved: Moved | None,
-    progress: Progress,
+    repair: bool,
+    outcomes: Outcomes,
     /,
 ) -> None: ...
 
@@ -160,15 +159,10 @@ class Listing:
     def next_batch(self, ticket: Ticket, limit: int, /) -> None: ...
 
 @final
-class Moved:
-    def __new__(cls) -> Moved: ...
-    def take(self) -> list[_Finding]: ...
+class Outcomes:
+    def __new__(cls) -> Outcomes: ...
+    def take(self) -> list[tuple[str, int | None, _Finding | None]]: ...
 
 @final
 class Pacer:
     def __new__(cls, bytes_per_second: float, /) -> Pacer: ...
-
-@final
-class Progress:
-    def __new__(cls) -> Progress: ...
-    def so_far(self) -> tuple[int, int, int, list[_Finding]]: ...

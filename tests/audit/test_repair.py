@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,53 @@ async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
     assert (finding.key, [finding.moved_to]) == (pointers[1]["key"], moved_aside(storage))
     assert [str(finding.moved_to) in record.getMessage() for record in caplog.records] == [True]
     assert audit.objects == 3
+
+
+BAD = ("corrupt", "expected", "actual")
+
+
+class ScriptedOutcomes:
+    """Returns prepared outcomes instead of those of the engine."""
+
+    def __init__(self, rounds: list[list[tuple[Any, ...]]]) -> None:
+        self.rounds = rounds
+
+    def take(self) -> list[tuple[Any, ...]]:
+        return self.rounds.pop(0) if self.rounds else []
+
+
+async def test_findings_come_before_the_error_of_their_round(
+    storage: FileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [pointer["key"] for pointer in await fill(storage, 5)]
+    audit = storage.audit(repair=True)
+    quarantined = (*BAD, str(storage.path / "aside"))
+    scripted = ScriptedOutcomes(
+        [
+            # The first object caused the error, so its successors wait, but for a quarantined one.
+            [(keys[4], None, quarantined), (keys[1], None, (*BAD, None)), (keys[2], 7, None)],
+            [],
+            [(keys[0], None, None), (keys[2], 9, None), (keys[3], 11, None)],
+        ]
+    )
+
+    def fail(*_arguments: object) -> object:
+        raise OSError(errno.EMFILE, "on purpose")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "_outcomes", scripted)
+        patched.setattr("laboxide.file.audit.audit", fail)
+        first = await anext(audit)
+        assert (first.key, first.moved_to) == (keys[4], storage.path / "aside")
+        assert audit.cursor is not None
+        assert audit.cursor < keys[0], "the cursor is before the first object"
+        with pytest.raises(OSError, match="on purpose"):
+            await anext(audit)
+        second = await anext(audit)
+        assert (second.key, second.moved_to, audit.cursor) == (keys[1], None, keys[1])
+        assert await findings(audit) == []
+    # The first object is gone, and the outcomes of the third are counted once.
+    assert (audit.objects, audit.bytes_read, audit.is_complete) == (4, 18, True)
 
 
 async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None:

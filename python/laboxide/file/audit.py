@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from laboxide._native import Hasher, Moved, Pacer, Progress, audit, check_hash
+from laboxide._native import Hasher, Outcomes, Pacer, audit, check_hash
 from laboxide._runtime import hub
 from laboxide._validation import check_integer, check_number, shown
 from laboxide.file.listing import Listed, Walk, next_listed
@@ -26,8 +26,6 @@ _NO_KEYS = ("foreign", "displaced", "quarantined")
 
 AuditProblem = Literal["corrupt", "not a file", "unreadable", "foreign name"]
 """The problems of an `AuditFinding`."""
-
-_Bad = tuple[str, AuditProblem, str, str, str | None]
 
 ContentOf = Callable[[str], tuple[str, str] | None]
 """Tells algorithm and hash from a key, or None where the key does not tell them."""
@@ -144,8 +142,12 @@ class Audit(Walk[AuditFinding]):
         self._plan = plan
         rate = plan.max_bytes_per_second
         self._pacer = None if rate is None else Pacer(rate)
-        self._moved = Moved() if plan.repair else None
+        self._outcomes = Outcomes()
         self._pending: deque[_Entry] = deque()
+        self._unread: set[str] = set()
+        """Keys of pending objects without an outcome."""
+        self._bad: dict[str, AuditFinding] = {}
+        """Findings of pending objects, by key."""
         self._found: deque[tuple[AuditFinding, str | None]] = deque()
 
     async def _next(self) -> AuditFinding:
@@ -162,10 +164,14 @@ class Audit(Walk[AuditFinding]):
             with self._going_back():
                 listed = await next_listed(self._listing)
                 self._pending.extend([self._entry(found) for found in listed])
+                self._unread = {found.key for found, content, _ in self._pending if content}
             if not self._pending:
                 self.cursor, self.is_complete = None, True
                 raise StopAsyncIteration
-        await self._round([(found.key, *content) for found, content, _ in self._pending if content])
+        if self._unread:
+            await self._round()
+        else:
+            self._settle()
 
     def _entry(self, listed: Listed) -> _Entry:
         content = self._content_of(listed)
@@ -196,31 +202,51 @@ class Audit(Walk[AuditFinding]):
         mark = Hasher("blake3", f"{self.seed}/{key}".encode()).digest()[:8]
         return int.from_bytes(mark) < self._plan.sample * 2**64
 
-    async def _round(self, objects: list[tuple[str, str, str]]) -> None:
-        """Have the engine look at objects from the first, as many as it has the time for."""
-        if not objects:
-            return self._settle(0, {})
-        plan, progress = self._plan, Progress()
-        arguments = self._store, objects, plan.workers, self._pacer, self._moved, progress
+    async def _round(self) -> None:
+        """Have the engine audit the first unread objects, as many as it has the time for."""
+        unread = [
+            (found.key, *content)
+            for found, content, _ in self._pending
+            if content and found.key in self._unread
+        ]
+        plan = self._plan
+        arguments = self._store, unread, plan.workers, self._pacer, plan.repair, self._outcomes
         try:
-            seen = await hub.run(audit, *arguments)
-        except BaseException:
-            # What it has read so far is not read again, however often it is cancelled.
-            self._account(*progress.so_far())
-            raise
-        return self._account(*seen)
+            await hub.run(audit, *arguments)
+        except BaseException as error:
+            self._settle()
+            # Findings come before errors: the next round meets the error again.
+            if not self._found or not isinstance(error, Exception):
+                raise
+        else:
+            self._settle()
 
-    def _account(self, done: int, looked_at: int, size: int, bad: list[_Bad]) -> None:
-        self.objects += looked_at
-        self.bytes_read += size
-        told = {what[0]: self._bad(*what) for what in bad}
-        # What else was moved aside, by rounds that were cancelled: it is not found again.
-        moved = [] if self._moved is None else self._moved.take()
-        lost = {what[0]: self._bad(*what) for what in moved if what[0] not in told}
-        self.objects += len(lost)
-        self._settle(done, told | lost)
+    def _settle(self) -> None:
+        """Account for the outcomes, and pass pending entries up to the first unread object."""
+        for key, size, found in self._outcomes.take():
+            is_moved = found is not None and found[-1] is not None
+            # A cancelled round may add an outcome after another round has read the object again.
+            if key not in self._unread and not is_moved:
+                continue
+            self._unread.discard(key)
+            self.objects += size is not None or found is not None
+            self.bytes_read += size or 0
+            if found is not None:
+                self._bad[key] = self._finding(key, *found)
+        while self._pending and self._pending[0].listed.key not in self._unread:
+            entry = self._pending.popleft()
+            key = entry.listed.key
+            finding = self._bad.pop(key, None) if entry.content else self._otherwise(entry)
+            self._pass(entry.listed)
+            if finding is not None:
+                self._found.append((finding, self._reached))
+            if not self._found:
+                self.cursor = self._reached
+        # A quarantined object is not found again, so its finding does not wait for its turn.
+        for key in [key for key, finding in self._bad.items() if finding.moved_to]:
+            self._found.append((self._bad.pop(key), self._reached))
 
-    def _bad(
+    def _finding(
         self,
         key: str,
         problem: AuditProblem,
@@ -233,31 +259,14 @@ class Audit(Walk[AuditFinding]):
         moved = None if moved_to is None else Path(moved_to)
         return AuditFinding(self._path / key, key, problem, expected, actual, moved)
 
-    def _settle(self, done: int, bad: dict[str, AuditFinding]) -> None:
-        """Take what was seen to off the list, up to the first object that was not."""
-        while self._pending:
-            listed, content, _ = entry = self._pending[0]
-            if content is not None and done == 0:
-                break
-            done -= content is not None
-            finding = self._otherwise(entry) if content is None else bad.pop(listed.key, None)
-            self._pending.popleft()
-            self._pass(listed)
-            if finding is not None:
-                self._found.append((finding, self._reached))
-            if not self._found:
-                self.cursor = self._reached
-        # Moved aside beside an object that could not be seen to: it will not be found again.
-        self._found.extend((finding, self._reached) for finding in bad.values())
-
     def _otherwise(self, entry: _Entry) -> AuditFinding | None:
         """Return what is wrong with something that is not read."""
         (key, kind, _, _, _, why), _, is_nameless = entry
         self.skipped += is_nameless and kind == "file"
         if kind == "foreign":
-            return self._bad(key, "foreign name", "a key", repr(os.fsencode(key)))
+            return self._finding(key, "foreign name", "a key", repr(os.fsencode(key)))
         if kind == "closed":
-            return self._bad(key, "unreadable", "something that can be looked at", why or "")
+            return self._finding(key, "unreadable", "something that can be looked at", why or "")
         if kind in _KINDS and is_nameless:
-            return self._bad(key, "not a file", "a file or a directory", _KINDS[kind])
+            return self._finding(key, "not a file", "a file or a directory", _KINDS[kind])
         return None

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use laboxide_core::audit::{self, Finding, Moved, Named, Pacer, Plan, Problem, Progress, Round};
+use laboxide_core::audit::{self, Finding, Named, Outcome, Outcomes, Pacer, Plan, Problem};
 use laboxide_core::digest::Algorithm;
 use laboxide_core::store::{Entry, EntryKind, FileKind, Key, Listing, Quarantine, StrayFile};
 use pyo3::IntoPyObjectExt as _;
@@ -31,41 +31,33 @@ impl PyPacer {
     }
 }
 
-/// What the rounds of one audit have moved aside.
-#[pyclass(frozen, name = "Moved", module = "laboxide._native")]
-pub(crate) struct PyMoved {
-    inner: Arc<Moved>,
+/// The outcomes of the objects of one audit.
+#[pyclass(frozen, name = "Outcomes", module = "laboxide._native")]
+pub(crate) struct PyOutcomes {
+    inner: Arc<Outcomes>,
 }
 
 #[pymethods]
-impl PyMoved {
+impl PyOutcomes {
     #[new]
     fn new() -> Self {
         Self { inner: Arc::default() }
     }
 
-    /// What was moved aside since this was last asked, as in the result of `audit`.
-    fn take(&self) -> Vec<FindingTuple> {
-        self.inner.take().into_iter().map(finding).collect()
-    }
-}
-
-/// What one round of an audit has seen to.
-#[pyclass(frozen, name = "Progress", module = "laboxide._native")]
-pub(crate) struct PyProgress {
-    inner: Arc<Progress>,
-}
-
-#[pymethods]
-impl PyProgress {
-    #[new]
-    fn new() -> Self {
-        Self { inner: Arc::default() }
-    }
-
-    /// What `audit` would result in if it were over now, but for what was moved aside.
-    fn so_far(&self) -> RoundTuple {
-        round(self.inner.so_far())
+    /// Takes (key, size, finding) of each object audited since the last call.
+    ///
+    /// The size is that of an intact object, the finding is (problem, expected, actual, new path or None).
+    /// An object that was deleted has neither.
+    fn take(&self) -> Vec<(String, Option<u64>, Option<FindingTuple>)> {
+        let tuple = |(key, outcome): (Key, Outcome)| {
+            let (size, found) = match outcome {
+                Outcome::Intact(size) => (Some(size), None),
+                Outcome::Gone => (None, None),
+                Outcome::Bad(found) => (None, Some(finding(found))),
+            };
+            (key.as_str().to_owned(), size, found)
+        };
+        self.inner.take().into_iter().map(tuple).collect()
     }
 }
 
@@ -82,37 +74,27 @@ impl NamedArgument {
     }
 }
 
-/// Looks at objects from the first on, for a while: how many were seen to, how many of them were
-/// there, bytes in those that are sound, and (key, problem, expected, actual, moved to) of the others. What is
-/// bad is moved aside if that can be noted in `moved`. `progress` is for this round alone.
+/// Audits objects in order for the length of a round. The outcomes are added to `outcomes`.
 #[pyfunction]
-#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, moved, progress, /))]
+#[pyo3(name = "audit", signature = (ticket, store, objects, workers, pacer, repair, outcomes, /))]
 pub(crate) fn audit_objects(
     ticket: &Ticket,
     store: &PyStore,
     objects: Vec<NamedArgument>,
     workers: usize,
     pacer: Option<&PyPacer>,
-    moved: Option<&PyMoved>,
-    progress: &PyProgress,
+    repair: bool,
+    outcomes: &PyOutcomes,
 ) -> PyResult<()> {
     let objects = objects.into_iter().map(NamedArgument::parse).collect::<PyResult<_>>()?;
     let pacer = pacer.map(|pacer| Arc::clone(&pacer.inner));
-    let moved = moved.map(|moved| Arc::clone(&moved.inner));
-    let plan = Plan { workers, pacer, moved, progress: Arc::clone(&progress.inner) };
-    let reply = ticket.reply(|py, result: Round| round(result).into_py_any(py));
+    let plan = Plan { workers, pacer, repair, outcomes: Arc::clone(&outcomes.inner) };
+    let reply = ticket.reply(|py, ()| ().into_py_any(py));
     audit::audit(Arc::clone(&store.inner), objects, plan, ticket.token(), reply);
     Ok(())
 }
 
-type RoundTuple = (usize, usize, u64, Vec<FindingTuple>);
-
-type FindingTuple = (String, &'static str, String, String, Option<OsString>);
-
-fn round(round: Round) -> RoundTuple {
-    let found = round.findings.into_iter().map(finding).collect();
-    (round.done, round.looked_at, round.bytes, found)
-}
+type FindingTuple = (&'static str, String, String, Option<OsString>);
 
 fn finding(finding: Finding) -> FindingTuple {
     let problem = match finding.problem {
@@ -120,8 +102,7 @@ fn finding(finding: Finding) -> FindingTuple {
         Problem::NotAFile => "not a file",
         Problem::Unreadable => "unreadable",
     };
-    let moved_to = finding.moved_to.map(PathBuf::into_os_string);
-    (finding.key.as_str().to_owned(), problem, finding.expected, finding.actual, moved_to)
+    (problem, finding.expected, finding.actual, finding.moved_to.map(PathBuf::into_os_string))
 }
 
 /// A walk over everything in a store.

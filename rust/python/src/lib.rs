@@ -21,7 +21,7 @@ use pyo3::{ffi, prelude::*};
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::audit::{PyListing, PyMoved, PyPacer, PyProgress, audit_objects, sweep};
+    use super::audit::{PyListing, PyOutcomes, PyPacer, audit_objects, sweep};
     #[pymodule_export]
     use super::completions::{Completions, Ticket, pause_due};
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! How fast an audit may read.
+//! Limits the read rate of an audit.
 
 use std::sync::Mutex;
 use std::thread;
@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::runtime::sync::lock;
 
-/// How long a thread sleeps before it looks whether it is still wanted.
-const LOOK: Duration = Duration::from_millis(20);
+/// The longest sleep between two checks for cancellation.
+const NAP: Duration = Duration::from_millis(20);
 
-/// Spreads reads over time. Shared by all that must not be faster together.
+/// Spreads reads over time. Its threads share the rate.
 pub struct Pacer {
     bytes_per_second: f64,
-    /// When the next read may begin.
+    /// The time at which the next read may begin.
     next: Mutex<Instant>,
 }
 
 impl Pacer {
-    /// At least one byte per second.
+    /// Returns a pacer of at least one byte per second.
     #[must_use]
     pub fn new(bytes_per_second: f64) -> Self {
         Self { bytes_per_second: bytes_per_second.max(1.0), next: Mutex::new(Instant::now()) }
     }
 
-    /// Waits until `bytes` may be read, for as long as `check` allows.
+    /// Waits until `bytes` may be read. Fails as soon as `check` does.
     pub(crate) fn wait(&self, bytes: usize, check: impl Fn() -> Result<()>) -> Result<()> {
         let begin = self.book(bytes);
         loop {
@@ -33,18 +33,19 @@ impl Pacer {
             if left.is_zero() {
                 return Ok(());
             }
-            thread::sleep(left.min(LOOK));
+            thread::sleep(left.min(NAP));
         }
     }
 
-    /// When a read of `bytes` may begin. Of the time in which nobody read, no more is made up for than
-    /// what a thread oversleeps.
+    /// Reserves the time of a read of `bytes` and returns its start.
+    ///
+    /// Idle time is not credited, except for one nap, because a thread may oversleep.
     fn book(&self, bytes: usize) -> Instant {
         #[allow(clippy::cast_precision_loss)] // a block is far below 2^52
         let taken = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
         let mut next = lock(&self.next);
         let now = Instant::now();
-        let begin = next.max(now.checked_sub(LOOK).unwrap_or(now));
+        let begin = next.max(now.checked_sub(NAP).unwrap_or(now));
         *next = begin + taken;
         begin
     }
@@ -64,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_wait_ends_at_once() {
+    fn cancelled_wait_ends_early() {
         let (pacer, cancel) = (Pacer::new(1.0), CancelToken::default());
         let begun = Instant::now();
         pacer.wait(1 << 20, || cancel.check()).expect("the first may begin");
         thread::scope(|scope| {
             let waiting = scope.spawn(|| pacer.wait(1, || cancel.check()));
             cancel.cancel();
-            // Joined, which ThreadSanitizer sees; the end of the scope it does not.
+            // Joined explicitly: ThreadSanitizer does not recognise the end of the scope.
             assert!(waiting.join().expect("no panic").is_err());
         });
         assert!(begun.elapsed() < Duration::from_secs(5));
