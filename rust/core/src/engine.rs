@@ -33,13 +33,13 @@ pub struct Engine {
     fsync_pool: FsyncPool,
 }
 
-/// Null before the first use, and again in a forked child, which has none of its parent's threads.
+/// Null before the first use. Null again in a forked child, which has no threads of its parent.
 static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(ptr::null_mut());
 
 impl Engine {
     /// Returns the engine of this process. Starts it at the first use.
     ///
-    /// Fails if not even one worker thread can be started: without workers, operations would never complete.
+    /// Fails if no worker thread can be started: without workers, operations would never complete.
     pub fn current() -> Result<&'static Self> {
         let existing = CURRENT.load(Ordering::Acquire);
         if existing.is_null() {
@@ -109,12 +109,12 @@ impl Engine {
         self.pool.run(work, done);
     }
 
-    /// Runs `job` on a worker once it has a permit to keep an object open for reading.
+    /// Runs `job` on a worker, with a permit to keep an object open for reading.
     pub(crate) fn spawn_reading(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
         self.reading.admit(&self.pool, move |permit| self.spawn(move || job(permit)));
     }
 
-    /// Runs `job` on a worker once it has a permit to process a whole file.
+    /// Runs `job` on a worker, with a permit to process a whole file.
     pub(crate) fn spawn_passing(&'static self, job: impl FnOnce(Permit) + Send + 'static) {
         self.passing.admit(&self.pool, move |permit| self.spawn(move || job(permit)));
     }

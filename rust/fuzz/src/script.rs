@@ -27,7 +27,7 @@ impl<'a> Script<'a> {
         self.choice(2) == 1
     }
 
-    /// Returns a number of bytes near a power of two, as the thresholds of the engine are.
+    /// Returns a size near a power of two, like the thresholds of the engine.
     pub fn size(&mut self) -> usize {
         let near = 1_usize << self.choice(23);
         near.saturating_add_signed(isize::from(self.byte().unwrap_or_default().cast_signed()))

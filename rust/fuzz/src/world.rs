@@ -100,7 +100,9 @@ impl World {
         }
     }
 
-    /// Reads an object with a claim that may be false, at once or as a stream that may be dropped early.
+    /// Reads an object with a claim that may be false.
+    ///
+    /// Reads it whole, or as a stream that may be dropped early.
     pub fn read(&self, script: &mut Script<'_>) -> usize {
         let name = script.choice(3);
         let content = self.objects.get(&name).copied();

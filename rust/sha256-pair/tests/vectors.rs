@@ -1,4 +1,4 @@
-//! The NIST test vectors of SHA-256 (FIPS 180-4), for each message alone and each pair side by side.
+//! The NIST test vectors of SHA-256 (FIPS 180-4), for single messages and for pairs.
 
 use laboxide_sha256::{Sha256, update_pair};
 

@@ -37,7 +37,7 @@ pub(super) fn update_aligned<'a>(hasher: &mut blake3::Hasher, parts: impl Iterat
     hasher.update(&group[..filled]);
 }
 
-/// Returns the chaining value of the unit that starts at `offset`, a multiple of the unit's size.
+/// Returns the chaining value of the unit at `offset`, a multiple of the unit's size.
 pub(crate) fn subtree<'a>(offset: u64, parts: impl Iterator<Item = &'a [u8]>) -> ChainingValue {
     let mut hasher = blake3::Hasher::new();
     hasher.set_input_offset(offset);

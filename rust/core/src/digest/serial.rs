@@ -85,7 +85,7 @@ impl Pairs {
         Vec::new()
     }
 
-    /// Hashes one or two streams until none has a block left, or a single one should wait for a partner.
+    /// Hashes one or two streams while they have blocks. A single one may then wait for a partner.
     fn work(&'static self, pool: &'static Pool, mut streams: Vec<Stream>) {
         let begun = Instant::now();
         while !streams.is_empty() {

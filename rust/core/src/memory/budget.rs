@@ -1,12 +1,12 @@
-//! The memory budget of all streams. Each stream has a reservation, which shrinks as streams are added.
+//! The memory budget of all streams. With more streams, each may reserve less.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::memory::slab::BLOCK;
 
-/// The memory for all streams together. A stream may exceed it by the two blocks that it needs to progress.
+/// The memory for all streams together, beyond the two blocks that each stream needs to progress.
 const TOTAL: usize = 64 * BLOCK;
-/// The most memory for one stream.
+/// The maximum for one stream.
 const MAX_SHARE: usize = 8 * BLOCK;
 /// A stream with no more bytes than this needs no reservation.
 pub(crate) const UNRESERVED: usize = 16 << 10;

@@ -14,7 +14,7 @@ use crate::runtime::sync::lock;
 /// blocks of 256 KiB to 1 MiB.
 pub const BLOCK: usize = 1 << 20;
 
-/// The most unused buffers that are kept: 16 MiB.
+/// The maximum number of unused buffers to keep: 16 MiB.
 const MAX_UNUSED: usize = 16;
 
 /// The alignment of the content of a slab: a cache line.

@@ -1,4 +1,4 @@
-//! A queue for the blocks of a stream that has no permit to open its file yet.
+//! A gate for the blocks of a stream that needs a permit to open its file.
 //!
 //! The first block that is submitted requests a permit, and the blocks after it are queued. With the permit,
 //! the stream opens the gate, and blocks pass at once. A stream that reads closes it again while no block is

@@ -18,8 +18,9 @@ use crate::runtime::wake;
 #[cfg(target_os = "linux")]
 use crate::{error::Context as _, runtime::sync::lock};
 
-/// The wake-up timer: the longest delay of a deferred wake-up if its worker runs another job that blocks, for
-/// example on a hung disk.
+/// The delay of the wake-up timer.
+///
+/// It bounds a deferred wake-up if the worker then runs a job that blocks, for example on a hung disk.
 #[cfg(target_os = "linux")]
 const TIMER_NANOSECONDS: i64 = 5_000_000;
 

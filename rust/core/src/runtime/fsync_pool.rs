@@ -16,7 +16,9 @@ use crate::runtime::open_files::open_files_limit;
 use crate::runtime::pool::mark_as_worker;
 use crate::runtime::sync::lock;
 
-/// The most threads. With a low limit on open files there are fewer, as each opens one or two directories.
+/// The maximum number of threads.
+///
+/// A low limit on open files reduces it, because each thread opens one or two directories.
 const MAX_THREADS: u64 = 128;
 /// One thread per this many files that the process may open.
 const FILES_PER_THREAD: u64 = 8;

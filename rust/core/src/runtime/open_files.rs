@@ -13,10 +13,10 @@ use crate::runtime::sync::lock;
 /// File descriptors for the rest of the process and for files that are opened only briefly.
 const RESERVED: u64 = 32;
 
-/// The most permits of one kind, even if the system allows more. More streams at once bring no speed.
+/// The maximum number of permits of one kind. More streams at once are not faster.
 const MAX_PERMITS: u64 = 4096;
 
-/// The length of the idle list below which dropped holders are not removed. Each keeps 0.5 KiB of memory.
+/// The minimum length of the idle list before it is pruned. A dropped holder keeps 0.5 KiB of memory.
 const MIN_PRUNE_LEN: usize = 64;
 
 /// The permits for one kind of work: streams that write, objects being read, or whole-file operations.

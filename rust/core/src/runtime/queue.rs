@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use crate::runtime::sync::lock;
 use crate::runtime::wake;
 
-/// How long a worker spins after a short job. Small writes one after the other take a third less time each;
-/// a virtual machine takes most of that to wake a sleeping core.
+/// How long a worker spins after a short job.
+///
+/// Sequential small writes take a third less time; a virtual machine needs most of that to wake a sleeping core.
 const SPIN: Duration = Duration::from_micros(50);
 
 pub(crate) struct Job {
     pub run: Box<dyn FnOnce() + Send>,
-    /// Whether the job is so short that the wake-ups of earlier jobs can be deferred until it ends.
+    /// Whether the job is short enough to defer the wake-ups of earlier jobs.
     pub is_short: bool,
 }
 
