@@ -55,69 +55,63 @@ impl Store {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
-    use std::path::{Path, PathBuf};
     use std::sync::atomic::Ordering;
 
     use super::*;
     use crate::fs::staged::StagedFile;
 
-    /// Stages a file and then replaces the staging directory with a link to another directory, which has a
-    /// file of the same temporary name. Returns the path of that file last.
-    fn replace_staging_dir(root: &Path) -> (Store, StagedFile, PathBuf) {
+    /// Stages a file, replaces the staging directory with a link to another one, and publishes the file.
+    ///
+    /// The other directory has a file of the same temporary name, which must stay.
+    fn publish_after_swap(publish: impl FnOnce(StagedFile, &dyn Directory)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path();
         let store = Store::new(root.to_owned(), false, false);
         store.names_needed.store(true, Ordering::Relaxed);
         let staged = store.stage().expect("staged");
         staged.write(0, [&b"ours"[..]].into_iter()).expect("written");
-        let name = staged.path().file_name().expect("a temporary name").to_owned();
+        let theirs = root.join("elsewhere").join(staged.path().file_name().expect("a temporary name"));
         fs::rename(root.join(STAGING), root.join("moved")).expect("moved");
-        let theirs = root.join("elsewhere").join(name);
         fs::create_dir(root.join("elsewhere")).expect("created");
         fs::write(&theirs, "theirs").expect("written");
         std::os::unix::fs::symlink("elsewhere", root.join(STAGING)).expect("linked");
-        (store, staged, theirs)
-    }
-
-    fn check(root: &Path, theirs: &Path) {
+        let parent = store.open_root().expect("opened");
+        publish(staged, &*parent);
         assert_eq!(fs::read(theirs).expect("exists"), b"theirs");
         assert_eq!(fs::read_dir(root.join("moved")).expect("listed").count(), 0, "left behind");
     }
 
+    fn assert_published(parent: &dyn Directory) {
+        assert_eq!(fs::read(parent.path().join("a")).expect("exists"), b"ours");
+    }
+
     #[test]
     fn link_uses_original_staging_dir() {
-        let root = tempfile::tempdir().expect("a directory");
-        let (store, mut staged, theirs) = replace_staging_dir(root.path());
-        let parent = store.open_root().expect("opened");
-        parent.link(&mut staged, "a").expect("linked");
-        assert_eq!(fs::read(root.path().join("a")).expect("exists"), b"ours");
-        check(root.path(), &theirs);
+        publish_after_swap(|mut staged, parent| {
+            parent.link(&mut staged, "a").expect("linked");
+            assert_published(parent);
+        });
     }
 
     #[test]
     fn replace_uses_original_staging_dir() {
-        let root = tempfile::tempdir().expect("a directory");
-        let (store, mut staged, theirs) = replace_staging_dir(root.path());
-        let parent = store.open_root().expect("opened");
-        parent.replace(&mut staged, "a").expect("renamed");
-        assert_eq!(fs::read(root.path().join("a")).expect("exists"), b"ours");
-        check(root.path(), &theirs);
+        publish_after_swap(|mut staged, parent| {
+            parent.replace(&mut staged, "a").expect("renamed");
+            assert_published(parent);
+        });
     }
 
     #[test]
     fn rename_if_absent_uses_original_staging_dir() {
-        let root = tempfile::tempdir().expect("a directory");
-        let (store, mut staged, theirs) = replace_staging_dir(root.path());
-        let parent = store.open_root().expect("opened");
-        staged.rename_if_absent(&*parent, "a").expect("renamed");
-        assert_eq!(fs::read(root.path().join("a")).expect("exists"), b"ours");
-        check(root.path(), &theirs);
+        publish_after_swap(|mut staged, parent| {
+            staged.rename_if_absent(parent, "a").expect("renamed");
+            assert_published(parent);
+        });
     }
 
     #[test]
     fn dropped_file_is_removed_from_original_staging_dir() {
-        let root = tempfile::tempdir().expect("a directory");
-        let (_, staged, theirs) = replace_staging_dir(root.path());
-        drop(staged);
-        check(root.path(), &theirs);
+        publish_after_swap(|staged, _| drop(staged));
     }
 
     #[test]
