@@ -244,12 +244,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
         let (Some(digest), Some(sink)) = (pipeline.digest.get(), &self.file) else {
             return Err(Error::Closed("the stream has not ended"));
         };
-        let content = match sink.take() {
-            Some(file) => Content::File(file),
-            None => {
-                let taken = Error::Closed("the content was taken already");
-                Content::Block(lock(&pipeline.only).take().ok_or(taken)?)
-            }
+        let content = if let Some(file) = sink.take() {
+            Content::File(file)
+        } else {
+            let taken = Error::Closed("the content was taken already");
+            Content::Block(lock(&pipeline.only).take().ok_or(taken)?)
         };
         Ok(Staged::new(pipeline.engine, sink.store(), content, digest.clone()))
     }
