@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "custom_storage.md"
 
 
 def classes_of(page: Path) -> dict[str, Any]:
-    """Define what the blocks of `page` define; those that use it are run by test_docs.py."""
+    """Define the names of the blocks of `page`; test_docs.py runs the other blocks."""
     namespace: dict[str, Any] = {"__name__": __name__}
     for block in re.findall(
         r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE

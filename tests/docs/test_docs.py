@@ -1,4 +1,4 @@
-"""What the documentation shows is run: every Python block of every page, and docstrings."""
+"""Run the examples of the documentation: every Python block of every page, and docstrings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import laboxide
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
@@ -40,6 +41,19 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 runner.run(eval(code, namespace))
             else:
                 exec(code, namespace)
+
+
+def test_architecture_has_at_most_300_lines() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_paths_on_pages_exist(name: str) -> None:
+    text = FENCED.sub("", (ROOT / name).read_text(encoding="utf-8"))
+    named = re.findall(r"`([\w./]+(?:/|\.(?:rs|py|pyi|sh)))`", text)
+    places = [ROOT, ROOT / "rust/core/src", ROOT / "python/laboxide"]
+    assert named
+    assert [path for path in named if not any((place / path).exists() for place in places)] == []
 
 
 def test_a_whole_test_file_has_all_that_it_needs(tmp_path: Path) -> None:
