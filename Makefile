@@ -1,5 +1,5 @@
-# The commands that people type; `make help` lists them. Each sets up what it needs, below the
-# project's own directory, and repeats nothing that is up to date. GNU make 3.81 or newer.
+# The commands of `make help`. Each installs its tools and packages below the project's directory, and
+# repeats no step that is up to date. GNU make 3.81 or newer.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -9,11 +9,11 @@
 	format wheel sdist clean fuzz needs-faults \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
-# Where rustup installs to; shells that were started before it do not have it yet.
+# The directory of rustup; a shell that is older than the installation lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
-# Without a C compiler BLAKE3 would be built without its fast paths, and only slow: make that an error.
+# Without a C compiler BLAKE3 would be built without its fast paths: make that an error.
 export BLAKE3_CI := 1
 
 VENV := .venv
@@ -47,7 +47,7 @@ WHEEL := dist/.wheel-built
 SDIST := dist/.sdist-built
 DEMO := $(DEMO_VENV)/.wheel-installed
 
-# One line and status 2, from make itself, before anything else is done.
+# Fails with one line and status 2, before the first step.
 fail_if = $(if $(1),$(error $(1)))
 require = $(call fail_if,$(shell sh scripts/missing_tool.sh $(1)))
 PYTHONS = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -55,7 +55,7 @@ found_python = $(or $(shell sh scripts/find_python.sh $(PYTHONS)),$(error laboxi
 	3.11 or newer with its venv module (tried: $(PYTHONS)); install it, or set PYTHON to the path of one))
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: $(DEMO) ## build the wheel, then compare it with hashlib on a real file (FILE=path)
 	$(DEMO_PY) -m benches.demo $(if $(FILE),'$(FILE)')
@@ -82,16 +82,16 @@ test-package-long: $(EXTENSION)
 	$(PY) -m pytest -n auto --tier=long
 	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto --tier=long
 
-# The engine alone: the binding has no tests of its own in Rust, and its test program would have to
-# link libpython, which many installations of CPython come without.
+# The engine alone: the binding has no tests in Rust, and its test program would have to link
+# libpython, which many installations of CPython lack.
 test-rust: | $(PY)
 	cargo test --workspace --exclude laboxide-python --locked
 
-# One round of everything, as small as it can be: does it run, and is all content right?
+# One tiny round of every benchmark: does it run, and is all content right?
 test-bench: $(EXTENSION) $(REFERENCE)
 	$(PY) -m pytest benches/suite --bench-scale=tiny --benchmark-quiet -q
 
-test-pythons: $(WHEEL) ## look at the wheel, and test it with each other CPython that is here
+test-pythons: $(WHEEL) ## check the wheel, and test it on each other CPython of this machine
 	$(PY) scripts/test_pythons.py dist/*.whl
 
 test-faults: needs-faults $(EXTENSION) ## fault drivers of each change: kills, errnos, power cuts, mutants (4 minutes, root)
@@ -103,31 +103,31 @@ test-faults-long: needs-faults $(EXTENSION) ## all fault drivers, sanitizers and
 test-faults-night: needs-faults $(EXTENSION)
 	$(PY) -m faults --tier night --record
 
-fuzz: needs-rust | $(PY) ## look for inputs that break the engine (TARGET=streams SECONDS=60), or run one again (INPUT=hex)
+fuzz: needs-rust | $(PY) ## fuzz the engine (TARGET=streams SECONDS=60), or repeat an input (INPUT=hex)
 	@:$(call fail_if,$(if $(TARGET),,name what to fuzz: make fuzz TARGET=chunking, names or streams))
 	$(PY) -m faults.fuzz.fuzzer $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(INPUT),--input $(INPUT))
 
-bench: $(EXTENSION) $(REFERENCE) ## measure everything beside peers and limit, write benches/results
+bench: $(EXTENSION) $(REFERENCE) ## measure every operation beside peers and limit, write benches/results
 	$(PY) -m benches.run
 	$(PY) -m benches.report.pictures
 
-bench-quick: $(EXTENSION) $(REFERENCE) ## measure what the floors are about, and print it
+bench-quick: $(EXTENSION) $(REFERENCE) ## measure the rows with floors, and print them
 	$(PY) -m benches.run --quick
 
 bench-plot: $(DEV) ## draw the pictures of the last results
 	$(PY) -m benches.report.pictures
 
-bench-compare: $(EXTENSION) $(REFERENCE) ## what changed since a revision (BASE=revision)
+bench-compare: $(EXTENSION) $(REFERENCE) ## compare this tree with a revision (BASE=revision)
 	@:$(call fail_if,$(if $(BASE),,name the revision to compare with: make bench-compare BASE=main))
 	$(PY) -m benches.compare $(BASE)
 
-bench-scaling: $(EXTENSION) ## what each further core adds
+bench-scaling: $(EXTENSION) ## measure the gain of each further core
 	$(PY) -m benches.scaling
 
 lint: lint-text lint-rust lint-python ## words, formatting, clippy, ruff, mypy and stubtest; changes nothing
 
-# Prose that hides the thing it speaks about. List the places with `scripts/check_words.py PATH...`.
+# Markers of unclear prose; `scripts/check_words.py PATH...` lists them.
 lint-text: | $(PY)
 	$(PY) scripts/check_words.py
 
@@ -143,19 +143,19 @@ lint-python: $(EXTENSION)
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest laboxide._native
 
-format: $(DEV) | needs-lint ## format Rust and Python, and repair what the linters can
+format: $(DEV) | needs-lint ## format Rust and Python, and apply the linters' fixes
 	cargo fmt --all
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-wheel: $(WHEEL) ## build the wheel into dist/, install and try it on each CPython that is here
+wheel: $(WHEEL) ## build the wheel into dist/, install and try it on each CPython of this machine
 	$(PY) scripts/check_dist.py dist/*.whl
 
-sdist: $(SDIST) ## build the source distribution into dist/, build it from there and try it
+sdist: $(SDIST) ## build the source distribution into dist/, build and try a wheel from it
 	$(PY) scripts/check_dist.py dist/*.tar.gz
 
-clean: ## remove everything that these commands made
+clean: ## remove all files that these commands made
 	rm -rf $(VENV) target dist demo-data .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/laboxide/_native.*.so python/laboxide/_native.so
 	find python tests benches scripts docs -name __pycache__ -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs rustc for the crates of this clone. Cargo hashes the path of this file into the names of what it
-# builds of them: clones that share a build folder would otherwise take each other's crates, as cargo
-# goes by times and paths within the clone.
+# Runs rustc for the crates of this clone. Cargo hashes the path of this file into the names of their build
+# products. Without it, clones with one build folder would reuse each other's crates, because cargo compares
+# times and paths within the clone alone.
 exec "$@"
