@@ -13,27 +13,28 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-MARKERS = {
-    "begins with What": "The_file_is_read._What_it_has_is_hashed.",
-    "begins with Who": "Who_comes_later_waits.",
-    "begins with Whoever": "A_lock_is_held._Whoever_has_it_writes.",
-    "begins with Of": "Of_these_files_one_is_read.",
-    "begins with Those": "Those_that_fail_are_skipped.",
-    "a clause as a noun": "The_reader_returns_what_is_there.",
+PLANTED = {
+    "begins_with_What": "The_file_is_read._What_it_has_is_hashed.",
+    "begins_with_Who": "Who_comes_later_waits.",
+    "begins_with_Whoever": "A_lock_is_held._Whoever_has_it_writes.",
+    "begins_with_Of": "Of_these_files_one_is_read.",
+    "begins_with_Those": "Those_that_fail_are_skipped.",
+    "a_clause_as_a_noun": "The_reader_returns_what_is_there.",
     "nobody": "Here_nobody_waits.",
     "somebody": "Here_somebody_waits.",
     "whoever": "It_is_left_to_whoever_waits.",
     "meanwhile": "The_other_task_meanwhile_waits.",
-    "seen to": "The_object_is_seen_to_here.",
-    "to be had": "No_thread_is_to_be_had_here.",
-    "is had": "No_thread_is_had_here.",
-    "in vain": "The_search_was_in_vain_here.",
-    "let go of": "The_worker_lets_go_of_it.",
-    "for whom": "A_task_for_whom_it_is_done.",
-    "that which": "It_reads_that_which_came.",
-    "he who": "The_names_of_those_who_wait.",
-    "bare who": "The_answer_goes_to_who_waits.",
+    "seen_to": "The_object_is_seen_to_here.",
+    "to_be_had": "No_thread_is_to_be_had_here.",
+    "is_had": "No_thread_is_had_here.",
+    "in_vain": "The_search_was_in_vain_here.",
+    "let_go_of": "The_worker_lets_go_of_it.",
+    "for_whom": "A_task_for_whom_it_is_done.",
+    "that_which": "It_reads_that_which_came.",
+    "he_who": "The_names_of_those_who_wait.",
+    "bare_who": "The_answer_goes_to_who_waits.",
 }
+MARKERS = {marker.replace("_", " "): text for marker, text in PLANTED.items()}
 CLAUSES = (
     *("of_what_is_left", "that_what_came", "what_has_come_of_it", "what_it_reads", "what_was_read"),
     *(
@@ -150,7 +151,9 @@ def test_code_is_not_read(tmp_path: Path) -> None:
     page = tmp_path / "a.md"
     page.write_text("Text.\n\n```python\nwhat_is = 1  # nobody\n```\n", encoding="utf-8")
     code = tmp_path / "a.rs"
-    code.write_text("fn nobody<'a>(meanwhile: &'a str) -> char { '\"' }\n", encoding="utf-8")
+    code.write_text(
+        "fn_nobody<'a>(meanwhile:_&'a_str)_->_char_{_'\"'_}\n".replace("_", " "), encoding="utf-8"
+    )
     assert markers_in(page) == markers_in(code) == []
 
 
@@ -167,7 +170,9 @@ def test_exception_allows_one_line_and_must_be_needed(tmp_path: Path) -> None:
 def test_command_fails_on_a_marker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "a.md", "{}\n", MARKERS["nobody"])
     assert lint.main([str(path)]) == 1
-    assert f"{path}:1: nobody" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert output.startswith(f"{path}:1: ")
+    assert "nobody" in output
     assert lint.main([str(write(path, "{}\n", "Plain."))]) == 0
     assert lint.main([str(tmp_path / "missing")]) == 2
 
