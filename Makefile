@@ -125,11 +125,12 @@ bench-compare: $(EXTENSION) $(REFERENCE) ## compare this tree with a revision (B
 bench-scaling: $(EXTENSION) ## measure the gain of each further core
 	$(PY) -m benches.scaling
 
-lint: lint-text lint-rust lint-python ## words, formatting, clippy, ruff, mypy and stubtest; changes nothing
+lint: lint-text lint-rust lint-python ## words, layers, formatting, clippy, ruff, mypy and stubtest; changes nothing
 
-# Markers of unclear prose; `scripts/check_words.py PATH...` lists them.
+# Markers of unclear prose (`scripts/check_words.py PATH...` lists them), and imports that run up.
 lint-text: | $(PY)
 	$(PY) scripts/check_words.py
+	$(PY) scripts/check_layers.py
 
 lint-rust: | needs-lint $(PY)
 	cargo fmt --all --check
