@@ -43,6 +43,19 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 exec(code, namespace)
 
 
+def test_readme_has_350_to_450_words() -> None:
+    text = FENCED.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
+    words = re.sub(r"\]\([^)]*\)", "]", text).replace("|", " ").split()
+    assert 350 <= sum(re.search(r"\w", word) is not None for word in words) <= 450
+
+
+def test_readme_example_has_at_most_8_lines_and_no_assert() -> None:
+    block = BLOCK.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert block is not None
+    assert len([line for line in block[1].splitlines() if line]) <= 8
+    assert "assert" not in block[1]
+
+
 def test_architecture_has_at_most_300_lines() -> None:
     assert len((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 300
 
