@@ -29,6 +29,9 @@ CHECKED = (
     *("Makefile", ".cargo", "Cargo.toml", "clippy.toml", "pyproject.toml"),
     *("scripts", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("docs", "benches", "faults", "tests/docs", "tests/lints", ".ci"),
+    *("rust/fuzz", "rust/sha256-pair"),
+    *(f"rust/core/src/{name}" for name in ("runtime", "memory", "digest", "fs", "store", "pass")),
+    *(f"rust/core/src/{name}" for name in ("write", "read", "audit")),
 )
 """Files and folders that must pass, below the root of the project."""
 EVERYTHING = (
