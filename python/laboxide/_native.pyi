@@ -12,6 +12,7 @@ __all__ = [
     "BLOCK",
     "DEBUG",
     "Completions",
+    "Counter",
     "Hasher",
     "Listing",
     "Object",
@@ -135,6 +136,7 @@ class Store:
         link: str,
         names: list[str],
         limit: int | None,
+        counter: Counter | None,
         /,
     ) -> None: ...
     def export_file(
@@ -145,10 +147,16 @@ class Store:
         path: _Path,
         link: str,
         overwrite: bool,
+        counter: Counter | None,
         /,
     ) -> None: ...
     def status(self, ticket: Ticket, key: str, /) -> None: ...
     def remove(self, ticket: Ticket, key: str, /) -> None: ...
+
+@final
+class Counter:
+    def __new__(cls) -> Counter: ...
+    def get(self) -> int: ...
 
 @final
 class Object: ...

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, TypedDict
 from laboxide._native import Hasher, check_hash
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import chunk_view, value_bytes
-from laboxide._validation import check_chunk_size, check_digest, check_fields, check_flag
+from laboxide._runtime.progress import Meter, metered
+from laboxide._validation import (
+    check_chunk_size,
+    check_digest,
+    check_fields,
+    check_flag,
+    check_progress,
+)
 from laboxide.digest import claim
 from laboxide.errors import DigestMismatchError, object_not_found
 from laboxide.storage import Storage
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from laboxide.types import Digest, GetStreamDigest, TagMap
+    from laboxide.types import Digest, GetStreamDigest, Progress, TagMap
 
 __all__ = ("MemoryPointer", "MemoryStorage")
 
@@ -81,39 +88,66 @@ class MemoryStorage(Storage[MemoryPointer]):
         return self._content(_name_of(config))
 
     async def write_data_stream(
-        self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
+        self,
+        data_stream: AsyncIterable[Buffer],
+        get_digest: GetStreamDigest,
+        tags: TagMap,
+        /,
+        *,
+        progress: Progress | None = None,
     ) -> MemoryPointer:
         """Keep the content of a stream and return a pointer to it.
 
+        Args:
+            data_stream: The content in chunks.
+            get_digest: Returns the digest of the chunks that the stream has yielded.
+            tags: Not used.
+            progress: Receives the number of bytes since its last call.
+
         Raises:
             DigestMismatchError: As for `write_data`.
-            TypeError: A chunk is not bytes-like.
+            TypeError: A chunk is not bytes-like, or `progress` not a function.
             ValueError: The digest is not valid, the stream is one of `digest_stream` that was read,
                 written or closed before, or `get_digest` has none at the end.
         """
         del tags
+        if progress is not None:
+            check_progress(progress)
         claim(data_stream, get_digest)
         content = bytearray()
-        async for chunk in data_stream:
+        async for chunk in metered(data_stream, progress):
             content += chunk if type(chunk) is bytes else chunk_view(chunk)
             await hub.breathe()
         return self._keep(bytes(content), check_digest(get_digest()))
 
-    def read_data_stream(self, config: MemoryPointer, /) -> AsyncGenerator[bytes]:
-        """Return a stream of the data that `config` leads to, in chunks of `chunk_size`.
+    def read_data_stream(
+        self, config: MemoryPointer, /, *, progress: Progress | None = None
+    ) -> AsyncGenerator[bytes]:
+        """Return a stream of the data at `config`, in chunks of `chunk_size`.
+
+        Args:
+            config: The pointer that writing returned.
+            progress: Receives the number of bytes since its last call, as they are yielded.
 
         Raises:
             ObjectNotFoundError: There is no such data (while reading).
-            TypeError: `config` is not a pointer.
+            TypeError: `config` is not a pointer, or `progress` not a function.
             ValueError: `config` is not a valid pointer.
         """
-        return self._chunks(_name_of(config))
+        if progress is not None:
+            check_progress(progress)
+        return self._chunks(_name_of(config), None if progress is None else Meter(progress))
 
-    async def _chunks(self, name: tuple[str, str]) -> AsyncGenerator[bytes]:
+    async def _chunks(self, name: tuple[str, str], meter: Meter | None) -> AsyncGenerator[bytes]:
         content = self._content(name)
         for start in range(0, len(content), self.chunk_size):
-            yield content[start : start + self.chunk_size]
+            chunk = content[start : start + self.chunk_size]
+            if meter is not None:
+                meter.add(len(chunk))
+            yield chunk
             await hub.breathe()
+        if meter is not None:
+            meter.flush()
 
     def _keep(self, content: bytes, digest: Digest) -> MemoryPointer:
         algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]

@@ -76,7 +76,10 @@ class Inverting(FileStorage):
         inverted = inverse(data)
         return await super().write_data(inverted, described(inverted), tags)
 
-    async def write_data_stream(self, data_stream: Any, get_digest: Any, tags: TagMap, /) -> Any:
+    async def write_data_stream(
+        self, data_stream: Any, get_digest: Any, tags: TagMap, /, **options: Any
+    ) -> Any:
+        del options
         content = b"".join([bytes(chunk) async for chunk in data_stream])
         return await self.write_data(content, get_digest(), tags)
 

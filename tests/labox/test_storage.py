@@ -8,7 +8,7 @@ import pickle
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import laboxide
@@ -505,3 +505,35 @@ async def test_put_goes_through_the_methods_of_a_subclass(tmp_path: Path) -> Non
     assert await storage.get(await storage.put(b"content")) == b"content"
     [path] = files(storage.path)
     assert path.read_bytes() == bytes(255 - each for each in b"content")
+
+
+@pytest.mark.parametrize("kind", PUT_DATA)
+async def test_progress_of_puts_and_reads_adds_up(tmp_path: Path, kind: str) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    told: list[int] = []
+    location = await storage.put(
+        PUT_DATA[kind](b"some content", tmp_path / "file"), progress=told.append
+    )
+    size = len(await storage.get(location))
+    assert sum(told) == size
+    assert b"".join([chunk async for chunk in storage.read_data_stream(location)])
+    async for _ in storage.read_data_stream(location, progress=told.append):
+        pass
+    assert sum(told) == 2 * size
+
+
+async def test_progress_of_a_stream_adds_up(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    told: list[int] = []
+    pair = plain_pair(stream_of([b"abc"] * 5))
+    location = await storage.write_data_stream(*pair, {}, progress=told.append)
+    assert sum(told) == len(await storage.get(location)) == 15
+
+
+async def test_a_bad_progress_is_refused(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path / "root", mkdir=True)
+    location, bad = await storage.put(b"content"), cast("Any", 3)
+    with pytest.raises(TypeError, match="progress"):
+        storage.read_data_stream(location, progress=bad)
+    with pytest.raises(TypeError, match="progress"):
+        await storage.write_data_stream(*plain_pair(stream_of([b"x"])), {}, progress=bad)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from laboxide._runtime.progress import Meter
 from laboxide._validation import shown
+
+if TYPE_CHECKING:
+    from laboxide.types import Progress
 
 
 class ChunkStream(AsyncGenerator[bytes, None]):
     """An async generator of chunks that is no generator function.
 
     So it can be left at any point, closed or not, without a task or scope that would notice.
+
+    Args:
+        progress: Receives the number of bytes since its last call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._meter = None if progress is None else Meter(progress)
         self._closed = False
         self._running = False
 
@@ -33,12 +41,23 @@ class ChunkStream(AsyncGenerator[bytes, None]):
         self._check_idle()
         self._running = True
         try:
-            return await self._next()
+            if self._meter is None:
+                return await self._next()
+            return await self._next_metered(self._meter)
         except BaseException:
             self._close()
             raise
         finally:
             self._running = False
+
+    async def _next_metered(self, meter: Meter) -> bytes:
+        try:
+            chunk = await self._next()
+        except StopAsyncIteration:
+            meter.flush()
+            raise
+        meter.add(len(chunk))
+        return chunk
 
     def _check_idle(self) -> None:
         # Closed beneath whoever waits, it would end there as one that is complete.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Generic
 
+from laboxide._native import Counter
 from laboxide._runtime.feeding import blocks_of, chunk_view, feed
 from laboxide._runtime.sources import close
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 
     from typing_extensions import Buffer, TypeVar
 
@@ -21,6 +22,8 @@ else:  # defaults are of Python 3.13
     from typing import TypeVar
 
     B = TypeVar("B")
+
+T = TypeVar("T")
 
 INTERVAL = 0.05
 """Seconds between two calls, and before the first."""
@@ -58,6 +61,62 @@ def report(progress: Progress, size: int) -> None:
         progress(size)
     except StopAsyncIteration as error:
         raise RuntimeError("progress raised StopAsyncIteration") from error
+
+
+class Poll:
+    """Reports the count of a native operation while a task waits for its result."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.counter = Counter()
+        self._progress = progress
+        self._told = 0
+
+    def tell(self, total: int) -> None:
+        """Report the bytes since the last report, `total` of them since the beginning."""
+        if total > self._told:
+            size, self._told = total - self._told, total
+            report(self._progress, size)
+
+    async def run(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of `operation`, whose count is `counter`.
+
+        An exception from `progress` cancels the operation. It is raised as it is, as is one from
+        the operation: not in the group that the two tasks would raise.
+        """
+        import anyio  # noqa: PLC0415 - takes longer than importing laboxide
+
+        results: list[T] = []
+        errors: list[BaseException] = []
+        passing = anyio.get_cancelled_exc_class(), GeneratorExit
+
+        async def tell_often() -> None:
+            try:
+                while True:
+                    await anyio.sleep(INTERVAL)
+                    self.tell(self.counter.get())
+            except passing:
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+                group.cancel_scope.cancel()
+
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(tell_often)
+                try:
+                    results.append(await operation())
+                except passing:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - raised below
+                    errors.append(error)
+                group.cancel_scope.cancel()
+            if errors:
+                raise errors[0]
+            return results[0]
+        finally:
+            # The traceback of an error keeps this frame, and with it the result.
+            results.clear()
+            errors.clear()
 
 
 async def feed_metered(writer: Writer, data: Buffer, meter: Meter) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from laboxide._native import Hasher, Outcomes, Pacer, audit, check_hash
 from laboxide._runtime import hub
+from laboxide._runtime.progress import Meter
 from laboxide._validation import check_integer, check_number, shown
 from laboxide.file.listing import Listed, Walk, next_listed
 from laboxide.file.publishing import warn
@@ -17,6 +18,7 @@ from laboxide.file.router import content_of
 
 if TYPE_CHECKING:
     from laboxide._native import Store
+    from laboxide.types import Progress
 
 _KINDS = {"link": "a symbolic link", "special": "a special file"}
 _PARTS = 2
@@ -125,7 +127,14 @@ class Audit(Walk[AuditFinding]):
         seed: What chose the sample.
     """
 
-    def __init__(self, path: Path, store: Store, plan: Plan, cursor: str | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Store,
+        plan: Plan,
+        cursor: str | None,
+        progress: Progress | None = None,
+    ) -> None:
         if cursor is not None and not isinstance(cursor, str):
             raise TypeError(f"cursor must be a string or None, not {shown(cursor)}")
         try:
@@ -143,6 +152,7 @@ class Audit(Walk[AuditFinding]):
         rate = plan.max_bytes_per_second
         self._pacer = None if rate is None else Pacer(rate)
         self._outcomes = Outcomes()
+        self._meter = None if progress is None else Meter(progress)
         self._pending: deque[_Entry] = deque()
         self._unread: set[str] = set()
         """Keys of pending objects without an outcome."""
@@ -167,11 +177,15 @@ class Audit(Walk[AuditFinding]):
                 self._unread = {found.key for found, content, _ in self._pending if content}
             if not self._pending:
                 self.cursor, self.is_complete = None, True
+                if self._meter is not None:
+                    self._meter.flush()
                 raise StopAsyncIteration
         if self._unread:
             await self._round()
         else:
             self._settle()
+        if self._meter is not None:
+            self._meter.add(self.bytes_read - self._meter.total)
 
     def _entry(self, listed: Listed) -> _Entry:
         content = self._content_of(listed)

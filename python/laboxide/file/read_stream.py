@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from laboxide._native import Store
     from laboxide.file.foreign import Operation
     from laboxide.file.pointer import Expected, FilePointer
+    from laboxide.types import Progress
 
 
 class ObjectStream(ChunkStream):
@@ -27,6 +28,7 @@ class ObjectStream(ChunkStream):
         pointer: The pointer to the object.
         expected: What an object below the own root must be.
         chunk_size: Bytes in a chunk.
+        progress: Receives the number of bytes since its last call.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class ObjectStream(ChunkStream):
         pointer: FilePointer,
         expected: Expected,
         chunk_size: int,
+        progress: Progress | None,
     ) -> None:
-        super().__init__()
+        super().__init__(progress)
         self._find = find
         self._pointer = pointer
         self._expected = expected

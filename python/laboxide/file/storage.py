@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
 from laboxide._runtime.feeding import buffer_size, feed, feed_all, large_view
-from laboxide._runtime.progress import Meter, feed_metered, report
+from laboxide._runtime.progress import Meter, Poll, feed_metered, metered, report
 from laboxide._validation import (
     algorithm_name,
     check_choice,
@@ -25,6 +25,7 @@ from laboxide._validation import (
     check_directory,
     check_flag,
     check_limit,
+    check_progress,
     check_roots,
     digest_value,
     file_path,
@@ -198,13 +199,26 @@ class FileStorage(Storage[FilePointer]):
         return pointer_to(self.path, key, digest)
 
     async def write_data_stream(
-        self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
+        self,
+        data_stream: AsyncIterable[Buffer],
+        get_digest: GetStreamDigest,
+        tags: TagMap,
+        /,
+        *,
+        progress: Progress | None = None,
     ) -> FilePointer:
         """Write a stream and return a pointer to it.
 
-        A pair made by `digest_stream` is hashed while it is written. Any other stream is only
-        written, unless `verify_writes` is set, and named by what `get_digest` returns at its end.
-        Under a key without the hash it is read again and hashed before it gets its name.
+        A pair from `digest_stream` is hashed during the write. Any other stream is hashed only with
+        `verify_writes`; its key comes from the digest that `get_digest` returns at the end. Under a
+        key without the hash, the written file is read and hashed before it is published.
+
+        Args:
+            data_stream: The content in chunks.
+            get_digest: Returns the digest of the chunks that the stream has yielded.
+            tags: Tags for the router.
+            progress: Receives the number of bytes since its last call, as they are read from the
+                source. If it raises, nothing is stored.
 
         Raises:
             DigestMismatchError: The stream was not of the size in its digest or, with
@@ -213,20 +227,23 @@ class FileStorage(Storage[FilePointer]):
             NotImplementedError: The storage is read-only.
             ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: A chunk is not bytes-like, or the router does not return a key.
+            TypeError: A chunk is not bytes-like, `progress` is not a function, or the router does
+                not return a key.
             ValueError: The digest or the router's key is not valid, the stream is one of
                 `digest_stream` that was read, written or closed before, or `get_digest` has none at
                 the end: it is that of another stream.
         """
+        if progress is not None:
+            check_progress(progress)
         require_router(self)
         if (claimed := claim(data_stream, get_digest)) is not None:
-            writer = await self._write_claimed(claimed)
+            writer = await self._write_claimed(claimed, progress)
         else:
             self._refuse_what_is_announced(get_digest)
             writer = Writer(self._algorithms_of(get_digest), self._store())
         try:
             if claimed is None:
-                await feed_all(writer, data_stream, self.max_object_size)
+                await feed_all(writer, metered(data_stream, progress), self.max_object_size)
                 await hub.run(writer.finish)
             digest = get_digest()
             return await publish(self, writer.take_staged(), digest, tags)
@@ -302,23 +319,31 @@ class FileStorage(Storage[FilePointer]):
             lambda store: _read_whole(store, key, expected_of(pointer)),
         )
 
-    def read_data_stream(self, config: FilePointer, /) -> AsyncGenerator[bytes]:
+    def read_data_stream(
+        self, config: FilePointer, /, *, progress: Progress | None = None
+    ) -> AsyncGenerator[bytes]:
         """Return a stream of the data of an object, in chunks of `chunk_size`.
 
         With ``verify_reads="hash"`` the last chunk is yielded only after all of the content has
         matched its hash.
+
+        Args:
+            config: The pointer that writing returned.
+            progress: Receives the number of bytes since its last call, as they are yielded.
 
         Raises:
             CorruptDataError: The object is not what the pointer promises (while reading).
             ObjectNotFoundError: There is no object (while reading).
             OSError: The file system refuses (while reading).
             RootNotAllowedError: The pointer's root is not allowed (while reading).
-            TypeError: `config` is not a pointer.
+            TypeError: `config` is not a pointer, or `progress` not a function.
             ValueError: `config` is not a valid pointer.
         """
+        if progress is not None:
+            check_progress(progress)
         pointer = parse_pointer(config)
-        expected = self._expected(pointer)
-        return ObjectStream(partial(self._find, pointer), pointer, expected, self.chunk_size)
+        expected, find_it = self._expected(pointer), partial(self._find, pointer)
+        return ObjectStream(find_it, pointer, expected, self.chunk_size, progress)
 
     async def exists(self, config: FilePointer, /) -> bool:
         """Tell whether there is an object of the pointer's size. Its content is not looked at.
@@ -417,12 +442,13 @@ class FileStorage(Storage[FilePointer]):
         algorithm: str = "blake3",
         link: ImportLink = "auto",
         digest: Digest | None = None,
+        progress: Progress | None = None,
     ) -> FilePointer:
         """Store a file and return a pointer to it. The file stays.
 
         Args:
             path: A regular file. Symbolic links are followed.
-            tags: What the user says of it, for the router.
+            tags: Tags from the user, for the router.
             content_type: The MIME type of the data, for the router.
             content_encoding: The encoding of the data, for the router.
             algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
@@ -430,8 +456,10 @@ class FileStorage(Storage[FilePointer]):
                 copies otherwise; ``"reflink"`` and ``"copy"`` do only one of the two; with
                 ``"hardlink"`` the object is the file itself, so that changing the file in place
                 corrupts the object, and storing the content again refreshes the file's times.
-            digest: What the file must be, where that is known. It stands for the content type,
-                encoding and algorithm, too.
+            digest: The digest that the file must have, if it is known. It replaces the content
+                type, encoding and algorithm.
+            progress: Receives the number of bytes since its last call, as they are hashed. If it
+                raises, nothing is stored.
 
         Raises:
             DigestMismatchError: The file is not what `digest` describes; nothing is stored.
@@ -439,11 +467,13 @@ class FileStorage(Storage[FilePointer]):
             NotImplementedError: The storage is read-only.
             ObjectTooLargeError: The file is larger than `max_object_size`.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: `path`, `algorithm` or `digest` is of the wrong type, or the router does not
-                return a key.
+            TypeError: `path`, `algorithm`, `digest` or `progress` is of the wrong type, or the
+                router does not return a key.
             ValueError: An argument is none of the values it can have, the path is not that of a
                 regular file, the file changed while it was read, or the router's key is not valid.
         """
+        if progress is not None:
+            check_progress(progress)
         require_router(self)
         check_choice("link", link, get_args(ImportLink))
         source = text_path("path", path)
@@ -452,7 +482,7 @@ class FileStorage(Storage[FilePointer]):
             check_fits(self, digest["content_size"], source)
             algorithm = digest["content_hash_algorithm"]
         info = ContentInfo([algorithm_name(algorithm)], content_type, content_encoding)
-        staged = await self._stage_file(source, link, info.algorithms)
+        staged = await self._stage_file(source, link, info.algorithms, progress)
         if digest is None:
             digest = info.digest_of(staged.digest)
         else:
@@ -467,16 +497,19 @@ class FileStorage(Storage[FilePointer]):
         *,
         link: ExportLink = "auto",
         overwrite: bool = False,
+        progress: Progress | None = None,
     ) -> None:
         """Write an object to a file, which appears there whole and verified or not at all.
 
-        It is the caller's from then on: not even a durable storage flushes it to the device.
+        The file belongs to the caller: not even a durable storage flushes it to the device.
 
         Args:
             config: The pointer that writing returned.
             path: The file to make, in a directory that exists.
             link: ``"auto"``, ``"reflink"`` or ``"copy"``, as for `import_file`.
             overwrite: Whether to replace a file that is there already.
+            progress: Receives the number of bytes since its last call, as they are hashed. If it
+                raises, the export stops; in its last call the file is complete already.
 
         Raises:
             CorruptDataError: The object is not what the pointer promises.
@@ -485,17 +518,29 @@ class FileStorage(Storage[FilePointer]):
             ObjectNotFoundError: There is no object.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
             RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer, `path` not a path, or `overwrite` not a flag.
+            TypeError: `config` is not a pointer, `path` not a path, `overwrite` not a flag, or
+                `progress` not a function.
             ValueError: `config` is not a valid pointer, `link` none of its values, or `path` not
                 that of a file: empty, with a NUL character or a name that only temporary files
                 have, say.
         """
+        if progress is not None:
+            check_progress(progress)
         check_choice("link", link, get_args(ExportLink))
         check_flag("overwrite", overwrite)
         pointer = parse_pointer(config)
         target = file_path("path", path)
         arguments = pointer["key"], expected_of(pointer), target, link, overwrite
-        await self._find(pointer, lambda store: hub.run(store.export_file, *arguments))
+        if progress is None:
+            await self._find(pointer, lambda store: hub.run(store.export_file, *arguments, None))
+            return
+        poll = Poll(progress)
+        await poll.run(
+            lambda: self._find(
+                pointer, lambda store: hub.run(store.export_file, *arguments, poll.counter)
+            )
+        )
+        poll.tell(pointer["size"])
 
     def audit(
         self,
@@ -507,6 +552,7 @@ class FileStorage(Storage[FilePointer]):
         cursor: str | None = None,
         repair: bool = False,
         content_of: ContentOf = content_of_key,
+        progress: Progress | None = None,
     ) -> Audit:
         """Read all objects below the root, compare them with their names, and yield what is wrong.
 
@@ -531,6 +577,8 @@ class FileStorage(Storage[FilePointer]):
                 that does not tell them: such files are passed over, and counted as `skipped`. By
                 default it knows the keys of `content_router`. A right file whose key it reads
                 wrongly is corrupt to it.
+            progress: Receives the increase of the audit's `bytes_read` since its last call, during
+                the iteration.
 
         Raises:
             NotImplementedError: `repair` is set, and the storage is read-only.
@@ -539,6 +587,8 @@ class FileStorage(Storage[FilePointer]):
             TypeError: An argument is of the wrong type.
             ValueError: An argument is none of the values it can have.
         """
+        if progress is not None:
+            check_progress(progress)
         if check_flag("repair", repair):
             require_router(self)
         plan = make_plan(
@@ -549,7 +599,7 @@ class FileStorage(Storage[FilePointer]):
             repair=repair,
             content_of=content_of,
         )
-        return Audit(self.path, self._store(), plan, cursor)
+        return Audit(self.path, self._store(), plan, cursor, progress)
 
     async def clean(self, *, delete: bool = False) -> list[StrayFile]:
         """Return the stray files below the root, and remove temporary ones if asked to.
@@ -594,11 +644,12 @@ class FileStorage(Storage[FilePointer]):
             allowed=self.allowed_roots,
         )
 
-    async def _write_claimed(self, claimed: Claim) -> Writer:
+    async def _write_claimed(self, claimed: Claim, progress: Progress | None) -> Writer:
         """Write the source of a stream of `digest_stream`, past the iteration of that stream."""
         writer = Writer(claimed.algorithms, self._store())
         try:
-            await feed_all(writer, claimed.take(writer), self.max_object_size)
+            source = metered(claimed.take(writer), progress)
+            await feed_all(writer, source, self.max_object_size)
             await claimed.finish()
         except BaseException:
             writer.abort()
@@ -611,13 +662,23 @@ class FileStorage(Storage[FilePointer]):
         path: str,
         link: ImportLink,
         algorithms: list[str],
-        progress: Progress | None = None,
+        progress: Progress | None,
     ) -> Staged:
         """Copy or link a file into the store, hashed, without a key."""
-        del progress
-        staged: Staged = await hub.run(
-            self._store().import_file, path, link, algorithms, self.max_object_size
+        arguments = path, link, algorithms, self.max_object_size
+        staged: Staged
+        if progress is None:
+            staged = await hub.run(self._store().import_file, *arguments, None)
+            return staged
+        poll = Poll(progress)
+        staged = await poll.run(
+            lambda: hub.run(self._store().import_file, *arguments, poll.counter)
         )
+        try:
+            poll.tell(staged.digest[0])
+        except BaseException:
+            staged.discard()
+            raise
         return staged
 
     def _refuse_what_is_announced(self, get_digest: GetStreamDigest) -> None:

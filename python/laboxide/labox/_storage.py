@@ -10,6 +10,7 @@ from labox.common.exceptions import NoStorageData as _LaboxNoStorageData
 
 from laboxide import errors, file
 from laboxide._runtime.chunks import ChunkStream
+from laboxide._validation import check_progress
 from laboxide.digest import digest_stream
 from laboxide.errors import CorruptDataError
 from laboxide.labox._location import file_name_router, location_of, pointer_of
@@ -125,23 +126,37 @@ class FileStorage(Storage[str]):
         return self.location_of(await self.files.write_data(data, digest, tags))
 
     async def write_data_stream(
-        self, data_stream: AsyncIterable[Buffer], get_digest: GetStreamDigest, tags: TagMap, /
+        self,
+        data_stream: AsyncIterable[Buffer],
+        get_digest: GetStreamDigest,
+        tags: TagMap,
+        /,
+        *,
+        progress: Progress | None = None,
     ) -> str:
         """Write a stream and return its location.
 
-        A pair made by `laboxide.digest_stream`, which is what Labox's saver hands over while
-        `accelerate` is active, is hashed while it is written. Any other is only written.
+        A pair from `laboxide.digest_stream`, such as Labox's saver passes while `accelerate` is
+        active, is hashed during the write. Any other is only written.
+
+        Args:
+            data_stream: The content in chunks.
+            get_digest: Returns the digest of the chunks that the stream has yielded.
+            tags: Not used.
+            progress: Receives the number of bytes since its last call.
 
         Raises:
             DigestMismatchError: The stream was not of the size in its digest or, with
                 `verify_writes`, not of its hash.
             ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
             OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: A chunk is not bytes-like.
+            TypeError: A chunk is not bytes-like, or `progress` not a function.
             ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3;
                 or the stream is one of `digest_stream` that was read, written or closed before.
         """
-        pointer = await self.files.write_data_stream(data_stream, get_digest, tags)
+        pointer = await self.files.write_data_stream(
+            data_stream, get_digest, tags, progress=progress
+        )
         return self.location_of(pointer)
 
     async def put(
@@ -192,22 +207,30 @@ class FileStorage(Storage[str]):
                 except CorruptDataError:
                     raise error from None
 
-    def read_data_stream(self, config: str, /) -> AsyncGenerator[bytes]:
+    def read_data_stream(
+        self, config: str, /, *, progress: Progress | None = None
+    ) -> AsyncGenerator[bytes]:
         """Return a stream of the data at a location, in chunks of `chunk_size`.
 
         With ``verify_reads="hash"`` the last chunk is yielded only after all of the content has
         matched the hash in its name.
+
+        Args:
+            config: The location that a write returned.
+            progress: Receives the number of bytes since its last call, as they are yielded.
 
         Raises:
             CorruptDataError: What is there is not what its name says (while reading).
             NoStorageData: There is nothing (while reading).
             OSError: The file system refuses (while reading).
             RootNotAllowedError: The location's root is not allowed (while reading).
-            TypeError: `config` is not a string.
+            TypeError: `config` is not a string, or `progress` not a function.
             ValueError: `config` is not a location of Labox's.
         """
-        pointer_of(config, _ALGORITHM)  # what is wrong with it is said at once
-        return _LocationStream(self, config)
+        if progress is not None:
+            check_progress(progress)
+        pointer_of(config, _ALGORITHM)  # a bad location is refused at once
+        return _LocationStream(self, config, progress)
 
     async def find(self, location: str, algorithm: str = _ALGORITHM) -> FilePointer:
         """Return a pointer to what is at a location, of the size that it has.
@@ -249,8 +272,8 @@ class FileStorage(Storage[str]):
 class _LocationStream(ChunkStream):
     """Yields the chunks of the object at a location, whichever algorithm it is named by."""
 
-    def __init__(self, storage: FileStorage, location: str) -> None:
-        super().__init__()
+    def __init__(self, storage: FileStorage, location: str, progress: Progress | None) -> None:
+        super().__init__(progress)
         self._storage = storage
         self._location = location
         self._stream: AsyncGenerator[bytes] | None = None

@@ -11,6 +11,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::fs::kind::reflink;
 use crate::fs::staged::StagedFile;
 use crate::fs::temp_name::is_generated;
+pub use crate::pass::Counter;
 use crate::pass::{Destination, Pass, Passed, Source};
 use crate::read::{Original, check_read};
 use crate::runtime::cancel::CancelToken;
@@ -57,6 +58,8 @@ pub struct Import {
     pub algorithms: Vec<Algorithm>,
     /// The bytes that it may have.
     pub limit: Option<u64>,
+    /// Counts the bytes that were hashed.
+    pub counter: Option<Counter>,
 }
 
 /// Stages a file, hashing it in the same pass.
@@ -67,7 +70,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
     cancel: CancelToken,
     done: impl FnOnce(Result<Staged<P>>) + Send + 'static,
 ) {
-    let Import { path, link, algorithms, limit } = import;
+    let Import { path, link, algorithms, limit, counter } = import;
     engine.spawn_passing(move |permit| {
         let original = match guarded(|| cancel.check().and_then(|()| Original::open(path)?.within(limit))) {
             Ok(original) => original,
@@ -91,6 +94,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
             drop(original);
             done(staged);
         };
+        let second_counter = counter.clone();
         // Without a copy there is still the digest, by which an object that is there already is found.
         let settle = move |original: Original, copied: Result<(ContentDigest, StagedFile)>| {
             let refused = match copied {
@@ -102,12 +106,12 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
             let source = Source::File(Arc::clone(&original.file), original.path.clone());
             let pass =
                 Pass { source, destination: Destination::Nowhere, size: original.size, algorithms, cancel };
-            pass.start(engine, move |passed| {
+            pass.start_counted(engine, second_counter, move |passed| {
                 finish(original, passed.map(|passed| (passed.digest, Content::Refused(refused))));
             });
         };
         match prepared {
-            Ok(transfer) => transfer.run(engine, original, settle),
+            Ok(transfer) => transfer.run(engine, original, counter, settle),
             Err(error) => settle(original, Err(error)),
         }
     });
@@ -123,6 +127,8 @@ pub struct Export {
     pub overwrite: bool,
     /// Whether to keep to what every platform has.
     pub portable: bool,
+    /// Counts the bytes that were hashed.
+    pub counter: Option<Counter>,
 }
 
 /// Writes the object that `open` gives to `path`, verified before it is visible there.
@@ -155,7 +161,7 @@ pub fn export_file(
             Ok(prepared) => prepared,
             Err(error) => return done(Err(error)),
         };
-        transfer.run(engine, original, move |original, passed| {
+        transfer.run(engine, original, export.counter, move |original, passed| {
             let published = guarded(|| {
                 let (digest, mut file) = passed?;
                 check_read(&original.path, &expected, &digest)?;
@@ -240,20 +246,23 @@ impl Transfer {
         self,
         engine: &'static Engine,
         original: Original,
+        counter: Option<Counter>,
         done: impl FnOnce(Original, Result<(ContentDigest, StagedFile)>) + Send + 'static,
     ) {
         let Self { pass, linked } = self;
         let Some(Linked { staged, since }) = linked else {
-            return pass.start(engine, move |passed| done(original, passed.and_then(Passed::into_staged)));
+            return pass.start_counted(engine, counter, move |passed| {
+                done(original, passed.and_then(Passed::into_staged));
+            });
         };
         let (algorithms, cancel) = (pass.algorithms.clone(), pass.cancel.clone());
-        pass.start(engine, move |passed| {
+        pass.start_counted(engine, counter.clone(), move |passed| {
             if since.is_none() || since == original.settled_since() {
                 return done(original, passed.map(|passed| (passed.digest, staged)));
             }
             // What was hashed is not what was cloned any more; what counts is the clone.
             match hashing(&staged, original.size, algorithms, cancel) {
-                Ok(pass) => pass.start(engine, move |passed| {
+                Ok(pass) => pass.start_counted(engine, counter, move |passed| {
                     done(original, passed.map(|passed| (passed.digest, staged)));
                 }),
                 Err(error) => done(original, Err(error)),

@@ -203,7 +203,7 @@ fn a_file_is_closed_when_its_import_is_done() {
                 drop(staged.expect("staged"));
                 answer(fs::read_dir("/proc/self/fd").expect("listed").any(is_open));
             };
-            let import = Import { path, link: Link::Copy, algorithms: vec![], limit: None };
+            let import = Import { path, link: Link::Copy, algorithms: vec![], limit: None, counter: None };
             import_file(engine, store, import, CancelToken::default(), done);
         });
         assert!(!open);

@@ -33,7 +33,7 @@ mod _native {
     #[pymodule_export]
     use super::reader::Reader;
     #[pymodule_export]
-    use super::store::{PyObject, PyStore};
+    use super::store::{PyCounter, PyObject, PyStore};
     #[pymodule_export]
     use super::writer::{PyStaged, Writer};
 

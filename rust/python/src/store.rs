@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use laboxide_core::read::{self, Verified};
 use laboxide_core::store::{Status, Store};
-use laboxide_core::transfer::{self, Link};
+use laboxide_core::transfer::{self, Counter, Link};
 use laboxide_core::write::{self, Published};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
@@ -137,7 +137,7 @@ impl PyStore {
     }
 
     /// Stages the file at `path`, hashed with each of the algorithms, if it has no more than `limit` bytes.
-    #[pyo3(signature = (ticket, path, link, names, limit, /))]
+    #[pyo3(signature = (ticket, path, link, names, limit, counter, /))]
     fn import_file(
         &self,
         ticket: &Ticket,
@@ -145,9 +145,11 @@ impl PyStore {
         link: &str,
         names: Names,
         limit: Option<u64>,
+        counter: Option<&PyCounter>,
     ) -> PyResult<()> {
         let link = Link::from_str(link).map_err(to_py)?;
-        let import = transfer::Import { path, link, algorithms: names.parse()?, limit };
+        let counter = counter.map(|counter| counter.inner.clone());
+        let import = transfer::Import { path, link, algorithms: names.parse()?, limit, counter };
         let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
         let store = Arc::clone(&self.inner);
         transfer::import_file(Ticket::engine()?, store, import, ticket.token(), reply);
@@ -155,7 +157,8 @@ impl PyStore {
     }
 
     /// Writes the object under `key` to `path`, verified before it is visible there.
-    #[pyo3(signature = (ticket, key, expected, path, link, overwrite, /))]
+    #[pyo3(signature = (ticket, key, expected, path, link, overwrite, counter, /))]
+    #[allow(clippy::too_many_arguments)]
     fn export_file(
         &self,
         ticket: &Ticket,
@@ -164,12 +167,14 @@ impl PyStore {
         path: PathBuf,
         link: &str,
         overwrite: bool,
+        counter: Option<&PyCounter>,
     ) -> PyResult<()> {
         let export = transfer::Export {
             path,
             link: Link::from_str(link).map_err(to_py)?,
             overwrite,
             portable: self.inner.portable(),
+            counter: counter.map(|counter| counter.inner.clone()),
         };
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
         let reply = ticket.reply(|py, ()| Ok(py.None()));
@@ -218,4 +223,23 @@ impl PyStore {
 #[pyclass(frozen, name = "Object", module = "laboxide._native")]
 pub(crate) struct PyObject {
     pub(crate) inner: Verified,
+}
+
+/// The bytes that an import or export has hashed.
+#[pyclass(frozen, name = "Counter", module = "laboxide._native")]
+pub(crate) struct PyCounter {
+    inner: Counter,
+}
+
+#[pymethods]
+impl PyCounter {
+    #[new]
+    fn new() -> Self {
+        Self { inner: Counter::default() }
+    }
+
+    /// Returns the count. It falls to 0 if the operation has to read the bytes a second time.
+    fn get(&self) -> u64 {
+        self.inner.get()
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
 
 use super::window::Window;
-use super::{Destination, Done, Pass, Passed, Source};
+use super::{Counter, Destination, Done, Pass, Passed, Source};
 use crate::digest::serial::{HashInput, SerialStream};
 use crate::digest::{Algorithm, StreamHash, Tree, subtree};
 use crate::engine::Engine;
@@ -29,6 +29,7 @@ pub(super) struct RunningPass {
     blocks: u64,
     algorithms: Vec<Algorithm>,
     cancel: CancelToken,
+    counter: Option<Counter>,
     tree: Option<Mutex<Tree>>,
     serial: Mutex<StreamHash>,
     /// Whether the pass has a serial hash.
@@ -68,7 +69,13 @@ impl RunningPass {
         usize::try_from(blocks_of(pass.size)).unwrap_or(usize::MAX).clamp(1, max)
     }
 
-    pub(super) fn new(pass: Pass, engine: &'static Engine, jobs: usize, done: Done) -> Self {
+    pub(super) fn new(
+        pass: Pass,
+        engine: &'static Engine,
+        jobs: usize,
+        counter: Option<Counter>,
+        done: Done,
+    ) -> Self {
         let mut hash = hash_of(&pass);
         Self {
             engine,
@@ -77,6 +84,7 @@ impl RunningPass {
             endpoints: RwLock::new(Some((pass.source, pass.destination))),
             algorithms: pass.algorithms,
             cancel: pass.cancel,
+            counter,
             tree: hash.tree.take().map(Mutex::new),
             is_serial: !hash.hashers.is_empty(),
             serial: Mutex::new(hash),
@@ -154,6 +162,9 @@ impl RunningPass {
         if let Err(error) = self.write(index, self.data(index, &block, endpoints), &endpoints.1) {
             self.release(block);
             return Err(error);
+        }
+        if let Some(counter) = &self.counter {
+            counter.add(self.range_of(index).1);
         }
         Ok(Some(block))
     }

@@ -8,6 +8,7 @@
 //! `region` is a destination in memory that several jobs fill. `open_file` hashes a file on the calling
 //! thread, without other workers.
 
+mod counter;
 mod job;
 mod open_file;
 mod region;
@@ -22,6 +23,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
+pub use counter::Counter;
 use job::RunningPass;
 pub(crate) use open_file::{hash_open_file, hash_open_file_with};
 pub(crate) use region::Region;
@@ -71,8 +73,21 @@ pub(crate) struct Pass {
 impl Pass {
     /// Starts the pass. A worker calls `done` with the result.
     pub(crate) fn start(self, engine: &'static Engine, done: impl FnOnce(Result<Passed>) + Send + 'static) {
+        self.start_counted(engine, None, done);
+    }
+
+    /// Starts the pass as [`Pass::start`] does. `counter` counts the bytes.
+    pub(crate) fn start_counted(
+        self,
+        engine: &'static Engine,
+        counter: Option<Counter>,
+        done: impl FnOnce(Result<Passed>) + Send + 'static,
+    ) {
+        if let Some(counter) = &counter {
+            counter.reset();
+        }
         let jobs = RunningPass::jobs(&self, engine);
-        let running = Arc::new(RunningPass::new(self, engine, jobs, Box::new(done)));
+        let running = Arc::new(RunningPass::new(self, engine, jobs, counter, Box::new(done)));
         running.spawn(jobs - 1);
         running.run();
     }

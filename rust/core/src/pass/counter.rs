@@ -1,0 +1,23 @@
+//! The bytes that a pass has read, for the progress of an operation.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts the bytes that a pass has read. Its clones share one count.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Returns the bytes that the last pass has read: a second pass over the same bytes starts at 0.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, len: usize) {
+        self.0.fetch_add(len as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
