@@ -23,6 +23,10 @@ pytestmark = pytest.mark.anyio
 
 ATTEMPTS = {
     "write_data": "storage.write_data(large, digest_data(large, content_type='a/b'), {})",
+    "put": "storage.put(large)",
+    "put, progress": "storage.put(large, progress=int)",
+    "put, buffer": "storage.put(bytearray(large))",
+    "put, file": "storage.put(root / 'source')",
     "write_data_stream": "store(storage, len(large) >> 16)",
     "write_data_stream, verified": (
         "store(FileStorage(root / 'store', verify_writes=True), len(large) >> 16)"
@@ -153,3 +157,27 @@ def test_the_space_of_a_write_that_failed_is_free_when_it_raises(
     asyncio.run(work())
     """
     assert_clean(run_script(script, small_disk))
+
+
+@pytest.mark.parametrize("progress", ["None", "told.append"])
+def test_a_put_of_existing_content_needs_no_space(small_disk: Path, progress: str) -> None:
+    script = f"""
+    async def work():
+        storage = FileStorage(root / "store")
+        large, told = bytes(2 << 20), []
+        pointer = await storage.put(large)
+        try:
+            (root / "store/filler").write_bytes(bytes(8 << 20))
+        except OSError:
+            pass
+        print(await storage.put(large, progress={progress}) == pointer)
+        print(sum(told) in (0, len(large)), bool(told))
+        try:
+            await storage.put(b"x" * (2 << 20))
+        except OSError as error:
+            print(error.errno)
+
+    asyncio.run(work())
+    """
+    expected = f"True\nTrue {progress != 'None'}\n{errno.ENOSPC}"
+    assert_clean(run_script(script, small_disk), expected)

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic
 
 from laboxide._native import Counter
+from laboxide._runtime import hub
 from laboxide._runtime.feeding import blocks_of, chunk_view, feed
 from laboxide._runtime.sources import close
 
@@ -30,16 +31,22 @@ INTERVAL = 0.05
 
 
 class Meter:
-    """Adds up bytes, and reports the sum to `progress` each `INTERVAL`."""
+    """Adds up bytes, and reports the sum to `progress` each `INTERVAL`.
+
+    Attributes:
+        total: The bytes that were added.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._pending = 0
+        self.total = 0
         self._due = monotonic() + INTERVAL
 
     def add(self, size: int) -> None:
         """Add `size` bytes, and report if a report is due."""
         self._pending += size
+        self.total += size
         if monotonic() >= self._due:
             self.flush()
 
@@ -119,12 +126,25 @@ class Poll:
             errors.clear()
 
 
-async def feed_metered(writer: Writer, data: Buffer, meter: Meter) -> None:
-    """Feed a value in blocks, and add each of them to `meter`."""
-    for block in blocks_of(data):
-        await feed(writer, block)
-        meter.add(block.nbytes)
-    meter.flush()
+async def feed_value(writer: Writer, data: Buffer, meter: Meter | None) -> OSError | None:
+    """Feed all of a value and finish the writer. Return the error if the file system refuses.
+
+    With a meter the value is fed in blocks, which are added to the meter.
+    """
+    for block in (data,) if meter is None else blocks_of(data):
+        try:
+            await feed(writer, block)
+        except OSError as error:
+            return error
+        if meter is not None:
+            meter.add(memoryview(block).nbytes)
+    try:
+        await hub.run(writer.finish)
+    except OSError as error:
+        return error
+    if meter is not None:
+        meter.flush()
+    return None
 
 
 def metered(source: AsyncIterable[B], progress: Progress | None) -> AsyncIterable[B]:

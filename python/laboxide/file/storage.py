@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
-from laboxide._runtime.feeding import buffer_size, feed, feed_all, large_view
-from laboxide._runtime.progress import Meter, Poll, feed_metered, metered, report
+from laboxide._runtime.feeding import buffer_size, feed_all, large_view
+from laboxide._runtime.progress import Meter, Poll, feed_value, metered, report
 from laboxide._validation import (
     algorithm_name,
     check_choice,
@@ -264,7 +264,9 @@ class FileStorage(Storage[FilePointer]):
         if progress is not None and size:
             report(progress, size)
         # Not `write_data`: the digest needs no check, which takes 1 us of 20.
-        key = route(router, digest, tags)
+        return await self._write_blob(data, route(router, digest, tags), digest)
+
+    async def _write_blob(self, data: Buffer, key: str, digest: Digest) -> FilePointer:
         store = self._store()
         expected, heal = publication(self, key, digest)
         log_published(self, await hub.run(store.write_blob, key, data, expected, heal), key)
@@ -273,18 +275,27 @@ class FileStorage(Storage[FilePointer]):
     async def _put_large_value(
         self, data: Buffer, info: ContentInfo, tags: TagMap, progress: Progress | None
     ) -> FilePointer:
-        """Hash and write a value in one pass, off the event loop."""
+        """Hash and write a value in one pass, off the event loop.
+
+        New content of 32 MiB takes 31 ms; hashing it first, to find existing content, 44 ms.
+        """
+        meter = None if progress is None else Meter(progress)
         writer = Writer(info.algorithms, self._store())
         try:
-            if progress is None:
-                await feed(writer, data)
-            else:
-                await feed_metered(writer, data, Meter(progress))
-            await hub.run(writer.finish)
-            digest = info.digest_of(writer.digest())
-            return await publish(self, writer.take_staged(), digest, tags)
+            refusal = await feed_value(writer, data, meter)
+            if refusal is None:
+                digest = info.digest_of(writer.digest())
+                return await publish(self, writer.take_staged(), digest, tags)
         finally:
             writer.abort()
+        if type(data) is not bytes:
+            raise refusal
+        # A full disk or a read-only mount. Content that exists already needs no new file.
+        digest = await info.digest_data_off_loop(data)
+        if meter is not None:
+            meter.add(len(data) - meter.total)
+            meter.flush()
+        return await self._write_blob(data, route(require_router(self), digest, tags), digest)
 
     async def _put_file(
         self, path: str, info: ContentInfo, tags: TagMap, progress: Progress | None
