@@ -1,4 +1,4 @@
-//! While all workers wait for a disk that does not answer, no call of a loop waits for them.
+//! Calls on the event loop's thread return while all workers are blocked, as by a hung disk.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -24,21 +24,21 @@ fn is_open(path: &Path) -> bool {
 }
 
 #[test]
-fn what_was_verified_is_closed_by_a_worker() {
+fn verified_object_is_closed_by_a_worker() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
-    let wanted = expected(Algorithm::Blake3, &painted(10));
-    put(&store, &painted(10), publication("a", wanted.clone(), Existing::Heal)).expect("written");
+    let expected = expected(Algorithm::Blake3, &painted(10));
+    put(&store, &painted(10), publication("a", expected.clone(), Existing::Heal)).expect("written");
     let (path, reader) = (store.root().join("a"), store.clone());
     let open = move || reader.open(&Key::parse("a")?);
     let verified = wait(|done| {
         let engine = Engine::current().expect("threads");
-        read::open_verified(engine, open, wanted, CancelToken::default(), done);
+        read::open_verified(engine, open, expected, CancelToken::default(), done);
     })
     .expect("verified");
     let busy = keep_workers_busy();
     drop(verified);
-    assert!(is_open(&path), "this thread has closed it");
+    assert!(is_open(&path), "this thread closed it");
     drop(busy);
     for _ in 0..2000 {
         if !is_open(&path) {
@@ -46,24 +46,24 @@ fn what_was_verified_is_closed_by_a_worker() {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("nobody has closed it");
+    panic!("no worker closed it");
 }
 
 #[test]
-fn data_is_hashed_by_the_one_that_asks() {
+fn data_is_hashed_by_the_caller() {
     let mut data = Arc::new(painted(3 * BLOCK));
     let busy = keep_workers_busy();
-    // None if another test's job waits, too.
+    // None if a job of another test is queued as well.
     let hash = hash_parallel(Engine::pool, Algorithm::Blake3, &data, || Ok::<_, ()>(()));
     assert!(hash.is_none_or(|hash| hash == Ok(Hasher::hash(Algorithm::Blake3, &data))));
-    assert!(Arc::get_mut(&mut data).is_some(), "what waits for a worker keeps it");
+    assert!(Arc::get_mut(&mut data).is_some(), "a queued job keeps the data");
     let next = hash_parallel(Engine::pool, Algorithm::Blake3, &data, || Ok::<_, ()>(()));
-    assert_eq!(next, None, "more waits for a worker each time");
+    assert_eq!(next, None, "each call queues another job");
     drop(busy);
 }
 
 #[test]
-fn an_aborted_stream_has_no_digest_at_once() {
+fn digest_of_an_aborted_stream_fails_immediately() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     let writer =
@@ -73,13 +73,13 @@ fn an_aborted_stream_has_no_digest_at_once() {
     writer.abort();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(writer.digest()));
-    let digest = receiver.recv_timeout(PATIENCE).expect("an answer while the workers are busy");
+    let digest = receiver.recv_timeout(PATIENCE).expect("a result while the workers are blocked");
     assert!(matches!(digest, Err(Error::Closed(_))));
     drop(busy);
 }
 
 #[test]
-fn a_stream_has_its_digest_so_far_at_once() {
+fn digest_of_an_open_stream_is_returned_immediately() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     let algorithms = Algorithm::ALL.to_vec();
@@ -90,9 +90,9 @@ fn a_stream_has_its_digest_so_far_at_once() {
     let busy = keep_workers_busy();
     writer.feed(data[2 * BLOCK..].to_vec()).expect("fed");
     let (writer, (sender, receiver)) = (Arc::new(writer), mpsc::channel());
-    let asked = Arc::clone(&writer);
-    thread::spawn(move || sender.send(asked.digest()));
-    let digest = receiver.recv_timeout(PATIENCE).expect("an answer while the workers are busy");
+    let shared = Arc::clone(&writer);
+    thread::spawn(move || sender.send(shared.digest()));
+    let digest = receiver.recv_timeout(PATIENCE).expect("a result while the workers are blocked");
     let hashes: Vec<_> = algorithms.iter().map(|algorithm| (*algorithm, hash(*algorithm, &data))).collect();
     assert_eq!(digest.expect("a digest").hashes, hashes);
     drop(busy);

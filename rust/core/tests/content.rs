@@ -1,4 +1,4 @@
-//! Whatever goes in comes out, under the right hash, however it was cut into chunks.
+//! Round trips: content of every length and chunking is stored and read unchanged, with the right hash.
 
 mod common;
 
@@ -15,7 +15,7 @@ use laboxide_core::digest::Algorithm;
 use laboxide_core::write::{Existing, Published, StreamWriter};
 use proptest::prelude::*;
 
-/// Around every constant of the engine.
+/// Lengths around every size constant of the engine.
 const LENGTHS: [usize; 22] = [
     0,
     1,
@@ -42,7 +42,7 @@ const LENGTHS: [usize; 22] = [
 ];
 
 #[test]
-fn a_stream_is_stored_and_read_as_it_was() {
+fn stream_round_trips_for_every_algorithm_and_length() {
     let root = tempfile::tempdir().expect("a directory");
     for store in stores(root.path()) {
         for algorithm in Algorithm::ALL {
@@ -58,13 +58,13 @@ fn a_stream_is_stored_and_read_as_it_was() {
                 let digest = finish(&writer).expect("written");
                 assert_eq!(digest.hashes, [(algorithm, hash(algorithm, &data))], "{len} by {chunk}");
                 let key = format!("{algorithm}/{len}");
-                let wanted = expected(algorithm, &data);
+                let expected = expected(algorithm, &data);
                 let staged = writer.take_staged().expect("ended");
-                let published = publish(staged, publication(&key, wanted.clone(), Existing::Heal));
+                let published = publish(staged, publication(&key, expected.clone(), Existing::Heal));
                 assert_eq!(published.expect("published"), Published::Created);
-                assert!(get(&store, &key, wanted.clone()).expect("read") == data, "{len} at once");
+                assert!(get(&store, &key, expected.clone()).expect("read") == data, "{len} as a blob");
                 for chunk_size in [BLOCK, 5 * BLOCK, 100_000] {
-                    let streamed = stream(&store, &key, wanted.clone(), chunk_size).expect("read");
+                    let streamed = stream(&store, &key, expected.clone(), chunk_size).expect("read");
                     assert!(streamed == data, "{len} by {chunk_size}");
                 }
             }
@@ -75,9 +75,9 @@ fn a_stream_is_stored_and_read_as_it_was() {
     }
 }
 
-/// Two by two as they come: streams that are written, streams that are read, and whole objects.
+/// In-order hashing pairs any two of these: written streams, read streams and whole objects.
 #[test]
-fn hashed_beside_others_each_content_has_its_own_hash() {
+fn concurrent_contents_keep_their_own_hashes() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     thread::scope(|scope| {
@@ -92,35 +92,35 @@ fn hashed_beside_others_each_content_has_its_own_hash() {
                     vec![Algorithm::Sha256],
                 );
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), true).expect("fed");
-                let wanted = expected(Algorithm::Sha256, &data);
-                assert_eq!(finish(&writer).expect("written").hashes, Vec::from_iter(wanted.hash.clone()));
+                let expected = expected(Algorithm::Sha256, &data);
+                assert_eq!(finish(&writer).expect("written").hashes, Vec::from_iter(expected.hash.clone()));
                 let (key, staged) = (number.to_string(), writer.take_staged().expect("ended"));
-                publish(staged, publication(&key, wanted.clone(), Existing::Heal)).expect("published");
-                assert!(stream(store, &key, wanted.clone(), chunk).expect("verified") == data);
-                assert!(get(store, &key, wanted).expect("verified") == data);
+                publish(staged, publication(&key, expected.clone(), Existing::Heal)).expect("published");
+                assert!(stream(store, &key, expected.clone(), chunk).expect("verified") == data);
+                assert!(get(store, &key, expected).expect("verified") == data);
             })
         });
         for content in contents.collect::<Vec<_>>() {
-            content.join().expect("right");
+            content.join().expect("no panic");
         }
     });
 }
 
-/// Nobody hashes it meanwhile: all workers are kept busy.
+/// All workers are blocked, so no worker hashes the block.
 #[test]
-fn a_stream_of_one_block_has_its_digest_while_it_ends() {
+fn digest_of_a_single_block_is_available_while_the_stream_ends() {
     let writer: StreamWriter<Chunk> =
         StreamWriter::new(Engine::current().expect("threads"), None, Algorithm::ALL.to_vec());
     let data = painted(BLOCK - 1);
     writer.feed(data.clone()).expect("open");
     let busy = keep_workers_busy();
     let (sender, ended) = mpsc::channel();
-    let at_once = writer.finish(move |result| sender.send(result).expect("awaited")).expect("open");
-    assert_eq!(at_once, None);
+    let inline = writer.finish(move |result| sender.send(result).expect("awaited")).expect("open");
+    assert_eq!(inline, None);
     let hashes: Vec<_> = Algorithm::ALL.iter().map(|a| (*a, hash(*a, &data))).collect();
     assert_eq!(writer.digest().expect("a digest").hashes, hashes);
     drop(busy);
-    ended.recv().expect("an answer").expect("hashed");
+    ended.recv().expect("a result").expect("hashed");
     assert_eq!(writer.digest().expect("a digest").hashes, hashes);
 }
 
@@ -130,23 +130,23 @@ fn chunks() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    // How many cases is for the environment to say: a number here would be the last word.
+    // No `cases` here: a number would override PROPTEST_CASES.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_chunking_gives_the_digest_of_the_whole(
+    fn digest_does_not_depend_on_chunking(
         sizes in chunks(),
-        looks in prop::collection::vec(prop::bool::weighted(0.2), 40),
+        checks in prop::collection::vec(prop::bool::weighted(0.2), 40),
         lend in any::<bool>(),
     ) {
         let algorithms = Algorithm::ALL.to_vec();
         let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current().expect("threads"), None, algorithms.clone());
         let data = painted(sizes.iter().sum());
         let mut fed = 0;
-        for (size, look) in sizes.into_iter().zip(looks) {
+        for (size, check) in sizes.into_iter().zip(checks) {
             feed(&writer, std::iter::once(data[fed..fed + size].to_vec()), lend).expect("fed");
             fed += size;
-            if look {
+            if check {
                 let so_far: Vec<_> = algorithms.iter().map(|a| (*a, hash(*a, &data[..fed]))).collect();
                 prop_assert_eq!(writer.digest().expect("a digest").hashes, so_far);
             }

@@ -1,13 +1,13 @@
-//! Threads that need the engine before there is one.
+//! Concurrent first use: several threads start the engine at the same time.
 
 use std::sync::Barrier;
 use std::thread;
 
 use laboxide_core::Engine;
 
-/// That of those who come second is given up; `LeakSanitizer` tells if it is not freed.
+/// The losers of the race free their engine; `LeakSanitizer` reports a leak.
 #[test]
-fn all_get_the_same_engine() {
+fn all_threads_get_the_same_engine() {
     for _ in 0..20 {
         Engine::forget_after_fork();
         let together = Barrier::new(8);

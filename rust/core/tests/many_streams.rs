@@ -1,4 +1,4 @@
-//! The more streams there are at once, the smaller are their blocks.
+//! The memory budget: with more concurrent streams, blocks get smaller and the total stays bounded.
 
 mod common;
 
@@ -18,14 +18,14 @@ use laboxide_core::write::{Existing, Flow, StreamWriter};
 
 const CHUNK: usize = 20_000;
 
-/// All share one budget, and each test has it for itself.
+/// Serializes the tests, because all streams of a process share one budget.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Streams that have begun, and wait for more.
-fn begun(count: usize) -> Vec<StreamWriter<Chunk>> {
+/// Returns open streams that hold one chunk each.
+fn open_streams(count: usize) -> Vec<StreamWriter<Chunk>> {
     let new = |_| {
         let writer = StreamWriter::new(Engine::current().expect("threads"), None, vec![Algorithm::Blake3]);
         writer.feed_copy(&painted(CHUNK)).expect("open");
@@ -35,10 +35,10 @@ fn begun(count: usize) -> Vec<StreamWriter<Chunk>> {
 }
 
 #[test]
-fn what_they_hold_while_nothing_is_done_has_a_cap() {
+fn memory_of_writers_is_bounded_while_workers_are_blocked() {
     let _alone = alone();
     let busy = keep_workers_busy();
-    let writers = begun(512);
+    let writers = open_streams(512);
     let mut held = 0;
     for writer in &writers {
         let mut chunks = 2;
@@ -48,13 +48,13 @@ fn what_they_hold_while_nothing_is_done_has_a_cap() {
         held += chunks * CHUNK;
     }
     drop(busy);
-    // A chunk is taken in whole: of the last one, there may be as much too many in each stream.
+    // Chunks are taken in whole, so each stream may exceed its share by one chunk.
     assert!(held <= (96 << 20) + writers.len() * CHUNK, "{held} bytes");
     assert!(held >= 48 << 20, "{held} bytes");
 }
 
 #[test]
-fn what_has_ended_counts_for_as_long_as_its_content_is_held() {
+fn ended_stream_counts_while_its_content_is_held() {
     let _alone = alone();
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
@@ -79,7 +79,7 @@ fn what_has_ended_counts_for_as_long_as_its_content_is_held() {
 }
 
 #[test]
-fn what_is_read_ahead_has_a_cap() {
+fn memory_of_read_ahead_is_bounded() {
     let _alone = alone();
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
@@ -87,7 +87,7 @@ fn what_is_read_ahead_has_a_cap() {
     let expected = expected(Algorithm::Blake3, &data);
     put(&store, &data, publication("object", expected.clone(), Existing::Heal)).expect("published");
     let mut ahead = 0;
-    let begun = |_| {
+    let reader = |_| {
         let (store, key) = (Arc::clone(&store), Key::parse("object").expect("a key"));
         let reader = StreamReader::new(
             Engine::current().expect("threads"),
@@ -101,8 +101,8 @@ fn what_is_read_ahead_has_a_cap() {
         }
         reader
     };
-    let readers: Vec<_> = (0..512).map(begun).collect();
-    // Each may have one chunk, whatever the others have.
+    let readers: Vec<_> = (0..512).map(reader).collect();
+    // Each reader may hold one chunk beyond the budget.
     assert!(ahead <= (64 << 20) + readers.len() * (64 << 10), "{ahead} bytes");
     drop(readers);
     let alone = StreamReader::<Memory>::new(
@@ -115,10 +115,10 @@ fn what_is_read_ahead_has_a_cap() {
 }
 
 #[test]
-fn tiny_chunks_are_asked_for_a_few_at_a_time() {
+fn number_of_tiny_chunks_read_ahead_is_bounded() {
     let _alone = alone();
     let expected = expected(Algorithm::Blake3, &painted(1 << 20));
-    let missing = || Err(Error::Closed("there is none"));
+    let missing = || Err(Error::Closed("no such object"));
     let reader = StreamReader::new(Engine::current().expect("threads"), missing, expected, 1);
     let supplied =
         std::iter::from_fn(|| reader.next_buffer_size().map(|len| reader.supply(Memory::new(len)))).count();
@@ -126,13 +126,13 @@ fn tiny_chunks_are_asked_for_a_few_at_a_time() {
 }
 
 #[test]
-fn what_is_written_in_smaller_blocks_is_the_same() {
+fn content_written_in_smaller_blocks_is_the_same() {
     let _alone = alone();
     let root = tempfile::tempdir().expect("a directory");
     let sizes = [16_384, 16_385, 65_536, 1_000_000, (5 << 20) + 7];
     for store in stores(root.path()) {
         for others in [0, 30, 200, 800] {
-            let others = begun(others);
+            let others = open_streams(others);
             for (size, chunk) in sizes.into_iter().zip([1000, 65_536, 3 << 20].into_iter().cycle()) {
                 let (data, key) = (painted(size), format!("{}/{size}", others.len()));
                 let writer = StreamWriter::new(

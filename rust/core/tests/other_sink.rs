@@ -1,4 +1,4 @@
-//! A stream that is written to a sink of the caller's own.
+//! Streams written to a sink of the caller.
 
 mod common;
 
@@ -118,20 +118,20 @@ fn sink_receives_every_block_at_its_offset() {
 }
 
 #[test]
-fn content_of_one_block_is_taken_and_not_written() {
+fn single_block_is_taken_from_the_writer_and_not_written() {
     let (sink, data) = (Arc::new(MemorySink::default()), painted(BLOCK));
     let writer = writer_to(&sink, vec![Algorithm::Blake3]);
     feed_all(&writer, &data).expect("open");
-    assert!(writer.take_block().expect("open").is_none(), "it has not ended");
+    assert!(writer.take_block().expect("open").is_none(), "the stream has not ended");
     finish(&writer).expect("hashed");
     let block = writer.take_block().expect("ended").expect("a block");
     assert!(block.parts().flatten().copied().eq(data));
-    assert!(writer.take_block().expect("ended").is_none(), "it is taken once");
+    assert!(writer.take_block().expect("ended").is_none(), "the block is taken once");
     assert_eq!((sink.content().len(), sink.state().size), (0, None));
 }
 
 #[test]
-fn error_of_the_sink_stops_the_stream_and_discards_the_content() {
+fn sink_error_stops_the_stream_and_discards_the_content() {
     let sink = Arc::new(MemorySink { fails_at: Some(2 * BLOCK as u64), ..MemorySink::default() });
     let writer = writer_to(&sink, vec![Algorithm::Blake3]);
     let outcome = feed_all(&writer, &painted(20 * BLOCK)).and_then(|()| finish(&writer).map(drop));
@@ -140,7 +140,7 @@ fn error_of_the_sink_stops_the_stream_and_discards_the_content() {
 }
 
 #[test]
-fn full_sink_holds_the_producer_until_there_is_room() {
+fn full_sink_blocks_the_producer_until_there_is_room() {
     let sink = Arc::new(MemorySink { full: AtomicBool::new(true), ..MemorySink::default() });
     let writer = writer_to(&sink, vec![Algorithm::Blake3]);
     let data = painted(2 * BLOCK);

@@ -1,4 +1,4 @@
-//! A name leads to the whole content or to nothing, whatever was there before.
+//! Publishing: a name refers to the whole content or to nothing, regardless of its previous state.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn each_store(test: impl Fn(std::sync::Arc<Store>)) {
 }
 
 #[test]
-fn the_same_content_is_not_written_twice() {
+fn same_content_is_a_dedup_hit() {
     each_store(|store| {
         for len in [10, 3 * BLOCK] {
             let data = painted(len);
@@ -33,31 +33,31 @@ fn the_same_content_is_not_written_twice() {
 }
 
 #[test]
-fn what_is_not_the_content_is_replaced() {
+fn damaged_object_is_replaced() {
     each_store(|store| {
         let data = painted(10);
-        let wanted = expected(Algorithm::Blake3, &data);
+        let expected = expected(Algorithm::Blake3, &data);
         let path = store.root().join("a/b");
         fs::create_dir(store.root().join("a")).expect("made");
-        let torn: [&dyn Fn(); 4] = [
+        let damages: [&dyn Fn(); 4] = [
             &|| fs::write(&path, b"").expect("emptied"),
             &|| fs::write(&path, [0; 11]).expect("extended"),
             &|| fs::write(&path, [0; 10]).expect("flipped"),
             &|| symlink("/dev/zero", &path).expect("linked"),
         ];
-        for tear in torn {
+        for damage in damages {
             let _ = fs::remove_file(&path);
-            tear();
-            let name = publication("a/b", wanted.clone(), Existing::Heal);
+            damage();
+            let name = publication("a/b", expected.clone(), Existing::Heal);
             assert_eq!(put(&store, &data, name).expect("healed"), Published::Healed);
-            assert_eq!(get(&store, "a/b", wanted.clone()).expect("read"), data);
+            assert_eq!(get(&store, "a/b", expected.clone()).expect("read"), data);
         }
-        assert_eq!(files(store.root()).len(), 1, "no temporary file is left");
+        assert_eq!(files(store.root()).len(), 1, "no temporary file remains");
     });
 }
 
 #[test]
-fn a_name_that_does_not_tell_its_content_is_left_alone() {
+fn other_content_under_a_kept_name_is_not_replaced() {
     each_store(|store| {
         let (first, second) = (b"first".to_vec(), b"other".to_vec());
         let name = |data: &[u8]| publication("name", expected(Algorithm::Sha256, data), Existing::Keep);
@@ -70,7 +70,7 @@ fn a_name_that_does_not_tell_its_content_is_left_alone() {
 }
 
 #[test]
-fn data_that_is_not_what_its_digest_says_is_refused() {
+fn data_that_does_not_match_its_digest_is_refused() {
     each_store(|store| {
         for len in [10, 3 * BLOCK] {
             let data = painted(len);
@@ -87,7 +87,7 @@ fn data_that_is_not_what_its_digest_says_is_refused() {
 }
 
 #[test]
-fn an_aborted_stream_leaves_nothing() {
+fn aborted_stream_removes_its_staged_file() {
     each_store(|store| {
         let writer: StreamWriter<Chunk> = StreamWriter::new(
             Engine::current().expect("threads"),
@@ -107,7 +107,7 @@ fn an_aborted_stream_leaves_nothing() {
 }
 
 #[test]
-fn of_an_aborted_stream_nothing_can_be_published() {
+fn aborted_stream_cannot_be_published() {
     each_store(|store| {
         let writer: StreamWriter<Chunk> = StreamWriter::new(
             Engine::current().expect("threads"),
@@ -122,7 +122,7 @@ fn of_an_aborted_stream_nothing_can_be_published() {
 }
 
 #[test]
-fn a_staged_file_may_be_dropped_unpublished() {
+fn unpublished_staged_file_is_removed() {
     each_store(|store| {
         let writer: StreamWriter<Chunk> = StreamWriter::new(
             Engine::current().expect("threads"),
@@ -132,7 +132,7 @@ fn a_staged_file_may_be_dropped_unpublished() {
         feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
         finish(&writer).expect("written");
         let staged = writer.take_staged().expect("ended");
-        assert!(writer.take_staged().is_err(), "only once");
+        assert!(writer.take_staged().is_err(), "the staged file is taken once");
         let wrong = Expected { size: 1, hash: None };
         let refused = publish(staged, publication("a", wrong, Existing::Heal));
         assert!(matches!(refused, Err(Error::Mismatch { .. })));
@@ -141,7 +141,7 @@ fn a_staged_file_may_be_dropped_unpublished() {
 }
 
 #[test]
-fn objects_are_read_only_and_new_directories_are_not() {
+fn objects_are_read_only_and_new_directories_are_writable() {
     each_store(|store| {
         let data = painted(10);
         let name = publication("a/b/c", expected(Algorithm::Blake3, &data), Existing::Heal);
@@ -154,7 +154,7 @@ fn objects_are_read_only_and_new_directories_are_not() {
 }
 
 #[test]
-fn temporary_files_of_writers_that_are_gone_are_swept_and_no_others() {
+fn only_temporary_files_without_a_writer_are_removed() {
     each_store(|store| {
         let staging = store.root().join(".laboxide-staging");
         fs::create_dir(&staging).expect("made");
@@ -174,7 +174,7 @@ fn temporary_files_of_writers_that_are_gone_are_swept_and_no_others() {
 }
 
 #[test]
-fn nothing_is_opened_through_a_link_below_the_root() {
+fn links_below_the_root_are_not_followed() {
     each_store(|store| {
         let outside = tempfile::tempdir().expect("a directory");
         let data = painted(10);
@@ -189,7 +189,7 @@ fn nothing_is_opened_through_a_link_below_the_root() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_file_is_closed_when_its_import_is_done() {
+fn imported_file_is_closed_before_the_import_completes() {
     each_store(|store| {
         let path = store.root().join("source");
         fs::write(&path, painted(3 * BLOCK)).expect("written");
@@ -198,10 +198,10 @@ fn a_file_is_closed_when_its_import_is_done() {
             entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == opened))
         };
         let engine = Engine::current().expect("threads");
-        let open = common::wait(|answer| {
+        let open = common::wait(|reply| {
             let done = move |staged: laboxide_core::Result<Staged<Chunk>>| {
                 drop(staged.expect("staged"));
-                answer(fs::read_dir("/proc/self/fd").expect("listed").any(is_open));
+                reply(fs::read_dir("/proc/self/fd").expect("listed").any(is_open));
             };
             let import = Import { path, link: Link::Copy, algorithms: vec![], limit: None, counter: None };
             import_file(engine, store, import, CancelToken::default(), done);

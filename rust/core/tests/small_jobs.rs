@@ -1,4 +1,4 @@
-//! Small jobs whose loop is woken once for several of them: nobody is forgotten.
+//! Deferred wake-ups: small jobs wake their event loop once for several completions, and none is lost.
 #![cfg(target_os = "linux")]
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
 use laboxide_core::store::{Key, Store};
 use laboxide_core::write::{Existing, Publication, write_blob};
 
-/// Far more than anything here takes on a busy machine.
+/// Far longer than any operation takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn expected(data: &[u8]) -> Expected {
@@ -19,20 +19,21 @@ fn expected(data: &[u8]) -> Expected {
     Expected { size: digest.size, hash: Some((Algorithm::Blake3, digest.hashes[0].1.clone())) }
 }
 
-/// A loop with `flying` writes at a time sees each of them finish, however few are left.
+/// A loop with `in_flight` writes sees each of them finish, also the last ones.
 #[test]
-fn every_write_wakes_its_loop_in_the_end() {
+fn every_completion_wakes_its_loop() {
     let root = tempfile::tempdir().expect("a directory");
     let store = Arc::new(Store::new(root.path().to_owned(), false, false));
     let queue = Arc::new(Completions::new(true).expect("no descriptor is made"));
     let watched = Arc::new(Completions::new(false).expect("a descriptor"));
-    for flying in [1, 2, 3, 4, 8] {
+    for in_flight in [1, 2, 3, 4, 8] {
         for round in 0..200_u64 {
-            let left = Arc::new(AtomicUsize::new(flying));
-            for index in 0..flying as u64 {
-                let data = [round.to_le_bytes(), index.to_le_bytes(), (flying as u64).to_le_bytes()].concat();
+            let left = Arc::new(AtomicUsize::new(in_flight));
+            for index in 0..in_flight as u64 {
+                let numbers = [round, index, in_flight as u64];
+                let data = numbers.map(u64::to_le_bytes).concat();
                 let expected = expected(&data);
-                let key = Key::parse(&format!("{flying}/{round}-{index}")).expect("a key");
+                let key = Key::parse(&format!("{in_flight}/{round}-{index}")).expect("a key");
                 let publication = Publication { key, expected, existing: Existing::Keep };
                 let (queue, watched, left) = (Arc::clone(&queue), Arc::clone(&watched), Arc::clone(&left));
                 write_blob(
@@ -51,8 +52,8 @@ fn every_write_wakes_its_loop_in_the_end() {
                 );
             }
             let mut seen = 0;
-            while seen < flying {
-                assert!(is_readable(&watched), "{seen} of {flying} were seen in round {round}");
+            while seen < in_flight {
+                assert!(is_readable(&watched), "{seen} of {in_flight} were seen in round {round}");
                 seen += watched.drain().len();
             }
             assert!(queue.wait(PATIENCE));
@@ -61,7 +62,7 @@ fn every_write_wakes_its_loop_in_the_end() {
     }
 }
 
-/// Waits as a loop does, for the descriptor alone.
+/// Waits for the descriptor alone, as an event loop does.
 fn is_readable(completions: &Completions<()>) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::fd::BorrowedFd;

@@ -1,4 +1,4 @@
-//! What the tests of the engine share: waiting for its answers, and painted data.
+//! Helpers of the engine's tests: wait for results, generate data, read and write objects.
 #![allow(dead_code)] // each test program uses a part of it
 #![allow(missing_docs)]
 
@@ -17,17 +17,17 @@ use laboxide_core::{CancelToken, Result};
 
 pub type Chunk = Vec<u8>;
 
-/// Far more than anything takes on a busy machine.
+/// Far longer than any operation takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for the one answer of an operation.
+/// Waits for the result of an operation.
 pub fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
     let (sender, receiver) = mpsc::channel();
     start(Box::new(move |value| sender.send(value).expect("the test waits")));
-    receiver.recv().expect("every operation answers")
+    receiver.recv().expect("every operation calls back")
 }
 
-/// A cycle of 251 bytes, so that blocks that change places show.
+/// Returns a cycle of 251 bytes, so that swapped blocks differ.
 pub fn painted(len: usize) -> Vec<u8> {
     let cycle: Vec<u8> = (0..=250).collect();
     let mut data = cycle.repeat(len.div_ceil(cycle.len()));
@@ -35,10 +35,10 @@ pub fn painted(len: usize) -> Vec<u8> {
     data
 }
 
-/// All workers, at a job that goes on until this is dropped.
+/// Keeps all workers blocked until it is dropped.
 pub struct Busy {
     _until: Vec<Sender<()>>,
-    /// Two tests that had half of the workers each would wait for ever.
+    /// Two tests that held half of the workers each would deadlock.
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -83,7 +83,7 @@ pub fn publication(key: &str, expected: Expected, existing: Existing) -> Publica
     Publication { key: Key::parse(key).expect("a valid key"), expected, existing }
 }
 
-/// Feeds all chunks, as a loop would.
+/// Feeds all chunks with back-pressure, as an event loop does.
 pub fn feed(writer: &StreamWriter<Chunk>, chunks: impl Iterator<Item = Chunk>, lend: bool) -> Result<()> {
     for chunk in chunks {
         let flow = if lend { writer.feed(chunk) } else { writer.feed_copy(&chunk) };
@@ -98,7 +98,7 @@ pub fn finish(writer: &StreamWriter<Chunk>) -> Result<ContentDigest> {
     let (sender, receiver) = mpsc::channel();
     match writer.finish(move |result| sender.send(result).expect("the test waits"))? {
         Some(digest) => Ok(digest),
-        None => receiver.recv().expect("an answer").and_then(|()| writer.digest()),
+        None => receiver.recv().expect("a result").and_then(|()| writer.digest()),
     }
 }
 
@@ -114,7 +114,7 @@ pub fn put(store: &Arc<Store>, data: &[u8], publication: Publication) -> Result<
     })
 }
 
-/// Memory for a read, poisoned so that a byte that was not filled shows.
+/// A buffer for reads, poisoned so that unfilled bytes are visible.
 pub struct Memory(Vec<u8>);
 
 impl Memory {
@@ -129,7 +129,7 @@ impl Memory {
 
 impl Buffer for Memory {
     fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: both have the same layout, and the engine only ever writes bytes to it.
+        // SAFETY: both types have the same layout, and the engine writes only initialised bytes.
         unsafe { &mut *(std::ptr::from_mut(self.0.as_mut_slice()) as *mut [MaybeUninit<u8>]) }
     }
 }
@@ -166,7 +166,7 @@ pub fn stream(store: &Arc<Store>, key: &str, expected: Expected, chunk_size: usi
     }
 }
 
-/// All files below a directory.
+/// Returns all files below a directory.
 pub fn files(root: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root).expect("a directory").map(|entry| entry.expect("readable")) {
