@@ -101,8 +101,8 @@ def test_an_export_has_no_name_that_a_later_one_would_remove(
     monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
     line = EXPORT.format(pointer=pointer, target=str(target.with_name("1-2-3.laboxide-tmp")))
     body = f"try: {line}\nexcept ValueError as error: print(error)"
-    why = "it would be taken for the temporary file of an export that was killed"
-    expected = f"{target.parent}/1-2-3.laboxide-tmp cannot be exported to: {why}"
+    problem = "the name is reserved for temporary files of exports"
+    expected = f"cannot export to {target.parent}/1-2-3.laboxide-tmp: {problem}"
     assert_clean(run_script(body, tmp_path), expected)
     for name in ("mine.laboxide-tmp", "mine.corrupt-1-2"):
         export(tmp_path, pointer, target.with_name(name))

@@ -1,4 +1,8 @@
-//! Whole files into a store and out of it.
+//! Importing files into a store and exporting objects to files.
+//!
+//! Both directions stage a copy and hash it in the same pass, or share the blocks of the source (a reflink or a
+//! hard link) and only hash. An import returns staged content, which the caller publishes under a key that
+//! may depend on the hash. An export verifies the content and then publishes it at the target path.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -19,14 +23,14 @@ use crate::runtime::pool::guarded;
 use crate::store::{Key, Object, Store};
 use crate::write::{Content, Existing, Publication, Staged, publish, stage_for};
 
-/// How the bytes of a file become those of another.
+/// The method of copying a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// Shared blocks where the file system has them, a copy otherwise.
+    /// A reflink where the file system supports it, a copy otherwise.
     Auto,
-    /// Shared blocks, or an error.
+    /// A reflink, which shares blocks until one file changes. An error where that is not supported.
     Reflink,
-    /// The same file under a second name: whoever changes one changes the other.
+    /// A second name of the same file: changing one changes the other.
     Hardlink,
     /// A copy.
     Copy,
@@ -41,22 +45,20 @@ impl FromStr for Link {
             "reflink" => Ok(Link::Reflink),
             "hardlink" => Ok(Link::Hardlink),
             "copy" => Ok(Link::Copy),
-            _ => {
-                Err(Error::Invalid(format!("unknown link {name:?}: known are auto, reflink, hardlink, copy")))
-            }
+            _ => Err(Error::Invalid(format!("link must be auto, reflink, hardlink or copy: {name:?}"))),
         }
     }
 }
 
-/// What is imported, and how.
+/// The source and options of an import.
 pub struct Import {
-    /// The file.
+    /// The file to import.
     pub path: PathBuf,
-    /// How its bytes become the object's.
+    /// The method of copying.
     pub link: Link,
-    /// What it is hashed with.
+    /// The hashes to compute.
     pub algorithms: Vec<Algorithm>,
-    /// The bytes that it may have.
+    /// The maximum size in bytes.
     pub limit: Option<u64>,
     /// Counts the bytes that were hashed.
     pub counter: Option<Counter>,
@@ -90,13 +92,13 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
                 let (digest, content) = original.unchanged(passed)?;
                 Ok(Staged::new(engine, store, content, digest))
             });
-            // Closed before anyone is told: a lock that goes with it would hide a leftover from a sweep.
+            // Closed before `done`: a lock held through this descriptor would hide a stray file from cleanup.
             drop(original);
             done(staged);
         };
         let second_counter = counter.clone();
-        // Without a copy there is still the digest, by which an object that is there already is found.
-        let settle = move |original: Original, copied: Result<(ContentDigest, StagedFile)>| {
+        // After a refused write, the digest alone may still find an existing object.
+        let hash_if_refused = move |original: Original, copied: Result<(ContentDigest, StagedFile)>| {
             let refused = match copied {
                 Err(error) if error.is_create_refused() => error,
                 copied => {
@@ -111,27 +113,27 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
             });
         };
         match prepared {
-            Ok(transfer) => transfer.run(engine, original, counter, settle),
-            Err(error) => settle(original, Err(error)),
+            Ok(transfer) => transfer.run(engine, original, counter, hash_if_refused),
+            Err(error) => hash_if_refused(original, Err(error)),
         }
     });
 }
 
-/// Where an object is exported to, and how.
+/// The target and options of an export.
 pub struct Export {
-    /// The file to be made; its directory exists.
+    /// The path of the new file, in an existing directory.
     pub path: PathBuf,
-    /// How its bytes come there.
+    /// The method of copying.
     pub link: Link,
-    /// Whether a file that is there already is replaced.
+    /// Whether to replace an existing file.
     pub overwrite: bool,
-    /// Whether to keep to what every platform has.
+    /// Whether to use only the portable system calls.
     pub portable: bool,
     /// Counts the bytes that were hashed.
     pub counter: Option<Counter>,
 }
 
-/// Writes the object that `open` gives to `path`, verified before it is visible there.
+/// Exports the object that `open` returns. The file is verified before it becomes visible.
 pub fn export_file(
     engine: &'static Engine,
     open: impl FnOnce() -> Result<Object> + Send + 'static,
@@ -174,7 +176,7 @@ pub fn export_file(
     });
 }
 
-/// The directory of an export and the name in it.
+/// Returns the directory of an export, as a store, and the name in it.
 fn target_of(path: &Path, portable: bool) -> Result<(Store, Key)> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| Error::Invalid(format!("{} does not name a file", path.display())))?;
@@ -183,13 +185,13 @@ fn target_of(path: &Path, portable: bool) -> Result<(Store, Key)> {
         _ => Path::new("."),
     };
     if is_generated(name) {
-        let why = "it would be taken for the temporary file of an export that was killed";
-        return Err(Error::Invalid(format!("{} cannot be exported to: {why}", path.display())));
+        let problem = "the name is reserved for temporary files of exports";
+        return Err(Error::Invalid(format!("cannot export to {}: {problem}", path.display())));
     }
     Ok((Store::for_exports(directory.to_owned(), false, portable), Key::of_path(name)?))
 }
 
-/// A file on its way: copied by the pass, or linked, and hashed by it.
+/// A file being hashed by a pass, which also copies it unless it is linked.
 struct Transfer {
     pass: Pass,
     linked: Option<Linked>,
@@ -197,12 +199,14 @@ struct Transfer {
 
 struct Linked {
     staged: StagedFile,
-    /// The original was last changed then, and is hashed in place of its clone: its pages are in
-    /// memory, and those of a clone are read anew (0.5 against 18 GB/s).
+    /// The time of the original's last change, if the pass hashes the original instead of its clone.
+    ///
+    /// The pages of the original are cached, while those of a clone are read from the device (18 GB/s
+    /// compared with 0.5).
     since: Option<SystemTime>,
 }
 
-/// The pass that fills `staged`; where its blocks are the original's already, one that hashes them.
+/// Links `staged` to the original if possible, and returns the pass that copies or only hashes it.
 fn transfer(
     original: &Original,
     staged: StagedFile,
@@ -241,7 +245,7 @@ fn hashing(staged: &StagedFile, size: u64, algorithms: Vec<Algorithm>, cancel: C
 }
 
 impl Transfer {
-    /// Hands the digest and the file to `done`.
+    /// Runs the pass and passes the digest and the file to `done`.
     fn run(
         self,
         engine: &'static Engine,
@@ -260,7 +264,7 @@ impl Transfer {
             if since.is_none() || since == original.settled_since() {
                 return done(original, passed.map(|passed| (passed.digest, staged)));
             }
-            // What was hashed is not what was cloned any more; what counts is the clone.
+            // The original changed after it was cloned, so its digest may not be the clone's: hash the clone.
             match hashing(&staged, original.size, algorithms, cancel) {
                 Ok(pass) => pass.start_counted(engine, counter, move |passed| {
                     done(original, passed.map(|passed| (passed.digest, staged)));
