@@ -10,12 +10,13 @@ use std::time::Duration;
 use std::{fs, io};
 
 use common::{
-    Chunk, PATIENCE, expected, finish, hash, keep_workers_busy, painted, publication, put, stores, wait,
+    PATIENCE, engine, expected, finish, hash, keep_workers_busy, painted, publication, put, stores, wait,
+    writer,
 };
 use laboxide_core::Engine;
 use laboxide_core::digest::{Algorithm, Hasher, hash_parallel};
 use laboxide_core::store::Key;
-use laboxide_core::write::{Existing, StreamWriter};
+use laboxide_core::write::Existing;
 use laboxide_core::{BLOCK, CancelToken, Error, read};
 
 fn is_open(path: &Path) -> bool {
@@ -32,8 +33,7 @@ fn verified_object_is_closed_by_a_worker() {
     let (path, reader) = (store.root().join("a"), store.clone());
     let open = move || reader.open(&Key::parse("a")?);
     let verified = wait(|done| {
-        let engine = Engine::current().expect("threads");
-        read::open_verified(engine, open, expected, CancelToken::default(), done);
+        read::open_verified(engine(), open, expected, CancelToken::default(), done);
     })
     .expect("verified");
     let busy = keep_workers_busy();
@@ -66,8 +66,7 @@ fn data_is_hashed_by_the_caller() {
 fn digest_of_an_aborted_stream_fails_immediately() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
-    let writer =
-        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), vec![Algorithm::Blake3]);
+    let writer = writer(Some(&store), &[Algorithm::Blake3]);
     let busy = keep_workers_busy();
     writer.feed(painted(3 * BLOCK)).expect("fed");
     writer.abort();
@@ -83,8 +82,7 @@ fn digest_of_an_open_stream_is_returned_immediately() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     let algorithms = Algorithm::ALL.to_vec();
-    let writer =
-        StreamWriter::<Chunk>::new(Engine::current().expect("threads"), Some(store), algorithms.clone());
+    let writer = writer(Some(&store), &algorithms);
     let data = painted(5 * BLOCK + 1000);
     writer.feed(data[..2 * BLOCK].to_vec()).expect("fed");
     let busy = keep_workers_busy();

@@ -6,13 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 
 use common::{
-    Chunk, expected, feed, files, finish, get, hash, keep_workers_busy, painted, publication, publish,
-    stores, stream,
+    expected, feed, files, finish, get, hash, keep_workers_busy, painted, publication, publish, stores,
+    stream, writer,
 };
 use laboxide_core::BLOCK;
-use laboxide_core::Engine;
 use laboxide_core::digest::Algorithm;
-use laboxide_core::write::{Existing, Published, StreamWriter};
+use laboxide_core::write::{Existing, Published};
 use proptest::prelude::*;
 
 /// Lengths around every size constant of the engine.
@@ -49,11 +48,7 @@ fn stream_round_trips_for_every_algorithm_and_length() {
             for (number, len) in LENGTHS.into_iter().enumerate() {
                 let data = painted(len);
                 let chunk = [1000, 4096, 60_000, 65_536, BLOCK, 5 * BLOCK][number % 6];
-                let writer = StreamWriter::new(
-                    Engine::current().expect("threads"),
-                    Some(store.clone()),
-                    vec![algorithm],
-                );
+                let writer = writer(Some(&store), &[algorithm]);
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), number % 2 == 0).expect("fed");
                 let digest = finish(&writer).expect("written");
                 assert_eq!(digest.hashes, [(algorithm, hash(algorithm, &data))], "{len} by {chunk}");
@@ -86,11 +81,7 @@ fn concurrent_contents_keep_their_own_hashes() {
             scope.spawn(move || {
                 let data = painted((3 + number) * BLOCK + 1000 * number).split_off(number);
                 let chunk = [10_000, 65_536, 100_000][number % 3];
-                let writer = StreamWriter::new(
-                    Engine::current().expect("threads"),
-                    Some(store.clone()),
-                    vec![Algorithm::Sha256],
-                );
+                let writer = writer(Some(store), &[Algorithm::Sha256]);
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), true).expect("fed");
                 let expected = expected(Algorithm::Sha256, &data);
                 assert_eq!(finish(&writer).expect("written").hashes, Vec::from_iter(expected.hash.clone()));
@@ -109,8 +100,7 @@ fn concurrent_contents_keep_their_own_hashes() {
 /// All workers are blocked, so no worker hashes the block.
 #[test]
 fn digest_of_a_single_block_is_available_while_the_stream_ends() {
-    let writer: StreamWriter<Chunk> =
-        StreamWriter::new(Engine::current().expect("threads"), None, Algorithm::ALL.to_vec());
+    let writer = writer(None, &Algorithm::ALL);
     let data = painted(BLOCK - 1);
     writer.feed(data.clone()).expect("open");
     let busy = keep_workers_busy();
@@ -140,7 +130,7 @@ proptest! {
         lend in any::<bool>(),
     ) {
         let algorithms = Algorithm::ALL.to_vec();
-        let writer: StreamWriter<Chunk> = StreamWriter::new(Engine::current().expect("threads"), None, algorithms.clone());
+        let writer = writer(None, &algorithms);
         let data = painted(sizes.iter().sum());
         let mut fed = 0;
         for (size, check) in sizes.into_iter().zip(checks) {

@@ -6,10 +6,9 @@ use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{
-    Chunk, Memory, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish, put,
-    stores,
+    Chunk, Memory, engine, expected, feed, finish, hash, keep_workers_busy, painted, publication, publish,
+    put, stores, writer,
 };
-use laboxide_core::Engine;
 use laboxide_core::Error;
 use laboxide_core::digest::Algorithm;
 use laboxide_core::read::StreamReader;
@@ -27,7 +26,7 @@ fn alone() -> MutexGuard<'static, ()> {
 /// Returns open streams that hold one chunk each.
 fn open_streams(count: usize) -> Vec<StreamWriter<Chunk>> {
     let new = |_| {
-        let writer = StreamWriter::new(Engine::current().expect("threads"), None, vec![Algorithm::Blake3]);
+        let writer = writer(None, &[Algorithm::Blake3]);
         writer.feed_copy(&painted(CHUNK)).expect("open");
         writer
     };
@@ -59,11 +58,7 @@ fn ended_stream_counts_while_its_content_is_held() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
     let ended = |_| {
-        let writer = StreamWriter::<Chunk>::new(
-            Engine::current().expect("threads"),
-            Some(Arc::clone(&store)),
-            Vec::new(),
-        );
+        let writer = writer(Some(&store), &[]);
         let mut held = 0;
         while held < 900_000 && writer.feed_copy(&painted(CHUNK)).expect("open") != Flow::Full {
             held += CHUNK;
@@ -89,12 +84,7 @@ fn memory_of_read_ahead_is_bounded() {
     let mut ahead = 0;
     let reader = |_| {
         let (store, key) = (Arc::clone(&store), Key::parse("object").expect("a key"));
-        let reader = StreamReader::new(
-            Engine::current().expect("threads"),
-            move || store.open(&key),
-            expected.clone(),
-            64 << 10,
-        );
+        let reader = StreamReader::new(engine(), move || store.open(&key), expected.clone(), 64 << 10);
         while let Some(len) = reader.next_buffer_size() {
             reader.supply(Memory::new(len));
             ahead += len;
@@ -105,12 +95,7 @@ fn memory_of_read_ahead_is_bounded() {
     // Each reader may hold one chunk beyond the budget.
     assert!(ahead <= (64 << 20) + readers.len() * (64 << 10), "{ahead} bytes");
     drop(readers);
-    let alone = StreamReader::<Memory>::new(
-        Engine::current().expect("threads"),
-        || unreachable!(),
-        expected,
-        64 << 10,
-    );
+    let alone = StreamReader::<Memory>::new(engine(), || unreachable!(), expected, 64 << 10);
     assert_eq!(alone.next_buffer_size(), Some(64 << 10));
 }
 
@@ -119,7 +104,7 @@ fn number_of_tiny_chunks_read_ahead_is_bounded() {
     let _alone = alone();
     let expected = expected(Algorithm::Blake3, &painted(1 << 20));
     let missing = || Err(Error::Closed("no such object"));
-    let reader = StreamReader::new(Engine::current().expect("threads"), missing, expected, 1);
+    let reader = StreamReader::new(engine(), missing, expected, 1);
     let supplied =
         std::iter::from_fn(|| reader.next_buffer_size().map(|len| reader.supply(Memory::new(len)))).count();
     assert!(supplied <= 1024, "{supplied} of 1 byte");
@@ -135,11 +120,7 @@ fn content_written_in_smaller_blocks_is_the_same() {
             let others = open_streams(others);
             for (size, chunk) in sizes.into_iter().zip([1000, 65_536, 3 << 20].into_iter().cycle()) {
                 let (data, key) = (painted(size), format!("{}/{size}", others.len()));
-                let writer = StreamWriter::new(
-                    Engine::current().expect("threads"),
-                    Some(Arc::clone(&store)),
-                    Algorithm::ALL.to_vec(),
-                );
+                let writer = writer(Some(&store), &Algorithm::ALL);
                 feed(&writer, data.chunks(chunk).map(<[u8]>::to_vec), size % 2 == 0).expect("fed");
                 let digest = finish(&writer).expect("finished");
                 assert_eq!(digest.hashes, Algorithm::ALL.map(|a| (a, hash(a, &data))), "{key}");

@@ -8,10 +8,10 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use common::{Chunk, PATIENCE, feed, finish, hash, painted, wait};
+use common::{Chunk, PATIENCE, engine, feed, finish, hash, painted, wait};
 use laboxide_core::digest::Algorithm;
 use laboxide_core::write::{BlockSink, Flow, Notify, StreamWriter};
-use laboxide_core::{BLOCK, Engine, Error, Result};
+use laboxide_core::{BLOCK, Error, Result};
 
 const CHUNK: usize = 64 << 10;
 
@@ -95,7 +95,7 @@ impl BlockSink for MemorySink {
 
 fn writer_to(sink: &Arc<MemorySink>, algorithms: Vec<Algorithm>) -> StreamWriter<Chunk> {
     let sink: Arc<dyn BlockSink> = Arc::<MemorySink>::clone(sink);
-    StreamWriter::with_sink(Engine::current().expect("threads"), Some(sink), algorithms)
+    StreamWriter::with_sink(engine(), Some(sink), algorithms)
 }
 
 fn feed_all(writer: &StreamWriter<Chunk>, data: &[u8]) -> Result<()> {

@@ -6,12 +6,13 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use common::{Chunk, expected, feed, files, finish, get, painted, publication, publish, put, stores};
-use laboxide_core::Engine;
+use common::{
+    Chunk, engine, expected, feed, files, finish, get, painted, publication, publish, put, stores, writer,
+};
 use laboxide_core::digest::{Algorithm, Expected};
 use laboxide_core::store::Store;
 use laboxide_core::transfer::{Import, Link, import_file};
-use laboxide_core::write::{Existing, Published, Staged, StreamWriter};
+use laboxide_core::write::{Existing, Published, Staged};
 use laboxide_core::{BLOCK, CancelToken, Error};
 
 fn each_store(test: impl Fn(std::sync::Arc<Store>)) {
@@ -89,11 +90,7 @@ fn data_that_does_not_match_its_digest_is_refused() {
 #[test]
 fn aborted_stream_removes_its_staged_file() {
     each_store(|store| {
-        let writer: StreamWriter<Chunk> = StreamWriter::new(
-            Engine::current().expect("threads"),
-            Some(store.clone()),
-            vec![Algorithm::Blake3],
-        );
+        let writer = writer(Some(&store), &[Algorithm::Blake3]);
         feed(&writer, (0..5).map(|_| painted(BLOCK)), true).expect("fed");
         writer.abort();
         assert!(matches!(writer.feed(painted(1)), Err(Error::Closed(_))));
@@ -109,11 +106,7 @@ fn aborted_stream_removes_its_staged_file() {
 #[test]
 fn aborted_stream_cannot_be_published() {
     each_store(|store| {
-        let writer: StreamWriter<Chunk> = StreamWriter::new(
-            Engine::current().expect("threads"),
-            Some(store.clone()),
-            vec![Algorithm::Blake3],
-        );
+        let writer = writer(Some(&store), &[Algorithm::Blake3]);
         feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
         finish(&writer).expect("written");
         writer.abort();
@@ -124,11 +117,7 @@ fn aborted_stream_cannot_be_published() {
 #[test]
 fn unpublished_staged_file_is_removed() {
     each_store(|store| {
-        let writer: StreamWriter<Chunk> = StreamWriter::new(
-            Engine::current().expect("threads"),
-            Some(store.clone()),
-            vec![Algorithm::Blake3],
-        );
+        let writer = writer(Some(&store), &[Algorithm::Blake3]);
         feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
         finish(&writer).expect("written");
         let staged = writer.take_staged().expect("ended");
@@ -197,14 +186,13 @@ fn imported_file_is_closed_before_the_import_completes() {
         let is_open = move |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == opened))
         };
-        let engine = Engine::current().expect("threads");
         let open = common::wait(|reply| {
             let done = move |staged: laboxide_core::Result<Staged<Chunk>>| {
                 drop(staged.expect("staged"));
                 reply(fs::read_dir("/proc/self/fd").expect("listed").any(is_open));
             };
             let import = Import { path, link: Link::Copy, algorithms: vec![], limit: None, counter: None };
-            import_file(engine, store, import, CancelToken::default(), done);
+            import_file(engine(), store, import, CancelToken::default(), done);
         });
         assert!(!open);
     });

@@ -1,23 +1,16 @@
 //! Deferred wake-ups: small jobs wake their event loop once for several completions, and none is lost.
 #![cfg(target_os = "linux")]
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use laboxide_core::Completions;
-use laboxide_core::Engine;
-use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
-use laboxide_core::store::{Key, Store};
-use laboxide_core::write::{Existing, Publication, write_blob};
-
-/// Far longer than any operation takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn expected(data: &[u8]) -> Expected {
-    let digest = ContentDigest::of(&[Algorithm::Blake3], std::iter::once(data));
-    Expected { size: digest.size, hash: Some((Algorithm::Blake3, digest.hashes[0].1.clone())) }
-}
+use common::{PATIENCE, engine, expected, publication};
+use laboxide_core::digest::Algorithm;
+use laboxide_core::store::Store;
+use laboxide_core::write::{Existing, write_blob};
+use laboxide_core::{CancelToken, Completions};
 
 /// A loop with `in_flight` writes sees each of them finish, also the last ones.
 #[test]
@@ -32,16 +25,15 @@ fn every_completion_wakes_its_loop() {
             for index in 0..in_flight as u64 {
                 let numbers = [round, index, in_flight as u64];
                 let data = numbers.map(u64::to_le_bytes).concat();
-                let expected = expected(&data);
-                let key = Key::parse(&format!("{in_flight}/{round}-{index}")).expect("a key");
-                let publication = Publication { key, expected, existing: Existing::Keep };
+                let key = format!("{in_flight}/{round}-{index}");
+                let publication = publication(&key, expected(Algorithm::Blake3, &data), Existing::Keep);
                 let (queue, watched, left) = (Arc::clone(&queue), Arc::clone(&watched), Arc::clone(&left));
                 write_blob(
-                    Engine::current().expect("threads"),
+                    engine(),
                     Arc::clone(&store),
                     data,
                     publication,
-                    laboxide_core::CancelToken::default(),
+                    CancelToken::default(),
                     move |result, _| {
                         result.expect("written");
                         watched.push(());

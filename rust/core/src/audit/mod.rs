@@ -4,10 +4,10 @@
 //! operation at the device. The caller lists the store and starts one round after the other. A round reads
 //! objects in order on several threads for about 250 ms (`round`), limited by a [`Pacer`].
 //!
-//! The outcome of each object is complete in itself, and a thread adds it to [`Outcomes`] as soon as it is known. The
-//! caller takes it from there, after a round as well as after a cancelled one, so no finding is lost and no
-//! finished object is read again. A corrupt object may be quarantined. It will not be found again, so its
-//! outcome is added under the same lock as the rename, and the round ends early to report it.
+//! The outcome of each object is complete in itself, and a thread adds it to [`Outcomes`] as soon as it is
+//! known. The caller takes it from there, after a round as well as after a cancelled one, so no finding is
+//! lost and no finished object is read again. A corrupt object may be quarantined. It will not be found again,
+//! so its outcome is added under the same lock as the rename, and the round ends early to report it.
 
 mod outcomes;
 mod pacer;

@@ -10,7 +10,7 @@ use crate::runtime::sync::lock;
 /// The longest sleep between two checks for cancellation.
 const NAP: Duration = Duration::from_millis(20);
 
-/// Spreads reads over time. Its threads share the rate.
+/// Spreads reads over time. All threads of an audit share one pacer.
 pub struct Pacer {
     bytes_per_second: f64,
     /// The time at which the next read may begin.

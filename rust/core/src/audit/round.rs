@@ -108,7 +108,7 @@ impl<'a> Round<'a> {
 
     /// Reads an object, a second time from the device if the first read finds a problem.
     fn audit_object(&self, index: usize, named: &Named) -> Result<()> {
-        let _moving; // until the outcome is added
+        let _moving; // held until the outcome is added
         let mut outcome = self.read(index, named, false)?;
         if matches!(outcome, Outcome::Bad(_)) {
             // Before the second read: only the file that was read may be quarantined.
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn first_error_ends_the_round_and_keeps_earlier_outcomes() {
+    fn cancelled_round_keeps_earlier_outcomes() {
         let root = tempfile::tempdir().expect("a directory");
         let (store, cancel) = (store(root.path()), CancelToken::default());
         let plan = Plan { workers: 1, pacer: None, repair: false, outcomes: Arc::default() };

@@ -46,7 +46,7 @@ pub fn keep_workers_busy() -> Busy {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (begun, all_begun) = mpsc::channel();
-    let engine = Engine::current().expect("threads");
+    let engine = engine();
     let until = (0..engine.width()).map(|_| {
         let (sender, dropped) = mpsc::channel::<()>();
         let begun = begun.clone();
@@ -83,6 +83,15 @@ pub fn publication(key: &str, expected: Expected, existing: Existing) -> Publica
     Publication { key: Key::parse(key).expect("a valid key"), expected, existing }
 }
 
+pub fn engine() -> &'static Engine {
+    Engine::current().expect("threads")
+}
+
+/// Returns a stream that is hashed with `algorithms` and, with a store, written.
+pub fn writer(store: Option<&Arc<Store>>, algorithms: &[Algorithm]) -> StreamWriter<Chunk> {
+    StreamWriter::new(engine(), store.cloned(), algorithms.to_vec())
+}
+
 /// Feeds all chunks with back-pressure, as an event loop does.
 pub fn feed(writer: &StreamWriter<Chunk>, chunks: impl Iterator<Item = Chunk>, lend: bool) -> Result<()> {
     for chunk in chunks {
@@ -107,10 +116,9 @@ pub fn publish(staged: Staged<Chunk>, publication: Publication) -> Result<Publis
 }
 
 pub fn put(store: &Arc<Store>, data: &[u8], publication: Publication) -> Result<Published> {
-    let engine = Engine::current().expect("threads");
     let (store, data) = (Arc::clone(store), data.to_vec());
     wait(|done| {
-        write_blob(engine, store, data, publication, CancelToken::default(), move |result, _| done(result));
+        write_blob(engine(), store, data, publication, CancelToken::default(), move |result, _| done(result));
     })
 }
 
@@ -140,19 +148,14 @@ pub fn get(store: &Arc<Store>, key: &str, expected: Expected) -> Result<Vec<u8>>
     let memory = Memory::new(len);
     let cancel = CancelToken::default();
     let filled: Result<Memory> = wait(|done| {
-        read::read_blob(Engine::current().expect("threads"), store, key, expected, memory, cancel, done);
+        read::read_blob(engine(), store, key, expected, memory, cancel, done);
     });
     filled.map(Memory::into_bytes)
 }
 
 pub fn stream(store: &Arc<Store>, key: &str, expected: Expected, chunk_size: usize) -> Result<Vec<u8>> {
     let (store, key) = (Arc::clone(store), Key::parse(key).expect("a valid key"));
-    let reader = StreamReader::new(
-        Engine::current().expect("threads"),
-        move || store.open(&key),
-        expected,
-        chunk_size,
-    );
+    let reader = StreamReader::new(engine(), move || store.open(&key), expected, chunk_size);
     let mut content = Vec::new();
     loop {
         while let Some(len) = reader.next_buffer_size() {
