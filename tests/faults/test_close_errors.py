@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from laboxide import FileStorage
 
-from tests.support.images import NEEDS_FUSE, served
+from tests.support.images import NEEDS_FUSE, mounted_fuse
 from tests.support.storing import WRITES, files
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.anyio, NEEDS_FUSE]
 
 @pytest.fixture
 def refusing(tmp_path: Path) -> Iterator[Path]:
-    with served("refusing_disk", tmp_path) as mount:
+    with mounted_fuse("refusing_disk", tmp_path) as mount:
         yield mount
 
 

@@ -12,11 +12,11 @@ from laboxide import CorruptDataError, DigestMismatchError, FileStorage, Hasher,
 from laboxide.testing._sources import content_of
 
 from tests.support.damage import (
+    CHECKS,
     CONTENT_FAULTS,
     FAULTS,
     KIND_FAULTS,
     KINDS,
-    LOOKS,
     READS,
     SIZE_FAULTS,
     WRITES,
@@ -43,7 +43,7 @@ def anyio_backend() -> str:
 @SIZES
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("read", [*READS, *LOOKS])
+@pytest.mark.parametrize("read", [*READS, *CHECKS])
 async def test_a_damaged_object_is_corrupt(
     storage: FileStorage, read: str, fault: str, size: int, algorithm: str
 ) -> None:
@@ -51,7 +51,7 @@ async def test_a_damaged_object_is_corrupt(
     path = path_of(storage, pointer)
     FAULTS[fault](path)
     with anyio.fail_after(10), pytest.raises(CorruptDataError) as caught:
-        await (READS | LOOKS)[read](storage, pointer)
+        await (READS | CHECKS)[read](storage, pointer)
     assert caught.value.path == str(path)
     assert str(path) in str(caught.value)
     assert not isinstance(caught.value, DigestMismatchError)
@@ -79,14 +79,14 @@ async def test_a_damaged_object_is_not_exported(
 
 @pytest.mark.parametrize("index", [0, 511, 512, 1000, 50_000, 99_999])
 @pytest.mark.parametrize("bit", [0, 7])
-@pytest.mark.parametrize("read", [*READS, *LOOKS])
+@pytest.mark.parametrize("read", [*READS, *CHECKS])
 async def test_any_flipped_bit_is_found(
     storage: FileStorage, read: str, index: int, bit: int
 ) -> None:
     pointer = await put(storage, content_of(100_000))
     flip(path_of(storage, pointer), index, bit)
     with pytest.raises(CorruptDataError):
-        await (READS | LOOKS)[read](storage, pointer)
+        await (READS | CHECKS)[read](storage, pointer)
 
 
 @pytest.mark.parametrize("chunk_size", [1000, 64 * KIB, MIB, 8 * MIB])
@@ -137,14 +137,14 @@ async def test_by_size_alone_content_is_not_looked_at(
 
 @SIZES
 @pytest.mark.parametrize("fault", CONTENT_FAULTS)
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("check", CHECKS)
 async def test_verify_and_export_hash_whatever_reads_do(
-    storage: FileStorage, look: str, fault: str, size: int
+    storage: FileStorage, check: str, fault: str, size: int
 ) -> None:
     pointer = await put(storage, content_of(size))
     FAULTS[fault](path_of(storage, pointer))
     with pytest.raises(CorruptDataError):
-        await LOOKS[look](FileStorage(storage.path, verify_reads="size"), pointer)
+        await CHECKS[check](FileStorage(storage.path, verify_reads="size"), pointer)
 
 
 @pytest.mark.parametrize("fault", KIND_FAULTS)
@@ -180,7 +180,7 @@ async def test_an_object_of_another_size_does_not_exist(storage: FileStorage, fa
 
 
 @pytest.mark.parametrize("gone", ["object", "shard", "algorithm", "root"])
-@pytest.mark.parametrize("read", [*READS, *LOOKS, "stat", "delete"])
+@pytest.mark.parametrize("read", [*READS, *CHECKS, "stat", "delete"])
 async def test_a_missing_object_is_no_storage_data(
     storage: FileStorage, read: str, gone: str
 ) -> None:
@@ -192,14 +192,14 @@ async def test_a_missing_object_is_no_storage_data(
         shutil.rmtree(path.parents[["shard", "algorithm", "root"].index(gone)])
     operation = getattr(storage, read) if read in ("stat", "delete") else None
     with pytest.raises(ObjectNotFoundError) as caught:
-        await (operation(pointer) if operation else (READS | LOOKS)[read](storage, pointer))
+        await (operation(pointer) if operation else (READS | CHECKS)[read](storage, pointer))
     assert isinstance(caught.value, FileNotFoundError)
     assert caught.value.errno == errno.ENOENT
     assert caught.value.filename == str(storage.path if gone == "root" else path)
     assert caught.value.filename in str(caught.value)
 
 
-@pytest.mark.parametrize("read", [*READS, *LOOKS])
+@pytest.mark.parametrize("read", [*READS, *CHECKS])
 async def test_a_file_in_the_place_of_a_shard_is_no_storage_data(
     storage: FileStorage, read: str
 ) -> None:
@@ -208,7 +208,7 @@ async def test_a_file_in_the_place_of_a_shard_is_no_storage_data(
     shutil.rmtree(shard)
     shard.write_bytes(b"in the way")
     with pytest.raises(ObjectNotFoundError):
-        await (READS | LOOKS)[read](storage, pointer)
+        await (READS | CHECKS)[read](storage, pointer)
     assert not await storage.exists(pointer)
 
 

@@ -18,7 +18,7 @@ from laboxide import FileStorage, content_router, digest_data, labox
 from laboxide._runtime import process
 from laboxide.testing._sources import content_of
 
-from tests.support.images import NEEDS_FUSE, NEEDS_XFS, mounted_xfs, served
+from tests.support.images import NEEDS_FUSE, NEEDS_XFS, mounted_fuse, mounted_xfs
 from tests.support.needs import needs
 from tests.support.scripts import run_script
 from tests.support.storing import KIB, MIB, WRITES, files, path_of, put, put_stream, until
@@ -152,7 +152,7 @@ async def test_healed_object_is_young(tmp_path: Path) -> None:
 async def test_object_collected_after_refresh_is_published_anew(
     tmp_path: Path, write: str, size: int
 ) -> None:
-    with served("collecting_disk", tmp_path) as mount:
+    with mounted_fuse("collecting_disk", tmp_path) as mount:
         storage = FileStorage(mount)
         data = content_of(size)
         path = await store(write, storage, data)

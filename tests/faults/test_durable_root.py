@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from laboxide import FileStorage
 
-from tests.support.images import NEEDS_FUSE, served
+from tests.support.images import NEEDS_FUSE, mounted_fuse
 from tests.support.scripts import assert_clean, run_script
 from tests.support.storing import put
 
@@ -36,7 +36,7 @@ async def test_the_name_of_a_root_that_was_there_is_flushed_once(
 ) -> None:
     log = tmp_path / "log"
     log.touch()
-    with served("flushing_disk", tmp_path, str(log), str(error)) as mount:
+    with mounted_fuse("flushing_disk", tmp_path, str(log), str(error)) as mount:
         await put(FileStorage(mount / "store", mkdir=True), b"by another, who did not wait")
         assert flushes_of_the_parent(log) == 0
         storage = FileStorage(mount / "store", durable=True)
@@ -49,7 +49,7 @@ async def test_the_name_of_a_root_that_was_there_is_flushed_once(
 
 @NEEDS_FUSE
 async def test_a_root_of_which_the_name_is_lost_takes_no_durable_write(tmp_path: Path) -> None:
-    with served("flushing_disk", tmp_path, str(tmp_path / "log"), str(errno.EIO)) as mount:
+    with mounted_fuse("flushing_disk", tmp_path, str(tmp_path / "log"), str(errno.EIO)) as mount:
         (mount / "store").mkdir()
         with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
             await put(FileStorage(mount / "store", durable=True), b"content")

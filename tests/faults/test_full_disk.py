@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.needs import leave_out
+from tests.support.needs import skip_or_fail
 from tests.support.scripts import assert_clean, run_script
 
 if TYPE_CHECKING:
@@ -117,13 +117,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A directory whose "store" is a file system of 4 MiB."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if sys.platform != "linux" or os.geteuid() != 0 or not mount or not umount:
-        leave_out("only root can mount a file system that is soon full")
+        skip_or_fail("only root can mount a file system that is soon full")
     target = tmp_path / "store"
     target.mkdir()
     command = [mount, "-t", "tmpfs", "-o", "size=4m", "laboxide-test", str(target)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
-        leave_out(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+        skip_or_fail(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
     try:
         yield tmp_path
     finally:

@@ -21,9 +21,9 @@ from laboxide._runtime.chunks import ChunkStream
 from laboxide.testing._sources import content_of
 
 from tests.support.storing import (
+    CHECKS,
     DATA,
     KIB,
-    LOOKS,
     MIB,
     READS,
     WRITES,
@@ -294,7 +294,7 @@ async def test_no_descriptor_stays_open_after_mixed_operations(
     async def work(index: int) -> None:
         data = content_of((100, 100 * KIB, 2 * MIB)[index % 3], index)
         pointer = await list(WRITES.values())[index % 3](storage, data, {})
-        for operation in (*READS.values(), *LOOKS.values()):
+        for operation in (*READS.values(), *CHECKS.values()):
             target = tmp_path / f"out {index}"
             await operation((storage, other)[index % 2], pointer, target)
         async for _chunk in storage.read_data_stream(pointer):

@@ -15,10 +15,10 @@ from laboxide import (
 from laboxide.testing._sources import content_of
 
 from tests.support.storing import (
+    CHECKS,
     DATA,
     DELETES,
     KIB,
-    LOOKS,
     MIB,
     READS,
     WRITES,
@@ -184,7 +184,7 @@ async def test_a_forged_pointer_reads_nothing_outside_the_root(
     reader = FileStorage(storage.path, verify_reads=verify_reads, chunk_size=1000)
     pointer = forged(tmp_path / "secrets", "secret", secret.read_bytes())
     with pytest.raises(CorruptDataError) as caught:
-        await {**READS, **LOOKS}[read](reader, pointer, tmp_path / "out")
+        await {**READS, **CHECKS}[read](reader, pointer, tmp_path / "out")
     assert caught.value.path == str(secret)
     assert caught.value.expected == f"blake3 {'0' * 64}"
     assert not (tmp_path / "out").exists()
@@ -267,7 +267,7 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
 }
 
 
-@pytest.mark.parametrize("operation", [*READS, *LOOKS, *DELETES])
+@pytest.mark.parametrize("operation", [*READS, *CHECKS, *DELETES])
 @pytest.mark.parametrize("case", MALFORMED)
 async def test_a_malformed_pointer_is_refused_by_name(
     storage: FileStorage, tmp_path: Path, case: str, operation: str
@@ -276,6 +276,6 @@ async def test_a_malformed_pointer_is_refused_by_name(
         pytest.skip("delete does not look at the root")
     pointer, kind, naming = MALFORMED[case]
     with pytest.raises(kind) as caught:
-        await {**READS, **LOOKS, **DELETES}[operation](storage, pointer, tmp_path / "out")
+        await {**READS, **CHECKS, **DELETES}[operation](storage, pointer, tmp_path / "out")
     assert naming in str(caught.value)
     assert not (tmp_path / "out").exists()

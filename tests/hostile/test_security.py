@@ -15,7 +15,7 @@ from laboxide import CorruptDataError, DigestMismatchError, FileStorage, digest_
 
 from tests.support.needs import needs
 from tests.support.scripts import assert_clean, run_script
-from tests.support.storing import DATA, DELETES, LOOKS, READS, collect, files, path_of, put
+from tests.support.storing import CHECKS, DATA, DELETES, READS, collect, files, path_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ if ROOT:
     SPECIAL["a device"] = make_device
 
 
-@pytest.mark.parametrize("use", [*READS, *LOOKS, *DELETES])
+@pytest.mark.parametrize("use", [*READS, *CHECKS, *DELETES])
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_a_special_file_is_no_object(
     storage: FileStorage, tmp_path: Path, kind: str, use: str
@@ -65,7 +65,7 @@ async def test_a_special_file_is_no_object(
     path.unlink()
     SPECIAL[kind](path)
     with pytest.raises(CorruptDataError, match="a special file"):
-        await {**READS, **LOOKS, **DELETES}[use](storage, pointer, tmp_path / "out")
+        await {**READS, **CHECKS, **DELETES}[use](storage, pointer, tmp_path / "out")
     assert not stat.S_ISREG(path.lstat().st_mode)
     assert not (tmp_path / "out").exists()
     await put(storage, DATA)
@@ -114,7 +114,7 @@ async def test_a_hash_of_one_algorithm_is_none_of_the_other(
     pointer = await put(storage, DATA, algorithm=named)
     confused: Any = {**pointer, "algorithm": claimed}
     with pytest.raises(CorruptDataError):
-        await {**READS, **LOOKS}[use](storage, confused, tmp_path / "out")
+        await {**READS, **CHECKS}[use](storage, confused, tmp_path / "out")
     assert await storage.read_data(pointer) == DATA
 
 
@@ -150,7 +150,7 @@ async def test_a_magic_link_is_not_followed(
     }
     with pytest.raises((CorruptDataError, OSError)):
         # With the root as its own, so that nothing but the way itself is in the way.
-        await {**READS, **LOOKS, **DELETES}[use](FileStorage("/"), pointer, tmp_path / "out")
+        await {**READS, **CHECKS, **DELETES}[use](FileStorage("/"), pointer, tmp_path / "out")
     assert secret.read_bytes() == DATA
 
 
@@ -179,7 +179,7 @@ async def test_an_error_tells_nothing_of_a_file_that_a_forged_pointer_names(
         "size": size,
     }
     with pytest.raises(CorruptDataError) as caught:
-        await {**READS, **LOOKS}[use](storage, pointer, tmp_path / "out")
+        await {**READS, **CHECKS}[use](storage, pointer, tmp_path / "out")
     expected = f"{size} bytes" if claimed else f"blake3 {'0' * 64}"
     assert f"{secret} is corrupt: expected {expected}" in str(caught.value)
     told = all_that_is_told(caught.value)

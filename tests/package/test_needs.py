@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.needs import leave_out, needs
+from tests.support.needs import needs, skip_or_fail
 
 
 @pytest.mark.parametrize(("required", "skipped"), [("", True), ("0", True), ("1", False)])
@@ -15,4 +15,4 @@ def test_what_a_missing_tool_keeps_from_running_is_skipped_only_where_it_may_be(
     assert needs("no-such-tool").mark.args == (skipped,)
     kind = pytest.skip.Exception if skipped else pytest.fail.Exception
     with pytest.raises(kind, match="why"):
-        leave_out("why")
+        skip_or_fail("why")

@@ -98,7 +98,7 @@ READS: dict[str, Callable[[FileStorage, FilePointer], Awaitable[Any]]] = {
     "read_data_stream": lambda s, pointer: collect(s.read_data_stream(pointer)),
 }
 
-LOOKS: dict[str, Callable[[FileStorage, FilePointer], Awaitable[Any]]] = {
+CHECKS: dict[str, Callable[[FileStorage, FilePointer], Awaitable[Any]]] = {
     "verify": lambda s, pointer: s.verify(pointer),
     "export_file": export,
 }

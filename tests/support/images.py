@@ -46,7 +46,7 @@ def mounted(image: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def served(program: str, directory: Path, *arguments: str) -> Iterator[Path]:
+def mounted_fuse(program: str, directory: Path, *arguments: str) -> Iterator[Path]:
     """Mount what a program beside this one makes of a directory."""
     backing, mount = directory / "backing", directory / "mount"
     backing.mkdir()

@@ -26,6 +26,6 @@ def needs(*tools: str, also: Iterable[bool] = ()) -> pytest.MarkDecorator:
     return pytest.mark.skipif(absent and not required(), reason=reason)
 
 
-def leave_out(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     """Skip the test that runs, or fail it."""
     (pytest.fail if required() else pytest.skip)(reason)

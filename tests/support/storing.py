@@ -78,7 +78,7 @@ READS: dict[str, Operation] = {
     "export_file": export,
 }
 
-LOOKS: dict[str, Operation] = {
+CHECKS: dict[str, Operation] = {
     "exists": lambda s, pointer, _: s.exists(pointer),
     "stat": lambda s, pointer, _: s.stat(pointer),
     "verify": lambda s, pointer, _: s.verify(pointer),
