@@ -1,4 +1,9 @@
-"""What all tests share."""
+"""Options, event loops and stores of all tests.
+
+A test with `loop_backend` or `pytest.mark.anyio` runs on asyncio; with the mark `every_loop`, or
+under `--tier=long`, on uvloop and trio as well. `storage` and `other` are empty stores in
+`tmp_path`. The fixtures of databases come from tests/support/labox_databases.py.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ pytest_plugins = ["pytester", "tests.support.labox_databases"]
 settings.register_profile(
     "fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-# For the driver hypothesis_inputs: the one of each change, and of nights.
+# For the driver hypothesis_inputs, per change and at night.
 settings.register_profile("more", settings.get_profile("fast"), max_examples=50)
 settings.register_profile("slow", settings.get_profile("fast"), max_examples=1000)
 settings.load_profile(os.environ.get("LABOXIDE_HYPOTHESIS", "fast"))
@@ -47,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def loop_backend(request: pytest.FixtureRequest) -> Any:
-    """The event loop as anyio names it."""
+    """Return the event loop in the spelling of anyio."""
     return request.param
 
 
@@ -58,19 +63,19 @@ def anyio_backend(loop_backend: Any) -> Any:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> FileStorage:
-    """An empty store; a file whose tests need another kind overrides this."""
+    """Return an empty store; test modules may override this fixture."""
     return FileStorage(tmp_path / "root", mkdir=True)
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> FileStorage:
-    """A second store beside `storage`."""
+    """Return a second empty store."""
     return FileStorage(tmp_path / "other", mkdir=True)
 
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A directory that every user may enter, unlike those of pytest."""
+    """Yield a directory that every user may enter, unlike `tmp_path`."""
     made = subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True)
     path = Path(made.stdout.strip())
     path.chmod(0o755)

@@ -10,7 +10,8 @@ import pytest
 from laboxide import FileStorage, MemoryStorage, digest_data, digest_stream
 from laboxide.testing._sources import stream_of
 
-from tests.support.failing import DATA, describe, getter
+from tests.support.failing import describe, getter
+from tests.support.storing import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

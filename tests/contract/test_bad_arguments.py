@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from laboxide import FileStorage, digest_data, digest_file
 
-from tests.support.failing import DATA, OwnError, describe
+from tests.support.failing import OwnError, describe
+from tests.support.storing import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

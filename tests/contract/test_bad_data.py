@@ -13,7 +13,8 @@ from laboxide import (
 )
 from laboxide.testing._sources import stream_of
 
-from tests.support.failing import DATA, PAIRS, SOURCES, OwnError, assert_unharmed, describe, getter
+from tests.support.failing import PAIRS, SOURCES, OwnError, assert_unharmed, describe, getter
+from tests.support.storing import DATA
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -16,16 +16,8 @@ from laboxide import (
 )
 from laboxide.testing._sources import content_of, stream_of
 
-from tests.support.failing import (
-    DATA,
-    KIB,
-    MIB,
-    WRITES,
-    assert_unharmed,
-    describe,
-    fixed_router,
-    getter,
-)
+from tests.support.failing import WRITES, assert_unharmed, describe, fixed_router, getter
+from tests.support.storing import DATA, KIB, MIB
 
 if TYPE_CHECKING:
     from pathlib import Path

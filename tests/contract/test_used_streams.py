@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from laboxide import FileStorage, MemoryStorage
 
-from tests.support.failing import DATA, assert_unharmed
+from tests.support.failing import assert_unharmed
 from tests.support.hashing import digested
+from tests.support.storing import DATA
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

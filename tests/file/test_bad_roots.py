@@ -13,8 +13,9 @@ from laboxide import (
     FileStorage,
 )
 
-from tests.support.failing import DATA, WRITES, assert_unharmed, describe
+from tests.support.failing import WRITES, assert_unharmed, describe
 from tests.support.scripts import assert_clean, run_script
+from tests.support.storing import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ from laboxide import (
     ObjectNotFoundError,
 )
 
-from tests.support.failing import DATA, assert_unharmed, describe
+from tests.support.failing import assert_unharmed, describe
+from tests.support.storing import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

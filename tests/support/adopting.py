@@ -1,4 +1,4 @@
-"""Records of which the content is adopted by another storage."""
+"""Records for the tests of adoption: values and streams with duplicates."""
 
 from __future__ import annotations
 
@@ -25,4 +25,5 @@ async def fill(session: Any, storage: Any, streams: int = STREAMS) -> None:
 
 
 def objects(root: Path) -> dict[Path, bytes]:
+    """Return the content of every file below `root`."""
     return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""Stores that are looked after, and what is found there."""
+"""Stores to audit, and the findings of an audit."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The hashes of the official BLAKE3 test vectors.
 
 From test_vectors/test_vectors.json of https://github.com/BLAKE3-team/BLAKE3 (commit 77b257eee7da),
-the first 32 bytes of each unkeyed output. The larger ones were made of the same input with the
-reference implementation (reference_impl) of that commit, which shares no code with the crate.
+the first 32 bytes of each unkeyed output. The larger hashes were computed from the same input by
+the reference implementation (reference_impl) of that commit, which shares no code with the crate.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ HASHES = {
     31744: "62b6960e1a44bcc1eb1a611a8d6235b6b4b78f32e7abc4fb4c6cdcce94895c47",
     102400: "bc3e3d41a1146b069abffad3c0d44860cf664390afce4d9661f7902e7943e085",
 }
-"""Hashes in hexadecimal, by the length of the input."""
+"""Hexadecimal hashes by input length."""
 
 LARGE_HASHES = {
     1048575: "f32b849d19684c18c138cf13e29dbadc776f4bc2a56b477680ef546b39ac3f71",
@@ -52,9 +52,9 @@ LARGE_HASHES = {
     1048577: "2f053cd7472cf0cd2f9adaf45c1180255b91b9a865404a63671a0ee5f792ed33",
     5242887: "4ad8fff7183fb6486dc1a2d368d5bd3daa4f8fca845648ec36b78934559989cd",
 }
-"""Hashes around the sizes of the engine's blocks, of the reference implementation."""
+"""Hashes by the reference implementation, for lengths near the engine's block sizes."""
 
 
 def vector_input(length: int) -> bytes:
-    """Return the input of the vector of this length: the bytes from 0 to 250, over and over."""
+    """Return the vector input of this length: the bytes from 0 to 250, repeated."""
     return (bytes(range(251)) * (length // 251 + 1))[:length]

@@ -1,6 +1,6 @@
-"""A file system that removes each file right after its times were set, as a collector might.
+"""A FUSE file system that removes each file once its times are set, like a garbage collector.
 
-Run with a directory for the files and one to mount it on.
+Arguments: the backing directory and the mount point.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tests.support.refusing_disk import RefusingDisk
 
 
 class CollectingDisk(RefusingDisk):
-    """Refuse nothing, keep times, and collect each touched file."""
+    """Accept every write, report times, and remove each file that is touched."""
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         return {**super().getattr(path, fh), "st_mtime": os.lstat(self._at(path)).st_mtime_ns}
 
     def flush(self, path: str, fh: int) -> None:
-        """Refuse nothing."""
+        """Succeed."""
 
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
         os.utime(self._at(path))
@@ -30,6 +30,6 @@ class CollectingDisk(RefusingDisk):
 
 if __name__ == "__main__":
     # A cached name in the kernel would hide the removal.
-    forgotten = dict.fromkeys(("entry_timeout", "attr_timeout", "negative_timeout"), 0)
+    no_cache = dict.fromkeys(("entry_timeout", "attr_timeout", "negative_timeout"), 0)
     disk = CollectingDisk(sys.argv[1])
-    mfusepy.FUSE(disk, sys.argv[2], foreground=True, nothreads=True, **forgotten)
+    mfusepy.FUSE(disk, sys.argv[2], foreground=True, nothreads=True, **no_cache)

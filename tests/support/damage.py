@@ -1,4 +1,4 @@
-"""Ways to damage an object, and all that notices it: reads, looks, and writes of its content."""
+"""Faults of an object, and the operations that must notice them: reads, checks and writes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def put_stream(storage: FileStorage, data: bytes, algorithm: str = "blake3
 
 
 async def put_other_stream(storage: FileStorage, data: bytes, algorithm: str) -> FilePointer:
-    """Write a stream that was not hashed by laboxide, which needs SHA-256."""
+    """Write a stream with a digest by hashlib, which needs SHA-256."""
     assert algorithm == "sha256"
     return await storage.write_data_stream(*plain_pair(stream_of(cut(data, [64 * KIB]))), {})
 

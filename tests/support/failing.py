@@ -1,19 +1,13 @@
-"""Writes that are to fail, and how a storage must be afterwards."""
+"""Writes that must fail, and the state of a storage afterwards."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import anyio
-from laboxide import (
-    Digest,
-    FileStorage,
-    digest_data,
-    digest_stream,
-)
+from laboxide import Digest, FileStorage, digest_data, digest_stream
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
 
-from tests.support.storing import files
+from tests.support.storing import DATA, KIB, collect, files, put, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
@@ -22,33 +16,28 @@ if TYPE_CHECKING:
 
     Pair = tuple[AsyncIterable[bytes], GetStreamDigest]
 
-KIB, MIB = 1 << 10, 1 << 20
-DATA = b"some content"
-
 
 async def assert_unharmed(storage: FileStorage) -> None:
-    """Assert that nothing is left of a write that failed, and that the next ones succeed."""
-    with anyio.fail_after(30):
-        while files(storage.path):
-            await anyio.sleep(0.01)
+    """Assert that a failed write left no files, and that later writes succeed."""
+    await until(lambda: not files(storage.path), timeout=30)
     for data in (b"next", content_of(100 * KIB)):
-        pointer = await storage.write_data(data, describe(data), {})
+        pointer = await put(storage, data)
         assert await storage.read_data(pointer) == data
         await storage.delete(pointer)
         pair = digest_stream(stream_of(cut(data, [5000])), content_type="a/b")
         pointer = await storage.write_data_stream(*pair, {})
-        assert b"".join([chunk async for chunk in storage.read_data_stream(pointer)]) == data
+        assert await collect(storage.read_data_stream(pointer)) == data
         await storage.delete(pointer)
 
 
 def describe(data: bytes, **changes: object) -> Digest:
-    """Return the digest of `data`, changed to be wrong."""
+    """Return the digest of `data` with some fields replaced."""
     digest = {**digest_data(data, content_type="a/b"), **changes}
     return cast("Digest", digest)
 
 
 def getter(digest: object) -> GetStreamDigest:
-    """Return a function that tells `digest`, as if a stream had had it."""
+    """Return a `get_digest` that returns `digest`."""
 
     def get_digest(*, allow_incomplete: bool = False) -> Any:
         return digest
@@ -84,4 +73,4 @@ def fixed_router(_digest: Digest, _tags: TagMap, /, *, temp: bool) -> FileKey:
 
 
 class OwnError(Exception):
-    """An error of the caller's own."""
+    """An exception raised by the caller's code."""

@@ -1,4 +1,4 @@
-"""Programs that may have few files open."""
+"""Programs that run with a low limit of open file descriptors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def settle(before):
 
 
 def run(body: str, root: Path) -> None:
-    """Run `body` within a coroutine that knows a storage, and see it end well."""
+    """Run `body` in a coroutine with a `storage`, and assert that it succeeds."""
     lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
     script = (
         f"{SETUP}async def work():\n    storage = FileStorage(root)\n{lines}\nasyncio.run(work())"

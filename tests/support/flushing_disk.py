@@ -1,7 +1,7 @@
-"""A file system that writes down which of its directories are flushed.
+"""A FUSE file system that logs each fsync of a directory.
 
-Run with a directory for the files, one to mount it on, a file for the paths, and the error that a
-flush of the topmost directory ends in, or 0.
+Arguments: the backing directory, the mount point, the log file, and the errno that an fsync of the
+topmost directory fails with, or 0.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.support.refusing_disk import RefusingDisk
 
 
 class FlushingDisk(RefusingDisk):
-    """Nothing is refused but that flush."""
+    """Fail only an fsync of the topmost directory."""
 
     def __init__(self, backing: str, log: str, error: int) -> None:
         super().__init__(backing)

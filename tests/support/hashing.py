@@ -1,4 +1,4 @@
-"""What tests of hashes share: inputs, the hashes they have, and ways to give them."""
+"""Inputs with known hashes, buffers of every type, and digests of streams."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOTAL_LIMIT = 6 * MIB
 
 
 def expected_hash(algorithm: str, length: int) -> str:
-    """Return the hash of the vector's input of `length` bytes, which laboxide had no part in."""
+    """Return the hash of the vector input of `length` bytes, computed without laboxide."""
     if algorithm == "sha256":
         return hashlib.sha256(vector_input(length)).hexdigest()
     return {**HASHES, **LARGE_HASHES}[length]
@@ -44,7 +44,7 @@ def one_shot(algorithm: str, data: Buffer) -> str:
 
 
 class Source:
-    """An async iterator that may be left in the middle, as it cannot be closed."""
+    """An async iterator without `aclose`, so that a test may abandon it."""
 
     def __init__(self, chunks: Iterable[Any]) -> None:
         self._chunks = iter(chunks)
@@ -120,6 +120,6 @@ chunkings = st.lists(
 
 
 def cut(sizes: list[int]) -> list[bytes]:
-    """Cut random bytes into chunks of these sizes, as far as there are any."""
+    """Cut random bytes into chunks of these sizes, up to TOTAL_LIMIT."""
     ends = [min(end, TOTAL_LIMIT) for end in accumulate(sizes)]
     return [random_bytes()[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -1,4 +1,4 @@
-"""Strings that a stranger could put where a name is expected."""
+"""Malicious strings for fields that expect a name, a hash or a path."""
 
 from __future__ import annotations
 
@@ -208,4 +208,4 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "hashes": HASHES,
     "long": LONG,
 }
-"""All of them, by what they are."""
+"""All strings by group."""

@@ -1,9 +1,9 @@
-"""Strings that lead elsewhere where a path or a location is expected."""
+"""Malicious strings for fields that expect a path or a location."""
 
 from __future__ import annotations
 
 CANARY = "<canary>"
-"""Stands for the path of a directory that nothing may lead to."""
+"""Placeholder for the path of a directory that no string may reach."""
 CANARY_NAME = "canary"
 
 PARENTS = (

@@ -1,4 +1,4 @@
-"""Images of file systems, for what the one below the tests may not be able to do."""
+"""Mounted file systems with features that the file system of `tmp_path` may lack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEEDS_FUSE = needs("fusermount", also=[Path("/dev/fuse").exists()])
 
 @contextmanager
 def mounted_xfs(directory: Path) -> Iterator[Path]:
-    """Make an XFS image in `directory` and mount it."""
+    """Create an XFS image in `directory` and mount it."""
     image = directory / "image"
     with image.open("wb") as file:
         file.truncate(SIZE)
@@ -35,7 +35,7 @@ def mounted_xfs(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def mounted(image: Path) -> Iterator[Path]:
-    """Mount an image beside itself."""
+    """Mount an image on the directory `mounted` next to it."""
     mount = image.with_name("mounted")
     mount.mkdir()
     subprocess.run(["mount", "-o", "loop", image, mount], check=True)
@@ -47,7 +47,7 @@ def mounted(image: Path) -> Iterator[Path]:
 
 @contextmanager
 def mounted_fuse(program: str, directory: Path, *arguments: str) -> Iterator[Path]:
-    """Mount what a program beside this one makes of a directory."""
+    """Mount the FUSE file system of a program in tests/support."""
     backing, mount = directory / "backing", directory / "mount"
     backing.mkdir()
     mount.mkdir()
@@ -64,7 +64,7 @@ def mounted_fuse(program: str, directory: Path, *arguments: str) -> Iterator[Pat
 
 
 def _unmount(mount: Path) -> None:
-    # A worker may close its file a moment after the call that needed it.
+    # A worker may close its file shortly after the call has returned.
     deadline = time.monotonic() + 30
     while subprocess.run(["umount", mount], check=False).returncode:
         assert time.monotonic() < deadline, f"{mount} is busy"

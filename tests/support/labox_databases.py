@@ -1,4 +1,4 @@
-"""Databases for Labox's records: a file of SQLite, and a PostgreSQL server of the tests' own."""
+"""Databases for Labox's records: an SQLite file and a private PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 REQUIRED = os.environ.get("LABOXIDE_REQUIRE_POSTGRES", "0") not in ("", "0")
 MISSING = "no PostgreSQL server was found on the PATH or below /usr/lib/postgresql"
-NOBODY = ("--reuid", "nobody", "--regid", "nogroup", "--clear-groups")
+UNPRIVILEGED = ("--reuid", "nobody", "--regid", "nogroup", "--clear-groups")
 
 
 def find_postgres() -> Path | None:
-    """Return the directory of the server's programs; Debian keeps them off the PATH."""
+    """Return the directory of the server's programs, which Debian keeps off the PATH."""
     found = shutil.which("initdb")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -34,14 +34,14 @@ def find_postgres() -> Path | None:
 
 
 def unprivileged(*options: str) -> list[str]:
-    """Return what to put before a command of the server's, which refuses to run as root."""
+    """Return a command prefix that drops root, because the server refuses to run as root."""
     if sys.platform != "linux":
         return []
-    return ["setpriv", *(NOBODY if os.geteuid() == 0 else ()), *options, "--"]
+    return ["setpriv", *(UNPRIVILEGED if os.geteuid() == 0 else ()), *options, "--"]
 
 
 class Postgres:
-    """A server that listens on a socket of its own and ends with this process."""
+    """A server that listens on a private socket and ends with this process."""
 
     def __init__(self, programs: Path, directory: Path) -> None:
         self._programs = programs
@@ -85,7 +85,7 @@ class Postgres:
                 time.sleep(0.05)
 
     def new_database(self) -> str:
-        """Make a database and return its URL."""
+        """Create a database and return its URL."""
         name = f"labox_{uuid4().hex}"
         self._psql(f"create database {name} template template0")
         return f"postgresql+asyncpg://postgres@/{name}?host={self._directory}"
@@ -97,11 +97,11 @@ class Postgres:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A server for the session, or a loud complaint that there is none."""
+    """Yield a server for the session; skip or fail if PostgreSQL is missing."""
     programs = find_postgres()
     if programs is None:
         (pytest.fail if REQUIRED else pytest.skip)(MISSING)
-    # Not below pytest's own directory, which nobody else may enter.
+    # Other users may not enter `tmp_path`, and the server runs as another user.
     with tempfile.TemporaryDirectory(prefix="laboxide-pg-") as directory:
         server = Postgres(programs, Path(directory))
         try:
@@ -112,7 +112,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
+    """Return the URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'records.sqlite'}"
     server: Postgres = request.getfixturevalue("postgres")
@@ -120,7 +120,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end of a run, where it cannot be overlooked, what was not tested."""
+    """Report at the end of the run that PostgreSQL was not tested."""
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     if any(MISSING in reason for reason in reasons):
         terminalreporter.section("NOT TESTED: Labox's records in PostgreSQL", red=True, bold=True)

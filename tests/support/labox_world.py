@@ -1,4 +1,4 @@
-"""What Labox's users have: storables of bytes, a registry, a database."""
+"""A small Labox application: serializers of bytes, a registry and a database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTENT_TYPE = "application/octet-stream"
 
 
 class BytesSerializer(Serializer[bytes]):
-    """Bytes as they are."""
+    """A serializer that stores bytes unchanged."""
 
     name = "tests.bytes@v1"
     types = (bytes,)
@@ -43,7 +43,7 @@ class BytesSerializer(Serializer[bytes]):
 
 
 class ChunkSerializer(StreamSerializer[bytes]):
-    """Chunks of bytes as they are."""
+    """A serializer that stores chunks of bytes unchanged."""
 
     name = "tests.chunks@v1"
     types = (bytes,)
@@ -57,7 +57,7 @@ class ChunkSerializer(StreamSerializer[bytes]):
 
 
 def registry_of(storage: Any, *others: Any) -> Registry:
-    """Return a registry whose default storage is `storage` and that knows `others` as well."""
+    """Return a registry with the default storage `storage` and the storages `others`."""
     return Registry(
         modules=["labox.builtin"],
         serializers=[BytesSerializer(), ChunkSerializer()],
@@ -69,10 +69,10 @@ def registry_of(storage: Any, *others: Any) -> Registry:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
-    """Open a database, with Labox's tables in it."""
-    # SQLite gives up after 5 seconds, which a busy disk may take for a commit.
-    patience = {"timeout": 60} if url.startswith("sqlite") else {}
-    engine = create_async_engine(url, connect_args=patience)
+    """Open a database and create Labox's tables."""
+    # The default timeout of SQLite, 5 seconds, is too short for a commit on a busy disk.
+    timeout = {"timeout": 60} if url.startswith("sqlite") else {}
+    engine = create_async_engine(url, connect_args=timeout)
     try:
         await BaseRecord.create_all(engine)
         yield async_sessionmaker(engine, expire_on_commit=False)
@@ -89,7 +89,7 @@ def part(index: int, size: int = 1 << 16) -> bytes:
 
 
 async def parts(count: int, size: int = 1 << 16, start: int = 0) -> AsyncGenerator[bytes]:
-    """Yield `count` chunks, no two of which are equal."""
+    """Yield `count` distinct chunks."""
     for index in range(start, start + count):
         yield part(index, size)
 
@@ -99,7 +99,7 @@ def all_parts(count: int, size: int = 1 << 16, start: int = 0) -> bytes:
 
 
 async def load(manifest: ManifestRecord, registry: Registry, session: AsyncSession) -> bytes:
-    """Return the content of a value or stream that was saved."""
+    """Return the content of a saved value or stream."""
     async with AsyncExitStack() as stack:
         loaded: Any = await load_one(
             manifest, Storable, registry=registry, session=session, stack=stack
@@ -119,7 +119,7 @@ async def contents(session: AsyncSession) -> list[ContentRecord]:
 
 
 async def check_all(registry: Registry, session: AsyncSession) -> int:
-    """Load all that was saved, compare it with its records by hashlib, and return the number."""
+    """Load all saved content, verify it against the records, and return the count."""
     for record in await contents(session):
         manifest = await session.get_one(ManifestRecord, record.manifest_id)
         data = await load(manifest, registry, session)

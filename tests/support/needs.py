@@ -1,4 +1,4 @@
-"""What some tests need of the machine: tools, or to be root."""
+"""Requirements of a test on the machine: tools and root."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def required() -> bool:
-    """Tell whether nothing may be left out: a test that lacks something then fails by itself."""
+    """Return whether a test with a missing requirement must fail instead of being skipped."""
     return os.environ.get("LABOXIDE_REQUIRE_FAULTS", "0") not in ("", "0")
 
 
 def needs(*tools: str, also: Iterable[bool] = ()) -> pytest.MarkDecorator:
-    """Return what skips a test where root or a tool is missing, unless all are required."""
+    """Return a mark that skips a test if root or a tool is missing, unless all are required."""
     is_root = os.name == "posix" and os.geteuid() == 0
-    absent = not is_root or None in map(shutil.which, tools) or not all(also)
-    reason = f"it takes {' and '.join(('root', *tools))}"
-    return pytest.mark.skipif(absent and not required(), reason=reason)
+    is_missing = not is_root or None in map(shutil.which, tools) or not all(also)
+    reason = f"requires {' and '.join(('root', *tools))}"
+    return pytest.mark.skipif(is_missing and not required(), reason=reason)
 
 
 def skip_or_fail(reason: str) -> NoReturn:
-    """Skip the test that runs, or fail it."""
+    """Skip the current test, or fail it if everything is required."""
     (pytest.fail if required() else pytest.skip)(reason)

@@ -1,6 +1,6 @@
-"""A file system that takes every write, and says only at the close of a file that it has no room.
+"""A FUSE file system that accepts every write and reports a full quota when a file is closed.
 
-Network file systems do that. Run with a directory for the files and one to mount it on.
+Network file systems do that. Arguments: the backing directory and the mount point.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import mfusepy
 
 
 class RefusingDisk(mfusepy.Operations):  # type: ignore[misc] # it has no types
-    """Everything is done to the files below `backing`."""
+    """Forward every operation to `backing`; fail the close of a file with content."""
 
     use_ns = True
 

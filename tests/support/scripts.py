@@ -1,4 +1,4 @@
-"""Programs that a test runs in a process of their own."""
+"""Programs that a test runs in another process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def program_of(body: str) -> str:
 
 
 def bound_by_permissions() -> list[str]:
-    """Return what to put before a command so that it may not read what it has no right to."""
+    """Return a command prefix that takes away root's right to bypass permissions."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -51,7 +51,7 @@ def run_script(
     arguments: tuple[str, ...] = (),
     may_read_all: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `body`, the body of a function of a store's root, after some helpers of general use."""
+    """Run `body` in another process, as a function with the parameter `root`, after PRELUDE."""
     python = [sys.executable] if may_read_all else [*bound_by_permissions(), sys.executable]
     return subprocess.run(
         [*python, "-W", "error", *options, "-c", program_of(body), str(root), *arguments],
@@ -64,6 +64,6 @@ def run_script(
 
 
 def assert_clean(process: subprocess.CompletedProcess[str], output: str = "") -> None:
-    """Assert that a program ended well and printed nothing but `output`."""
+    """Assert that a program succeeded and printed only `output`."""
     assert (process.returncode, process.stderr) == (0, ""), process.stderr
     assert process.stdout.strip() == output

@@ -1,4 +1,4 @@
-"""Ways to store and to read that many tests go through, and looks at what lies in a store."""
+"""Writes, reads and checks of a store by every method, and its files on disk."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from laboxide import (
-    FileStorage,
-    digest_data,
-    digest_stream,
-)
+from laboxide import FileStorage, digest_data, digest_stream
 from laboxide.testing._sources import cut, stream_of
 
 if TYPE_CHECKING:
@@ -88,7 +84,7 @@ DELETES: dict[str, Operation] = {"delete": lambda s, pointer, _: s.delete(pointe
 
 
 def files(root: Path) -> list[Path]:
-    """Return every file below `root`, temporary ones included."""
+    """Return every file below `root`, temporary files included."""
     return sorted(path for path in root.rglob("*") if not path.is_dir())
 
 
@@ -101,15 +97,15 @@ def path_of(storage: FileStorage, pointer: FilePointer) -> Path:
 
 
 async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
-    """Wait for what workers do a moment later."""
+    """Wait until workers have made `condition` true."""
     with anyio.fail_after(timeout):
         while not condition():
             await anyio.sleep(0.01)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 10) -> None:
-    """The same where no loop runs."""
+    """Wait until workers have made `condition` true, without an event loop."""
     deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, "workers do it a moment later, if at all"
+        assert time.monotonic() < deadline, f"condition not met after {timeout} s"
         time.sleep(0.01)
