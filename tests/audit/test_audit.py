@@ -1,4 +1,4 @@
-"""How much an audit reads and how fast, what it is asked for, and that nothing of it stays."""
+"""Sampling, rate limits and arguments of audits, and the resources that they release."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 DESCRIPTORS = Path("/proc/self/fd")
 
 
-async def test_a_sample_is_a_part_and_the_same_for_the_same_seed(storage: FileStorage) -> None:
+async def test_sample_is_a_part_and_depends_on_the_seed(storage: FileStorage) -> None:
     pointers = await fill(storage, 400)
     for pointer in pointers:
         flip(path_of(storage, pointer), 0)
@@ -35,12 +35,12 @@ async def test_a_sample_is_a_part_and_the_same_for_the_same_seed(storage: FileSt
     assert all(60 <= len(sample) <= 140 for sample in samples)
 
 
-async def test_a_sample_is_by_default_another_each_time(storage: FileStorage) -> None:
+async def test_default_seed_differs_each_time(storage: FileStorage) -> None:
     audits = [storage.audit(sample=0.5) for _ in range(3)]
     assert len({audit.seed for audit in audits}) == 3
 
 
-async def test_a_sample_goes_on_with_its_seed(storage: FileStorage) -> None:
+async def test_sample_resumes_with_its_seed(storage: FileStorage) -> None:
     for pointer in await fill(storage, 100):
         flip(path_of(storage, pointer), 0)
     whole = await findings(storage.audit(sample=0.5, seed=7))
@@ -51,7 +51,7 @@ async def test_a_sample_goes_on_with_its_seed(storage: FileStorage) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-async def test_no_more_is_read_in_a_second_than_it_may(storage: FileStorage, workers: int) -> None:
+async def test_reads_stay_below_max_bytes_per_second(storage: FileStorage, workers: int) -> None:
     for seed in range(3):
         await put(storage, content_of(2 * MIB, seed=seed))
     began = time.monotonic()
@@ -63,7 +63,7 @@ async def test_no_more_is_read_in_a_second_than_it_may(storage: FileStorage, wor
 
 
 @pytest.mark.every_loop
-async def test_the_loop_goes_on_beside_an_audit(storage: FileStorage) -> None:
+async def test_event_loop_runs_during_an_audit(storage: FileStorage) -> None:
     for seed in range(20):
         await put(storage, content_of(MIB, seed=seed))
     ticks = 0
@@ -76,7 +76,7 @@ async def test_the_loop_goes_on_beside_an_audit(storage: FileStorage) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(tick)
-        # A quarter of a second: without the limit it would be over before the ticks are due.
+        # A quarter of a second: without the limit the audit would end before the ticks are due.
         assert await findings(storage.audit(max_bytes_per_second=80 * MIB)) == []
         tasks.cancel_scope.cancel()
     assert ticks > 3
@@ -106,7 +106,7 @@ BAD_ARGUMENTS: list[tuple[str, Any, type[Exception]]] = [
     BAD_ARGUMENTS,
     ids=[f"{name} {value!a}" for name, value, _ in BAD_ARGUMENTS],
 )
-def test_a_bad_argument_of_an_audit_is_refused_by_name(
+def test_bad_argument_of_an_audit_is_refused_by_name(
     tmp_path: Path, name: str, value: Any, kind: type[Exception]
 ) -> None:
     arguments = {name: value}
@@ -115,7 +115,7 @@ def test_a_bad_argument_of_an_audit_is_refused_by_name(
     assert repr(value)[:200].strip("'\"") in str(caught.value) or "\\0" in str(caught.value)
 
 
-async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileStorage) -> None:
+async def test_audit_releases_its_descriptors_and_threads(storage: FileStorage) -> None:
     for pointer in await fill(storage, 20):
         flip(path_of(storage, pointer), 0)
     await findings(storage.audit())
@@ -135,9 +135,9 @@ async def test_no_descriptor_and_no_thread_stays_after_an_audit(storage: FileSto
 
 
 def _threads() -> int:
-    """Return how many threads are at an audit."""
+    """Return the number of audit threads."""
     count = 0
     for name in Path("/proc/self/task").glob("*/comm"):
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the thread has ended
             count += name.read_text() == "laboxide-audit\n"
     return count

@@ -1,4 +1,4 @@
-"""Listings and audits can be closed, and have ended then."""
+"""Closing of listings and audits ends them and releases their directories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WALKS = pytest.mark.parametrize("walk", ["list_pointers", "audit"])
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> FileStorage:
-    """A storage in which an audit and a listing each have five things to tell."""
+    """Return a storage with five corrupt objects, for five findings and five pointers."""
     storage = FileStorage(tmp_path / "root", mkdir=True)
     for pointer in await fill(storage, 5):
         flip(path_of(storage, pointer), 0)
@@ -36,7 +36,7 @@ def begin(storage: FileStorage, walk: str) -> Any:
 
 
 @WALKS
-async def test_a_walk_that_is_closed_has_ended(storage: FileStorage, walk: str) -> None:
+async def test_closed_walk_is_exhausted(storage: FileStorage, walk: str) -> None:
     async with aclosing(begin(storage, walk)) as iterator:
         assert await anext(iterator, None) is not None
     assert [found async for found in iterator] == []
@@ -44,13 +44,13 @@ async def test_a_walk_that_is_closed_has_ended(storage: FileStorage, walk: str) 
 
 
 @WALKS
-async def test_a_walk_may_be_closed_unread(storage: FileStorage, walk: str) -> None:
+async def test_unread_walk_can_be_closed(storage: FileStorage, walk: str) -> None:
     iterator = begin(storage, walk)
     await iterator.aclose()
     assert [found async for found in iterator] == []
 
 
-async def test_a_listing_whose_next_one_is_waited_for_cannot_be_closed(
+async def test_listing_cannot_be_closed_during_its_next_item(
     storage: FileStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = anyio.Event()
@@ -60,19 +60,19 @@ async def test_a_listing_whose_next_one_is_waited_for_cannot_be_closed(
         await anyio.sleep_forever()
 
     monkeypatch.setattr(FileStorage, "_pointer_to", pointer_to)
-    await refuses_to_close(storage.list_pointers(), asked.wait)
+    await assert_close_is_refused(storage.list_pointers(), asked.wait)
 
 
-async def test_an_audit_whose_next_one_is_waited_for_cannot_be_closed(tmp_path: Path) -> None:
+async def test_audit_cannot_be_closed_during_its_next_item(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
     await fill(storage, 5)
-    # What it waits for comes after seconds.
-    await refuses_to_close(
+    # The rate limit delays the next finding by seconds.
+    await assert_close_is_refused(
         storage.audit(max_bytes_per_second=1), functools.partial(anyio.sleep, 0.05)
     )
 
 
-async def refuses_to_close(walk: Any, begun: Callable[[], Awaitable[object]]) -> None:
+async def assert_close_is_refused(walk: Any, begun: Callable[[], Awaitable[object]]) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anext, walk, None)
         await begun()
@@ -82,7 +82,7 @@ async def refuses_to_close(walk: Any, begun: Callable[[], Awaitable[object]]) ->
     await walk.aclose()
 
 
-async def test_another_audit_goes_on_from_one_that_was_closed(storage: FileStorage) -> None:
+async def test_audit_resumes_at_the_cursor_of_a_closed_audit(storage: FileStorage) -> None:
     async with aclosing(storage.audit()) as audit:
         first = await anext(audit)
     rest = [found.key async for found in storage.audit(cursor=audit.cursor)]
@@ -90,26 +90,26 @@ async def test_another_audit_goes_on_from_one_that_was_closed(storage: FileStora
     assert first.key not in rest
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are not told here")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="requires /proc/self/fd")
 @WALKS
-async def test_a_walk_that_is_closed_holds_no_directory(
+async def test_closed_walk_holds_no_directory(
     storage: FileStorage, walk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("laboxide.file.listing.BATCH", 1)
-    before = opened(storage)
+    before = open_descriptors_below(storage)
     iterator = begin(storage, walk)
     await anext(iterator)
-    held = opened(storage)
+    held = open_descriptors_below(storage)
     await iterator.aclose()
-    assert opened(storage) == before
+    assert open_descriptors_below(storage) == before
     assert held >= before
 
 
-def opened(storage: FileStorage) -> int:
+def open_descriptors_below(storage: FileStorage) -> int:
     links = []
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
             links.append(str(descriptor.readlink()))
-        except FileNotFoundError:  # that of the listing itself
+        except FileNotFoundError:  # the descriptor of the listing itself
             continue
     return sum(link.startswith(str(storage.path)) for link in links)

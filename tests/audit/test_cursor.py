@@ -1,4 +1,4 @@
-"""An audit is left and goes on: at a cursor, after it was cancelled, or not any more."""
+"""Cursors of audits: order, resumption, cancellation, completion and ownership."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-async def test_findings_come_in_the_order_of_keys(storage: FileStorage, workers: int) -> None:
+async def test_findings_are_in_key_order(storage: FileStorage, workers: int) -> None:
     pointers = await fill(storage, 600)
     bad = pointers[::50]
     for pointer in bad:
@@ -39,7 +39,7 @@ async def test_findings_come_in_the_order_of_keys(storage: FileStorage, workers:
     assert audit.objects == 600
 
 
-async def test_an_audit_goes_on_from_each_cursor(storage: FileStorage) -> None:
+async def test_audit_resumes_at_each_cursor(storage: FileStorage) -> None:
     pointers = await fill(storage, 40)
     bad = [pointer["key"] for pointer in pointers[::7]]
     for key in bad:
@@ -56,14 +56,12 @@ async def test_an_audit_goes_on_from_each_cursor(storage: FileStorage) -> None:
         if cursor is None:
             break
         stops += 1
-        assert stops <= len(bad), "it did not get on"
+        assert stops <= len(bad), "no progress"
     assert seen == bad
 
 
 @pytest.mark.parametrize("count", [1, 5])
-async def test_a_cursor_covers_what_comes_before_it_and_no_more(
-    storage: FileStorage, count: int
-) -> None:
+async def test_cursor_skips_exactly_the_keys_up_to_it(storage: FileStorage, count: int) -> None:
     pointers = await fill(storage, 12)
     audit = storage.audit(cursor=pointers[-count]["key"])
     await findings(audit)
@@ -75,7 +73,7 @@ MOVED = ["blake3/80/80.corrupt-1-2", "blake3/80.displaced-1-2", "blake3/80.displ
 
 
 @pytest.mark.parametrize("cursor", CURSORS + MOVED)
-async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor: str) -> None:
+async def test_cursor_may_name_an_absent_key(storage: FileStorage, cursor: str) -> None:
     pointers = await fill(storage, 50)
     later = [pointer for pointer in pointers if pointer["key"].split("/") > cursor.split("/")]
     audit = storage.audit(cursor=cursor)
@@ -83,9 +81,9 @@ async def test_a_cursor_need_not_be_there_any_more(storage: FileStorage, cursor:
     assert audit.objects == len(later)
 
 
-def test_an_audit_that_goes_on_tells_what_it_may_not_look_at_any_more(tmp_path: Path) -> None:
+def test_resumed_audit_reports_an_unreadable_directory_once(tmp_path: Path) -> None:
     script = """
-    async def look(cursor):
+    async def resume(cursor):
         audit = storage.audit(cursor=cursor)
         found = [(finding.key, finding.problem) async for finding in audit]
         print(found, audit.objects, audit.cursor)
@@ -93,8 +91,8 @@ def test_an_audit_that_goes_on_tells_what_it_may_not_look_at_any_more(tmp_path: 
     async def work():
         pointer = await store(storage, 1)
         (root / "blake3").chmod(0)
-        await look(pointer["key"])
-        await look("blake3")
+        await resume(pointer["key"])
+        await resume("blake3")
         (root / "blake3").chmod(0o755)
 
     storage = FileStorage(root)
@@ -105,57 +103,57 @@ def test_an_audit_that_goes_on_tells_what_it_may_not_look_at_any_more(tmp_path: 
 
 
 @pytest.mark.every_loop
-async def test_a_cancelled_audit_goes_on_where_it_was(storage: FileStorage) -> None:
+async def test_cancelled_audit_resumes_where_it_stopped(storage: FileStorage) -> None:
     pointers = [await put(storage, content_of(100 * KIB, seed=seed)) for seed in range(30)]
     last = max(pointers, key=lambda pointer: pointer["key"])
     flip(path_of(storage, last), 0)
     audit = storage.audit(max_bytes_per_second=2 * MIB, workers=2)
     seen: list[AuditFinding] = []
     cursors: list[str] = []
-    is_over = False
-    while not is_over:
+    is_exhausted = False
+    while not is_exhausted:
         with anyio.move_on_after(0.6):
             async for finding in audit:
-                seen.append(finding)  # noqa: PERF401 - kept when it is cancelled
-            is_over = True
+                seen.append(finding)  # noqa: PERF401 - kept on cancellation
+            is_exhausted = True
         cursors.append(audit.cursor or "the end")
-        assert cursors == sorted(cursors), "it went back"
+        assert cursors == sorted(cursors), "the cursor moved back"
     assert [finding.key for finding in seen] == [last["key"]]
-    assert len(cursors) > 1, "it was not cancelled"
+    assert len(cursors) > 1, "the audit was not cancelled"
     assert (audit.objects, audit.bytes_read) == (30, 29 * 100 * KIB)
 
 
-async def test_a_cancelled_audit_goes_on_after_what_it_had_finished(storage: FileStorage) -> None:
-    """One large object takes the time of all: what is beside it is not begun anew each time."""
-    pointers = await fill_around_a_large_one(storage)
+async def test_cancelled_audit_resumes_after_finished_objects(storage: FileStorage) -> None:
+    """Objects next to a large one are not read again each time the large one is cancelled."""
+    pointers = await fill_around_a_large_object(storage)
     cursor: str | None = None
     counts: list[int] = []
     while sum(counts) < len(pointers):
         audit = storage.audit(cursor=cursor, max_bytes_per_second=10_000)
-        with anyio.move_on_after(1):  # the next one may be read after 100 seconds
+        with anyio.move_on_after(1):  # the next read is due after 100 seconds
             assert await findings(audit) == []
         counts.append(audit.objects)
         cursor = audit.cursor
         assert (cursor is None) == audit.is_complete
-        assert len(counts) < 10, "it does not get on"
+        assert len(counts) < 10, "no progress"
     assert audit.is_complete
     assert sum(counts) == len(pointers)
-    assert len(counts) > 1, "it was not cancelled"
+    assert len(counts) > 1, "the audit was not cancelled"
 
 
-async def fill_around_a_large_one(storage: FileStorage) -> list[FilePointer]:
-    """Store 20 small objects and a large one that is the third, and return pointers in order."""
-    # Large enough that they are not all read before the large one is begun.
+async def fill_around_a_large_object(storage: FileStorage) -> list[FilePointer]:
+    """Store 20 small objects and a large one with the third key; return pointers in order."""
+    # With 200 bytes each, not all are read before the large one is begun.
     pointers = await fill(storage, 20, size=200)
     before, after = pointers[1]["hash"], pointers[2]["hash"]
     for seed in range(10_000):
         data = content_of(MIB, seed=seed)
         if before < digest_data(data, content_type="a/b")["content_hash"] < after:
             return [*pointers[:2], await put(storage, data), *pointers[2:]]
-    raise AssertionError("all of them are elsewhere")
+    raise AssertionError("no seed yields a hash between the second and the third")
 
 
-async def test_a_cancelled_audit_of_a_sample_goes_on_with_the_same_keys(
+async def test_cancelled_audit_of_a_sample_resumes_with_the_same_keys(
     storage: FileStorage,
 ) -> None:
     for pointer in await fill(storage, 60, size=10 * KIB):
@@ -167,14 +165,14 @@ async def test_a_cancelled_audit_of_a_sample_goes_on_with_the_same_keys(
         audit = storage.audit(sample=0.5, seed=7, cursor=cursor, max_bytes_per_second=300 * KIB)
         with anyio.move_on_after(0.6):
             async for finding in audit:
-                seen.append(finding.key)  # noqa: PERF401 - kept when it is cancelled
+                seen.append(finding.key)  # noqa: PERF401 - kept on cancellation
         cursor, stops, is_complete = audit.cursor, stops + 1, audit.is_complete
-        assert stops < 60, "it does not get on"
+        assert stops < 60, "no progress"
     assert seen == whole
-    assert stops > 1, "it was not cancelled"
+    assert stops > 1, "the audit was not cancelled"
 
 
-async def test_an_audit_is_complete_when_all_was_looked_at_and_told(storage: FileStorage) -> None:
+async def test_audit_is_complete_once_every_finding_is_returned(storage: FileStorage) -> None:
     for pointer in await fill(storage, 5):
         flip(path_of(storage, pointer), 0)
     audit = storage.audit()
@@ -184,7 +182,7 @@ async def test_an_audit_is_complete_when_all_was_looked_at_and_told(storage: Fil
     assert (audit.is_complete, audit.cursor) == (True, None)
 
 
-async def test_an_audit_that_was_cancelled_before_the_first_object_is_not_complete(
+async def test_audit_cancelled_before_the_first_object_is_incomplete(
     storage: FileStorage,
 ) -> None:
     await put(storage, content_of(2 * MIB))
@@ -195,12 +193,12 @@ async def test_an_audit_that_was_cancelled_before_the_first_object_is_not_comple
     assert (audit.is_complete, audit.objects) == (False, 0)
 
 
-async def test_an_audit_of_nothing_is_complete(storage: FileStorage) -> None:
+async def test_audit_of_an_empty_store_is_complete(storage: FileStorage) -> None:
     audit = storage.audit()
     assert (await findings(audit), audit.is_complete, audit.cursor) == ([], True, None)
 
 
-async def test_nothing_is_passed_over_by_an_audit_that_was_cancelled_while_listing(
+async def test_audit_cancelled_while_listing_skips_no_object(
     storage: FileStorage,
 ) -> None:
     pointers = await fill(storage, 5)
@@ -211,25 +209,25 @@ async def test_nothing_is_passed_over_by_an_audit_that_was_cancelled_while_listi
     with anyio.CancelScope() as scope:
         scope.cancel()
         async for finding in audit:
-            seen.append(finding.key)  # noqa: PERF401 - kept when it is cancelled
+            seen.append(finding.key)  # noqa: PERF401 - kept on cancellation
     await anyio.sleep(0.05)
     seen += [finding.key for finding in await findings(audit)]
     assert seen == [pointer["key"] for pointer in pointers]
 
 
 @pytest.mark.every_loop
-async def test_a_wait_for_its_turn_to_read_is_cancelled_at_once(storage: FileStorage) -> None:
+async def test_wait_for_the_rate_limit_is_cancelled_at_once(storage: FileStorage) -> None:
     await fill(storage, 5)
     began = time.monotonic()
     with anyio.move_on_after(0.1) as scope:
         await findings(storage.audit(max_bytes_per_second=1, workers=2))
     assert scope.cancelled_caught
-    # Its turn would come after days.
+    # The rate limit would delay the first read by days.
     assert time.monotonic() - began < 30
 
 
 @pytest.mark.every_loop
-async def test_an_audit_can_be_left_at_any_point(storage: FileStorage) -> None:
+async def test_audit_can_be_abandoned_at_any_point(storage: FileStorage) -> None:
     for pointer in await fill(storage, 5):
         flip(path_of(storage, pointer), 0)
     async for _finding in storage.audit():
@@ -240,7 +238,7 @@ async def test_an_audit_can_be_left_at_any_point(storage: FileStorage) -> None:
     assert len(await findings(storage.audit())) == 5
 
 
-async def test_an_audit_that_is_over_stays_over(storage: FileStorage) -> None:
+async def test_exhausted_audit_stays_exhausted(storage: FileStorage) -> None:
     await put(storage, DATA)
     audit = storage.audit()
     assert await findings(audit) == []
@@ -248,7 +246,7 @@ async def test_an_audit_that_is_over_stays_over(storage: FileStorage) -> None:
     assert audit.objects == 1
 
 
-async def test_an_audit_has_one_reader(storage: FileStorage) -> None:
+async def test_audit_refuses_a_second_reader(storage: FileStorage) -> None:
     await fill(storage, 5)
     audit = storage.audit(max_bytes_per_second=1)
     async with anyio.create_task_group() as tasks:
@@ -259,8 +257,8 @@ async def test_an_audit_has_one_reader(storage: FileStorage) -> None:
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_an_audit_belongs_to_the_process_that_began_it(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="requires os.fork")
+def test_forked_child_cannot_use_an_audit_of_its_parent(tmp_path: Path) -> None:
     script = """
     async def first(audit):
         try:

@@ -1,4 +1,7 @@
-"""What only the page cache has wrong is no finding, on an image that the test makes."""
+"""Verification reads from the device, so that a wrong page cache is not a finding.
+
+The tests change the device below the page cache of an ext4 image.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIZE = 16 << 20
 
-pytestmark = [
-    pytest.mark.anyio,
-    needs("mkfs.ext4"),
-]
+pytestmark = [pytest.mark.anyio, needs("mkfs.ext4")]
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def image(tmp_path: Path) -> Iterator[Path]:
         yield image
 
 
-def forget(path: Path) -> None:
-    """Have the system read a file from its device again."""
+def drop_page_cache(path: Path) -> None:
+    """Evict a file from the page cache."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,43 +50,43 @@ def forget(path: Path) -> None:
         os.close(descriptor)
 
 
-def swap(image: Path, old: bytes, new: bytes) -> None:
-    """Put `new` in the place of `old` on the device."""
+def replace_on_device(image: Path, old: bytes, new: bytes) -> None:
+    """Replace `old` by `new` on the device, below the page cache."""
     offset = image.read_bytes().index(old)
     with image.open("r+b") as file:
         file.seek(offset)
         file.write(new)
 
 
-async def test_what_seems_bad_is_read_again_from_the_device(image: Path) -> None:
+async def test_suspected_damage_is_read_again_from_the_device(image: Path) -> None:
     data, bad = os.urandom(4096), os.urandom(4096)
     storage = FileStorage(image.with_name("mounted") / "root", mkdir=True, durable=True)
     pointer = await put(storage, data)
-    forget(path_of(storage, pointer))
-    swap(image, data, bad)
-    with pytest.raises(CorruptDataError):  # which is in the page cache from now on
+    drop_page_cache(path_of(storage, pointer))
+    replace_on_device(image, data, bad)
+    with pytest.raises(CorruptDataError):  # this read caches the bad content
         await storage.read_data(pointer)
-    swap(image, bad, data)
+    replace_on_device(image, bad, data)
     with pytest.raises(CorruptDataError):
         await storage.read_data(pointer)
 
     await storage.verify(pointer)
-    swap(image, data, bad)
-    forget(path_of(storage, pointer))
+    replace_on_device(image, data, bad)
+    drop_page_cache(path_of(storage, pointer))
     with pytest.raises(CorruptDataError):
         await storage.verify(pointer)
-    swap(image, bad, data)
+    replace_on_device(image, bad, data)
     audit = storage.audit(repair=True)
     assert [finding async for finding in audit] == []
     assert audit.objects == 1
     assert await storage.read_data(pointer) == data
 
 
-async def test_what_is_bad_on_the_device_is_found(image: Path) -> None:
+async def test_damage_on_the_device_is_found(image: Path) -> None:
     data = os.urandom(4096)
     storage = FileStorage(image.with_name("mounted") / "root", mkdir=True, durable=True)
     pointer = await put(storage, data)
-    forget(path_of(storage, pointer))
-    swap(image, data, os.urandom(4096))
+    drop_page_cache(path_of(storage, pointer))
+    replace_on_device(image, data, os.urandom(4096))
     [finding] = [finding async for finding in storage.audit()]
     assert (finding.key, finding.problem) == (pointer["key"], "corrupt")

@@ -1,4 +1,4 @@
-"""A whole store is compared with the names of its objects."""
+"""Findings of audits: damaged objects, foreign names, unreadable files, and other routers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.anyio
 
 
 def snapshot(root: Path) -> dict[Path, tuple[int, int, int]]:
-    """Return what everything below `root` is, to see whether it changes."""
+    """Return the inode, time and mode of every path below `root`, to detect changes."""
     stats = {path: path.lstat() for path in root.rglob("*")}
     return {path: (stat.st_ino, stat.st_mtime_ns, stat.st_mode) for path, stat in stats.items()}
 
 
 @pytest.mark.parametrize("workers", [1, 4, 64])
-async def test_a_sound_store_has_no_findings(storage: FileStorage, workers: int) -> None:
+async def test_intact_store_has_no_findings(storage: FileStorage, workers: int) -> None:
     sizes = (0, 1, 100 * KIB, 3 * MIB)
     for size in sizes:
         for algorithm in ("blake3", "sha256"):
@@ -42,18 +42,18 @@ async def test_a_sound_store_has_no_findings(storage: FileStorage, workers: int)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-async def test_a_finding_is_told_before_what_follows_takes_its_time(
+async def test_finding_is_returned_before_later_objects_are_read(
     storage: FileStorage, workers: int
 ) -> None:
     pointers = await fill(storage, 3, size=3 * MIB)
     overwrite(path_of(storage, pointers[0]), b"")
     audit = storage.audit(workers=workers, max_bytes_per_second=1e5)
-    with anyio.fail_after(30):  # the others take a minute
+    with anyio.fail_after(30):  # the other objects take a minute
         finding = await anext(audit)
     assert (finding.key, audit.cursor) == (pointers[0]["key"], pointers[0]["key"])
 
 
-async def test_an_empty_store_has_no_findings(storage: FileStorage) -> None:
+async def test_empty_store_has_no_findings(storage: FileStorage) -> None:
     audit = storage.audit()
     assert await findings(audit) == []
     assert (audit.objects, audit.bytes_read, audit.skipped, audit.cursor) == (0, 0, 0, None)
@@ -61,7 +61,7 @@ async def test_an_empty_store_has_no_findings(storage: FileStorage) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("size", [10, 3 * MIB])
-async def test_every_fault_is_found_and_nothing_is_changed(
+async def test_every_fault_is_found_without_changing_the_store(
     storage: FileStorage, fault: str, size: int
 ) -> None:
     await fill(storage, 5)
@@ -79,7 +79,9 @@ async def test_every_fault_is_found_and_nothing_is_changed(
         assert finding.actual != finding.expected
 
 
-async def test_what_is_no_part_of_a_store_is_found(storage: FileStorage, tmp_path: Path) -> None:
+async def test_links_special_files_and_foreign_names_are_findings(
+    storage: FileStorage, tmp_path: Path
+) -> None:
     pointer = await put(storage, DATA)
     shard = path_of(storage, pointer).parent
     shard.rename(tmp_path / "shard")
@@ -98,7 +100,7 @@ async def test_what_is_no_part_of_a_store_is_found(storage: FileStorage, tmp_pat
     assert set(names(storage.path)) >= {"blake3", "fifo", os.fsdecode(b"\xff")}
 
 
-async def test_temporary_files_are_no_objects(storage: FileStorage) -> None:
+async def test_temporary_files_are_not_objects(storage: FileStorage) -> None:
     staging = storage.path / ".laboxide-staging"
     staging.mkdir()
     (staging / ("a" * 64)).touch()
@@ -108,7 +110,7 @@ async def test_temporary_files_are_no_objects(storage: FileStorage) -> None:
     assert audit.skipped == 0
 
 
-def test_what_may_not_be_read_is_unreadable_and_stays(tmp_path: Path) -> None:
+def test_unreadable_paths_are_findings_and_not_repaired(tmp_path: Path) -> None:
     script = """
     async def work():
         storage = FileStorage(root / "store", mkdir=True)
@@ -134,7 +136,7 @@ def test_what_may_not_be_read_is_unreadable_and_stays(tmp_path: Path) -> None:
     assert_clean(run_script(script, tmp_path, may_read_all=False), expected)
 
 
-def test_a_want_of_descriptors_is_no_finding(tmp_path: Path) -> None:
+def test_lack_of_descriptors_is_not_a_finding(tmp_path: Path) -> None:
     script = """
     import resource
     from laboxide.file.router import content_of
@@ -171,7 +173,7 @@ def test_a_want_of_descriptors_is_no_finding(tmp_path: Path) -> None:
     assert_clean(run_script(script, tmp_path), f"{errno.EMFILE}\n([], 5)")
 
 
-def test_a_want_of_descriptors_while_it_lists_is_no_finding(tmp_path: Path) -> None:
+def test_lack_of_descriptors_while_listing_is_not_a_finding(tmp_path: Path) -> None:
     script = """
     import resource
 
@@ -212,7 +214,7 @@ def by_kind(digest: Any, tags: Any, /, *, temp: bool) -> Any:
     return {"key": f"{tags['kind']}/{digest['content_hash']}"}
 
 
-async def test_keys_that_do_not_tell_the_hash_are_passed_over(tmp_path: Path) -> None:
+async def test_keys_without_a_hash_are_skipped(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path, router=by_kind)
     pointer = await put(storage, DATA, {"kind": "a"})
     flip(path_of(storage, pointer), 0)
@@ -221,7 +223,7 @@ async def test_keys_that_do_not_tell_the_hash_are_passed_over(tmp_path: Path) ->
     assert (audit.objects, audit.skipped) == (0, 1)
 
 
-async def test_a_function_tells_what_is_in_the_keys_of_another_router(tmp_path: Path) -> None:
+async def test_content_of_maps_keys_of_another_router(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path, router=by_kind)
     for data in (b"one", b"two"):
         pointer = await put(storage, data, {"kind": "a"})
@@ -247,7 +249,7 @@ async def test_a_function_tells_what_is_in_the_keys_of_another_router(tmp_path: 
         (("blake3", "A" * 64), ValueError),
     ],
 )
-async def test_a_wrong_answer_of_that_function_is_refused(
+async def test_invalid_result_of_content_of_is_refused(
     storage: FileStorage, answer: Any, kind: type[Exception]
 ) -> None:
     pointer = await put(storage, DATA)

@@ -1,4 +1,4 @@
-"""What an audit finds is moved aside when it is told to, beside whoever writes."""
+"""`repair=True` quarantines corrupt objects, also next to concurrent writers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-def moved_aside(storage: FileStorage) -> list[Path]:
+def quarantined_files(storage: FileStorage) -> list[Path]:
     return [path for path in files(storage.path) if ".corrupt-" in path.name]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
+async def test_damaged_object_is_quarantined_and_can_be_written_again(
     storage: FileStorage, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     pointers = await fill(storage, 5)
@@ -56,18 +56,18 @@ async def test_what_is_bad_is_moved_aside_and_can_be_written_again(
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-async def test_what_was_moved_aside_is_told_before_the_audit_goes_on(
+async def test_quarantined_object_is_returned_before_later_objects_are_read(
     storage: FileStorage, workers: int
 ) -> None:
     pointers = await fill(storage, 3, size=3 * MIB)
     overwrite(path_of(storage, pointers[0]), b"")
     audit = storage.audit(repair=True, workers=workers, max_bytes_per_second=1e5)
-    with anyio.fail_after(30):  # the others take a minute
+    with anyio.fail_after(30):  # the other objects take a minute
         finding = await anext(audit)
     assert (finding.key, finding.moved_to is None) == (pointers[0]["key"], False)
 
 
-async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
+async def test_resumed_audit_returns_objects_quarantined_before_its_cancellation(
     storage: FileStorage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pointers = await fill(storage, 3)
@@ -75,19 +75,19 @@ async def test_what_a_cancelled_audit_has_moved_aside_is_told_when_it_goes_on(
     audit = storage.audit(repair=True)
     scope = anyio.CancelScope()
 
-    def begin_a_round_that_is_not_waited_for(_ticket: object, *arguments: Any) -> None:
+    def begin_round_without_waiting(_ticket: object, *arguments: Any) -> None:
         scope.cancel()
         _native.audit(_native.Completions(portable=True).ticket(), *arguments)
-        while not moved_aside(storage):
+        while not quarantined_files(storage):
             time.sleep(0.001)
 
     with monkeypatch.context() as patched, scope:
-        patched.setattr("laboxide.file.audit.audit", begin_a_round_that_is_not_waited_for)
+        patched.setattr("laboxide.file.audit.audit", begin_round_without_waiting)
         await anext(audit)
     assert scope.cancelled_caught
     with caplog.at_level(logging.WARNING, "laboxide.file"):
         [finding] = await findings(audit)
-    assert (finding.key, [finding.moved_to]) == (pointers[1]["key"], moved_aside(storage))
+    assert (finding.key, [finding.moved_to]) == (pointers[1]["key"], quarantined_files(storage))
     assert [str(finding.moved_to) in record.getMessage() for record in caplog.records] == [True]
     assert audit.objects == 3
 
@@ -96,7 +96,7 @@ BAD = ("corrupt", "expected", "actual")
 
 
 class ScriptedOutcomes:
-    """Returns prepared outcomes instead of those of the engine."""
+    """Prepared outcomes in place of the engine's."""
 
     def __init__(self, rounds: list[list[tuple[Any, ...]]]) -> None:
         self.rounds = rounds
@@ -105,7 +105,7 @@ class ScriptedOutcomes:
         return self.rounds.pop(0) if self.rounds else []
 
 
-async def test_findings_come_before_the_error_of_their_round(
+async def test_findings_precede_the_error_of_their_round(
     storage: FileStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [pointer["key"] for pointer in await fill(storage, 5)]
@@ -113,7 +113,7 @@ async def test_findings_come_before_the_error_of_their_round(
     quarantined = (*BAD, str(storage.path / "aside"))
     scripted = ScriptedOutcomes(
         [
-            # The first object caused the error, so its successors wait, but for a quarantined one.
+            # The first object caused the error. Later outcomes wait, except a quarantined object.
             [(keys[4], None, quarantined), (keys[1], None, (*BAD, None)), (keys[2], 7, None)],
             [],
             [(keys[0], None, None), (keys[2], 9, None), (keys[3], 11, None)],
@@ -135,11 +135,11 @@ async def test_findings_come_before_the_error_of_their_round(
         second = await anext(audit)
         assert (second.key, second.moved_to, audit.cursor) == (keys[1], None, keys[1])
         assert await findings(audit) == []
-    # The first object is gone, and the outcomes of the third are counted once.
+    # The first object is gone, and the third object is counted once despite two outcomes.
     assert (audit.objects, audit.bytes_read, audit.is_complete) == (4, 18, True)
 
 
-async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None:
+async def test_read_only_storage_refuses_repair(storage: FileStorage) -> None:
     await put(storage, DATA)
     reader = FileStorage(storage.path, router=None)
     assert await findings(reader.audit()) == []
@@ -147,10 +147,10 @@ async def test_a_read_only_storage_repairs_nothing(storage: FileStorage) -> None
         reader.audit(repair=True)
 
 
-async def test_writers_that_heal_beside_a_repair_never_lose_what_they_wrote(
+async def test_repair_never_quarantines_an_object_healed_by_a_writer(
     storage: FileStorage,
 ) -> None:
-    """Whoever is second finds the other's work: an object that was healed is not moved aside."""
+    """Repair and the healing write may finish in either order."""
     data = content_of(1000)
     pointer = await put(storage, data)
     path = path_of(storage, pointer)
@@ -159,19 +159,21 @@ async def test_writers_that_heal_beside_a_repair_never_lose_what_they_wrote(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(findings, storage.audit(repair=True))
             tasks.start_soon(put, storage, data)
-        # The write may have come first, and found nothing wrong with a name.
+        # The concurrent write may have preceded the quarantine, so write once more.
         await put(storage, data)
         assert await storage.read_data(pointer) == data
-        for leftover in await storage.clean():
-            assert leftover.path.read_bytes() == b"torn"
-            leftover.path.unlink()
+        for stray in await storage.clean():
+            assert stray.path.read_bytes() == b"torn"
+            stray.path.unlink()
 
 
-async def test_what_comes_and_goes_meanwhile_is_no_finding(storage: FileStorage) -> None:
+async def test_objects_written_and_deleted_during_an_audit_are_no_findings(
+    storage: FileStorage,
+) -> None:
     await fill(storage, 100)
     is_over = False
 
-    async def come_and_go() -> None:
+    async def write_and_delete() -> None:
         index = 0
         while not is_over:
             index += 1
@@ -181,7 +183,7 @@ async def test_what_comes_and_goes_meanwhile_is_no_finding(storage: FileStorage)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(4):
-            tasks.start_soon(come_and_go)
+            tasks.start_soon(write_and_delete)
         for _ in range(15):
             assert await findings(storage.audit(repair=True)) == []
         is_over = True
