@@ -27,7 +27,7 @@ def refusing(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("size", [1000, 3 << 20])
-async def test_what_is_refused_at_close_is_not_published(
+async def test_write_refused_at_close_is_not_published(
     refusing: Path, write: str, size: int
 ) -> None:
     storage = FileStorage(refusing)

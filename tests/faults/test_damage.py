@@ -44,7 +44,7 @@ def anyio_backend() -> str:
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("read", [*READS, *CHECKS])
-async def test_a_damaged_object_is_corrupt(
+async def test_damaged_object_is_corrupt(
     storage: FileStorage, read: str, fault: str, size: int, algorithm: str
 ) -> None:
     pointer = await put(storage, content_of(size), algorithm)
@@ -67,9 +67,7 @@ async def test_a_damaged_object_is_corrupt(
 
 @SIZES
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_damaged_object_is_not_exported(
-    storage: FileStorage, fault: str, size: int
-) -> None:
+async def test_damaged_object_is_not_exported(storage: FileStorage, fault: str, size: int) -> None:
     pointer = await put(storage, content_of(size))
     FAULTS[fault](path_of(storage, pointer))
     with anyio.fail_after(10), pytest.raises(CorruptDataError):
@@ -90,7 +88,7 @@ async def test_any_flipped_bit_is_found(
 
 
 @pytest.mark.parametrize("chunk_size", [1000, 64 * KIB, MIB, 8 * MIB])
-async def test_the_last_chunk_of_a_damaged_object_is_not_yielded(
+async def test_last_chunk_of_damaged_object_is_not_yielded(
     storage: FileStorage, chunk_size: int
 ) -> None:
     data = content_of(3 * MIB)
@@ -112,7 +110,7 @@ async def test_the_last_chunk_of_a_damaged_object_is_not_yielded(
 @SIZES
 @pytest.mark.parametrize("fault", SIZE_FAULTS | KIND_FAULTS)
 @pytest.mark.parametrize("read", READS)
-async def test_by_size_alone_sizes_and_kinds_are_checked(
+async def test_size_only_reads_check_size_and_file_type(
     storage: FileStorage, read: str, fault: str, size: int
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -126,7 +124,7 @@ async def test_by_size_alone_sizes_and_kinds_are_checked(
 @SIZES
 @pytest.mark.parametrize("fault", CONTENT_FAULTS)
 @pytest.mark.parametrize("read", READS)
-async def test_by_size_alone_content_is_not_looked_at(
+async def test_size_only_reads_do_not_check_content(
     storage: FileStorage, read: str, fault: str, size: int
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -138,7 +136,7 @@ async def test_by_size_alone_content_is_not_looked_at(
 @SIZES
 @pytest.mark.parametrize("fault", CONTENT_FAULTS)
 @pytest.mark.parametrize("check", CHECKS)
-async def test_verify_and_export_hash_whatever_reads_do(
+async def test_verify_and_export_always_check_hash(
     storage: FileStorage, check: str, fault: str, size: int
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -149,7 +147,7 @@ async def test_verify_and_export_hash_whatever_reads_do(
 
 @pytest.mark.parametrize("fault", KIND_FAULTS)
 @pytest.mark.parametrize("operation", ["exists", "stat", "delete"])
-async def test_what_is_no_file_is_corrupt_and_stays(
+async def test_object_of_wrong_file_type_is_corrupt_and_stays(
     storage: FileStorage, operation: str, fault: str
 ) -> None:
     pointer = await put(storage, b"content")
@@ -162,7 +160,7 @@ async def test_what_is_no_file_is_corrupt_and_stays(
 
 
 @pytest.mark.parametrize("fault", SIZE_FAULTS | CONTENT_FAULTS)
-async def test_a_damaged_object_can_be_deleted(storage: FileStorage, fault: str) -> None:
+async def test_damaged_object_can_be_deleted(storage: FileStorage, fault: str) -> None:
     pointer = await put(storage, b"content")
     FAULTS[fault](path_of(storage, pointer))
     await storage.delete(pointer)
@@ -170,7 +168,7 @@ async def test_a_damaged_object_can_be_deleted(storage: FileStorage, fault: str)
 
 
 @pytest.mark.parametrize("fault", SIZE_FAULTS)
-async def test_an_object_of_another_size_does_not_exist(storage: FileStorage, fault: str) -> None:
+async def test_object_of_wrong_size_does_not_exist(storage: FileStorage, fault: str) -> None:
     pointer = await put(storage, b"content")
     FAULTS[fault](path_of(storage, pointer))
     assert not await storage.exists(pointer)
@@ -181,7 +179,7 @@ async def test_an_object_of_another_size_does_not_exist(storage: FileStorage, fa
 
 @pytest.mark.parametrize("gone", ["object", "shard", "algorithm", "root"])
 @pytest.mark.parametrize("read", [*READS, *CHECKS, "stat", "delete"])
-async def test_a_missing_object_is_no_storage_data(
+async def test_missing_object_raises_object_not_found(
     storage: FileStorage, read: str, gone: str
 ) -> None:
     pointer = await put(storage, b"content")
@@ -200,7 +198,7 @@ async def test_a_missing_object_is_no_storage_data(
 
 
 @pytest.mark.parametrize("read", [*READS, *CHECKS])
-async def test_a_file_in_the_place_of_a_shard_is_no_storage_data(
+async def test_file_in_place_of_shard_raises_object_not_found(
     storage: FileStorage, read: str
 ) -> None:
     pointer = await put(storage, b"content")
@@ -213,9 +211,7 @@ async def test_a_file_in_the_place_of_a_shard_is_no_storage_data(
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_file_in_the_place_of_a_shard_is_not_written_over(
-    storage: FileStorage, write: str
-) -> None:
+async def test_file_in_place_of_shard_is_not_overwritten(storage: FileStorage, write: str) -> None:
     pointer = await put(storage, b"content", "sha256")
     shard = path_of(storage, pointer).parent
     shutil.rmtree(shard)

@@ -133,7 +133,7 @@ async def test_labox_dedup_hit_refreshes_old_object(tmp_path: Path, size: int, w
     assert is_refreshed(path)
 
 
-async def test_healed_object_is_young(tmp_path: Path) -> None:
+async def test_healing_refreshes_modification_time(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
     path = path_of(storage, await put(storage, b"content"))
     path.chmod(0o644)
@@ -149,7 +149,7 @@ async def test_healed_object_is_young(tmp_path: Path) -> None:
 @NEEDS_FUSE
 @pytest.mark.parametrize("write", WRITES)
 @SIZES
-async def test_object_collected_after_refresh_is_published_anew(
+async def test_object_collected_after_refresh_is_published_again(
     tmp_path: Path, write: str, size: int
 ) -> None:
     with mounted_fuse("collecting_disk", tmp_path) as mount:
@@ -231,7 +231,7 @@ ALL = {
 
 
 @needs()
-def test_object_of_another_user_is_published_anew(shared: Path) -> None:
+def test_object_of_another_user_is_published_again(shared: Path) -> None:
     paths = objects_of_root(shared, ALL)
     done = run_script(WRITE_TWICE, shared)
     assert (done.returncode, done.stderr) == (0, "")
@@ -305,7 +305,9 @@ async def test_dedup_hit_on_full_disk_refreshes_old_object(
 @needs()
 @SIZES
 @pytest.mark.parametrize("write", WRITES)
-async def test_full_disk_is_named_for_damaged_object(tmp_path: Path, write: str, size: int) -> None:
+async def test_damaged_object_on_full_disk_raises_enospc(
+    tmp_path: Path, write: str, size: int
+) -> None:
     with full_disk(tmp_path / "root"):
         storage = FileStorage(tmp_path / "root")
         path = await store(write, storage, content_of(size))
@@ -420,7 +422,7 @@ async def test_append_only_object_is_refreshed(xfs: Path, caplog: pytest.LogCapt
 
 @NEEDS_XFS
 @needs("chattr")
-async def test_each_root_has_its_warning(xfs: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_root_logs_one_warning(xfs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, LOGGER)
     for name in ("first", "second"):
         storage = FileStorage(xfs / name, mkdir=True)

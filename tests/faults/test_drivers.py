@@ -27,12 +27,12 @@ def test_registry_has_every_driver() -> None:
     assert sorted(modules) == sorted(MODULES.values())
 
 
-def test_results_show_the_tiers_of_every_driver() -> None:
+def test_results_show_tiers_of_every_driver() -> None:
     page = results.PAGE.read_text(encoding="utf-8")
     assert results.table_of_tiers() in page, "run python -m faults.results"
 
 
-def test_record_replaces_the_section_of_its_tier(tmp_path: Path) -> None:
+def test_record_replaces_section_of_its_tier(tmp_path: Path) -> None:
     page = tmp_path / "RESULTS.md"
     results.record("long", [Row("one", "first title", 1)], 1.0, page)
     results.record("change", [Row("two", "second title", 2)], 2.0, page)
@@ -48,9 +48,7 @@ def test_record_replaces_the_section_of_its_tier(tmp_path: Path) -> None:
     assert "first title" not in text
 
 
-def test_trial_continues_after_the_units_that_were_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trial_continues_after_saved_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "SAVE_EVERY", 0.0)
     saved = tmp_path / "progress"
     stopped = Trial(1, "night", {}, tmp_path, saved=saved)
@@ -74,7 +72,7 @@ def test_trial_with_findings_saves_no_progress(
     assert not (tmp_path / "progress").exists()
 
 
-def test_trial_begins_no_unit_after_its_time(tmp_path: Path) -> None:
+def test_trial_starts_no_unit_after_its_deadline(tmp_path: Path) -> None:
     trial = Trial(1, "long", {}, tmp_path, until=0.0)
     assert list(trial.units("abc")) == []
     assert (trial.done, trial.wanted) == (0, 3)
@@ -95,7 +93,7 @@ def test_night_keeps_rows_that_held(tmp_path: Path) -> None:
     assert again.row("skipped") is None
 
 
-def test_night_of_other_sources_starts_over(tmp_path: Path) -> None:
+def test_night_with_other_sources_starts_over(tmp_path: Path) -> None:
     night = Night(tmp_path / "night")
     night.keep(Row("held", "title", 1))
     (tmp_path / "night" / "sources").write_text("others", encoding="utf-8")

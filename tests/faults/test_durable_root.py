@@ -31,9 +31,7 @@ def flushes_of_the_parent(log: Path) -> int:
 
 @NEEDS_FUSE
 @pytest.mark.parametrize("error", [0, errno.EINVAL, errno.EACCES], ids=["done", "EINVAL", "EACCES"])
-async def test_the_name_of_a_root_that_was_there_is_flushed_once(
-    tmp_path: Path, error: int
-) -> None:
+async def test_name_of_existing_root_is_fsynced_once(tmp_path: Path, error: int) -> None:
     log = tmp_path / "log"
     log.touch()
     with mounted_fuse("flushing_disk", tmp_path, str(log), str(error)) as mount:
@@ -48,7 +46,7 @@ async def test_the_name_of_a_root_that_was_there_is_flushed_once(
 
 
 @NEEDS_FUSE
-async def test_a_root_of_which_the_name_is_lost_takes_no_durable_write(tmp_path: Path) -> None:
+async def test_failed_fsync_of_root_name_fails_durable_write(tmp_path: Path) -> None:
     with mounted_fuse("flushing_disk", tmp_path, str(tmp_path / "log"), str(errno.EIO)) as mount:
         (mount / "store").mkdir()
         with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
@@ -56,7 +54,7 @@ async def test_a_root_of_which_the_name_is_lost_takes_no_durable_write(tmp_path:
         assert caught.value.filename == str(mount)
 
 
-def test_a_root_in_a_directory_that_may_not_be_read_is_written_to(tmp_path: Path) -> None:
+def test_durable_root_in_unreadable_directory_is_written(tmp_path: Path) -> None:
     script = """
     (root / "closed/store").mkdir(parents=True)
     (root / "closed").chmod(0o300)

@@ -69,7 +69,7 @@ def export(root: Path, pointer: object, target: Path, times: int = 1) -> None:
 
 
 @PATHS
-def test_what_a_killed_export_left_is_gone_after_the_next(
+def test_export_removes_temporary_file_of_killed_export(
     tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_behind(tmp_path, pointer, target)
@@ -80,7 +80,7 @@ def test_what_a_killed_export_left_is_gone_after_the_next(
 
 
 @PATHS
-def test_an_export_removes_nothing_that_may_be_somebodys(
+def test_export_keeps_locked_linked_and_unknown_files(
     tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = [target.with_name(f"{name}.laboxide-tmp") for name in ("mine", "1-2-3", "1-2-4")]
@@ -95,7 +95,7 @@ def test_an_export_removes_nothing_that_may_be_somebodys(
 
 
 @PATHS
-def test_an_export_has_no_name_that_a_later_one_would_remove(
+def test_export_refuses_name_of_temporary_file(
     tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
@@ -110,7 +110,7 @@ def test_an_export_has_no_name_that_a_later_one_would_remove(
 
 
 @PATHS
-def test_a_directory_is_looked_through_once_by_each_process(
+def test_export_scans_directory_once_per_process(
     tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LABOXIDE_PORTABLE", portable)

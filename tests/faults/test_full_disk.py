@@ -77,7 +77,7 @@ def outcome(number: int) -> str:
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_a_file_that_may_not_grow_is_named(tmp_path: Path, attempt: str) -> None:
+def test_write_beyond_file_size_limit_is_named(tmp_path: Path, attempt: str) -> None:
     limit = """
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -87,7 +87,7 @@ def test_a_file_that_may_not_grow_is_named(tmp_path: Path, attempt: str) -> None
     assert_clean(run_script(script, tmp_path), outcome(errno.EFBIG))
 
 
-def test_an_export_that_may_not_grow_leaves_nothing(tmp_path: Path) -> None:
+def test_export_beyond_file_size_limit_leaves_nothing(tmp_path: Path) -> None:
     script = """
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -131,15 +131,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_a_full_disk_is_named(small_disk: Path, attempt: str) -> None:
+def test_full_disk_is_named(small_disk: Path, attempt: str) -> None:
     process = run_script(failing_script(ATTEMPTS[attempt]), small_disk)
     assert_clean(process, outcome(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_the_space_of_a_write_that_failed_is_free_when_it_raises(
-    small_disk: Path, attempt: str
-) -> None:
+def test_failed_write_frees_its_space_before_it_raises(small_disk: Path, attempt: str) -> None:
     script = f"""
     large = bytes(8 << 20)
     (root / "source").write_bytes(large)

@@ -44,7 +44,7 @@ def anyio_backend() -> str:
 @SIZES
 @pytest.mark.parametrize("fault", [*SIZE_FAULTS, *LINKS, "fifo"])
 @pytest.mark.parametrize("write", WRITES)
-async def test_writing_again_heals_a_torn_object(
+async def test_rewrite_heals_torn_object(
     storage: FileStorage, write: str, fault: str, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     await heal(storage, write, fault, size, caplog)
@@ -53,7 +53,7 @@ async def test_writing_again_heals_a_torn_object(
 @SIZES
 @pytest.mark.parametrize("fault", CONTENT_FAULTS)
 @pytest.mark.parametrize("write", WRITES)
-async def test_writing_again_verified_heals_flipped_bits(
+async def test_verified_rewrite_heals_flipped_bits(
     storage: FileStorage, write: str, fault: str, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     await heal(FileStorage(storage.path, verify_writes=True), write, fault, size, caplog)
@@ -80,7 +80,7 @@ async def heal(
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_healing_a_link_leaves_its_target(storage: FileStorage, write: str) -> None:
+async def test_healing_link_leaves_its_target(storage: FileStorage, write: str) -> None:
     data = b"content"
     pointer = await put(storage, data, "sha256")
     replace_by_link(path_of(storage, pointer))
@@ -93,7 +93,7 @@ async def test_healing_a_link_leaves_its_target(storage: FileStorage, write: str
 
 @pytest.mark.parametrize("fault", [None, *CONTENT_FAULTS])
 @pytest.mark.parametrize("write", WRITES)
-async def test_an_object_of_the_right_size_is_not_written_again(
+async def test_object_of_right_size_is_not_rewritten(
     storage: FileStorage, write: str, fault: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     pointer = await put(storage, b"content", "sha256")
@@ -109,7 +109,7 @@ async def test_an_object_of_the_right_size_is_not_written_again(
 @SIZES
 @pytest.mark.parametrize("verify_writes", [False, True])
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_directory_in_the_place_of_an_object_is_moved_aside(
+async def test_directory_in_place_of_object_is_displaced(
     storage: FileStorage, write: str, verify_writes: bool, size: int
 ) -> None:
     data = content_of(size)
@@ -124,7 +124,7 @@ async def test_a_directory_in_the_place_of_an_object_is_moved_aside(
     await until(lambda: sorted(files(storage.path)) == sorted([path, aside / "kept"]))
 
 
-async def test_a_directory_where_a_key_does_not_tell_the_content_stays(tmp_path: Path) -> None:
+async def test_directory_at_key_without_hash_stays(tmp_path: Path) -> None:
     router: Any = lambda *_args, temp: {"key": "latest"}  # noqa: E731
     storage = FileStorage(tmp_path, router=router)
     (tmp_path / "latest").mkdir()
@@ -167,12 +167,12 @@ asyncio.run(work())
 
 
 @pytest.mark.parametrize("count", [1, 500_000])
-def test_writing_again_heals_an_unreadable_object(tmp_path: Path, count: int) -> None:
+def test_rewrite_heals_unreadable_object(tmp_path: Path, count: int) -> None:
     process = run_script(UNREADABLE, tmp_path, arguments=(str(count),), may_read_all=False)
     assert (process.returncode, process.stderr.count("did not hold its content")) == (0, 2)
 
 
-async def test_writers_that_heal_at_once_all_succeed(storage: FileStorage) -> None:
+async def test_concurrent_healing_writers_all_succeed(storage: FileStorage) -> None:
     data = content_of(100 * KIB)
     pointer = await put(storage, data)
     overwrite(path_of(storage, pointer), b"torn")

@@ -45,7 +45,7 @@ def reserve_only(path: Path, start: int = 0) -> None:
 
 @DURABLE
 @pytest.mark.parametrize("start", [0, 200 * KIB])
-async def test_writing_again_heals_an_object_of_which_only_space_is_left(
+async def test_rewrite_heals_object_with_unwritten_extents(
     xfs: Path, durable: bool, start: int
 ) -> None:
     storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
@@ -60,7 +60,7 @@ async def test_writing_again_heals_an_object_of_which_only_space_is_left(
 
 
 @DURABLE
-async def test_an_object_of_which_bytes_are_missing_is_healed(xfs: Path, durable: bool) -> None:
+async def test_rewrite_heals_object_without_blocks(xfs: Path, durable: bool) -> None:
     storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
     data = os.urandom(SIZE)
     pointer = await put(storage, data)
@@ -73,7 +73,7 @@ async def test_an_object_of_which_bytes_are_missing_is_healed(xfs: Path, durable
 
 
 @DURABLE
-async def test_an_object_with_holes_is_not_written_again(xfs: Path, durable: bool) -> None:
+async def test_object_with_holes_is_not_rewritten(xfs: Path, durable: bool) -> None:
     storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
     source = xfs / "source"
     with source.open("wb") as file:
@@ -88,9 +88,7 @@ async def test_an_object_with_holes_is_not_written_again(xfs: Path, durable: boo
 
 
 @DURABLE
-async def test_an_object_that_is_still_in_memory_is_not_written_again(
-    xfs: Path, durable: bool
-) -> None:
+async def test_object_in_page_cache_is_not_rewritten(xfs: Path, durable: bool) -> None:
     storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
     data = os.urandom(SIZE)
     pointer = await put(FileStorage(xfs / "root"), data)

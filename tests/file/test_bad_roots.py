@@ -56,9 +56,7 @@ def test_a_root_that_is_a_dangling_link_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_root_that_went_away_is_named_and_not_made_again(
-    storage: FileStorage, write: str
-) -> None:
+async def test_removed_root_is_named_and_not_recreated(storage: FileStorage, write: str) -> None:
     storage.path.rmdir()
     with pytest.raises(FileNotFoundError) as caught:
         await WRITES[write](storage, DATA, describe(DATA))
@@ -96,7 +94,7 @@ UNPRIVILEGED = """
 
 @pytest.mark.parametrize("mkdir", [False, True])
 @pytest.mark.parametrize("mode", ["0o000", "0o444", "0o111", "0o311"])
-def test_a_root_without_permission_is_named(open_directory: Path, mode: str, mkdir: bool) -> None:
+def test_root_without_permission_is_named(open_directory: Path, mode: str, mkdir: bool) -> None:
     script = f"""{UNPRIVILEGED}
     os.chmod(root / "store", {mode})
     try:
@@ -110,7 +108,7 @@ def test_a_root_without_permission_is_named(open_directory: Path, mode: str, mkd
     assert_clean(run_script(script, open_directory), expected)
 
 
-def test_a_root_that_cannot_be_made_is_named(open_directory: Path) -> None:
+def test_root_that_cannot_be_created_is_named(open_directory: Path) -> None:
     script = f"""{UNPRIVILEGED}
     os.chmod(root / "store", 0o555)
     try:
@@ -130,9 +128,7 @@ SCRIPTED_WRITES = {
 
 
 @pytest.mark.parametrize("write", SCRIPTED_WRITES)
-def test_a_root_without_permission_to_write_is_named_and_read(
-    open_directory: Path, write: str
-) -> None:
+def test_read_only_root_refuses_writes_and_serves_reads(open_directory: Path, write: str) -> None:
     script = f"""{UNPRIVILEGED}
     data = b"some content"
     (root / "source").write_bytes(data)
@@ -159,7 +155,7 @@ def test_a_root_without_permission_to_write_is_named_and_read(
     assert_clean(process, f"{errno.EACCES} True\nb'x'\nTrue")
 
 
-def test_an_object_without_permission_to_read_is_named(open_directory: Path) -> None:
+def test_unreadable_object_is_named(open_directory: Path) -> None:
     script = f"""{UNPRIVILEGED}
     async def work():
         storage = FileStorage(root / "store")

@@ -50,7 +50,7 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
-async def test_an_object_that_shrinks_while_it_is_read_is_corrupt(
+async def test_object_truncated_during_read_is_corrupt(
     storage: FileStorage, verify_reads: VerifyReads
 ) -> None:
     pointer, path = await put(storage, content_of(SIZE))
@@ -63,7 +63,7 @@ async def test_an_object_that_shrinks_while_it_is_read_is_corrupt(
     assert caught.value.path == str(path)
 
 
-async def test_an_object_that_changes_while_it_is_read_is_corrupt(storage: FileStorage) -> None:
+async def test_object_modified_during_read_is_corrupt(storage: FileStorage) -> None:
     data = content_of(SIZE)
     pointer, path = await put(storage, data)
     stream = storage.read_data_stream(pointer)
@@ -75,7 +75,7 @@ async def test_an_object_that_changes_while_it_is_read_is_corrupt(storage: FileS
 
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
-async def test_an_object_that_is_deleted_while_it_is_read_is_read_to_its_end(
+async def test_object_deleted_during_read_is_read_completely(
     storage: FileStorage, verify_reads: VerifyReads
 ) -> None:
     data = content_of(SIZE)
@@ -119,7 +119,7 @@ async def import_while(
 
 
 @pytest.mark.parametrize("change", [shrink, grow])
-async def test_a_file_that_changes_while_it_is_imported_is_stored_as_it_was_or_refused(
+async def test_source_resized_during_import_is_stored_whole_or_refused(
     storage: FileStorage, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     data = content_of(SIZE)
@@ -150,9 +150,7 @@ def written_file(root: Path) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
 @pytest.mark.parametrize("way", ["write_data_stream", "import_file"])
-async def test_a_file_that_is_cut_before_it_has_its_name_is_not_published(
-    tmp_path: Path, way: str
-) -> None:
+async def test_file_truncated_before_publish_is_not_published(tmp_path: Path, way: str) -> None:
     root = tmp_path / "root"
 
     def cutting_router(digest: Digest, tags: TagMap, /, *, temp: bool = False) -> FileKey:
@@ -175,7 +173,7 @@ ODD_FILES = [
 
 
 @pytest.mark.parametrize("path", ODD_FILES, ids=str)
-async def test_a_file_of_another_size_than_it_says_is_hashed_or_refused(path: Path) -> None:
+async def test_file_with_wrong_stat_size_is_hashed_or_refused(path: Path) -> None:
     try:
         digest = await digest_file(path, algorithm="sha256")
     except ValueError as error:
@@ -186,7 +184,7 @@ async def test_a_file_of_another_size_than_it_says_is_hashed_or_refused(path: Pa
 
 @pytest.mark.parametrize("path", ODD_FILES, ids=str)
 @pytest.mark.parametrize("link", ["auto", "copy"])
-async def test_a_file_of_another_size_than_it_says_is_imported_or_refused(
+async def test_file_with_wrong_stat_size_is_imported_or_refused(
     storage: FileStorage, path: Path, link: ImportLink
 ) -> None:
     try:

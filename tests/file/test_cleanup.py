@@ -46,14 +46,14 @@ def told(leftovers: list[StrayFile]) -> list[tuple[str, str, int, bool]]:
     return [(left.path.name, left.kind, left.size, left.removed) for left in leftovers]
 
 
-async def test_a_clean_store_has_no_leftovers(storage: FileStorage) -> None:
+async def test_clean_store_has_no_stray_files(storage: FileStorage) -> None:
     assert await storage.clean() == []
     for data in (DATA, b"", bytes(3 << 20)):
         await put(storage, data)
     assert await storage.clean(delete=True) == []
 
 
-async def test_what_a_dead_writer_left_is_told_and_stays(
+async def test_temporary_file_of_dead_writer_is_reported_and_kept(
     storage: FileStorage, staging: Path
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
@@ -67,7 +67,7 @@ async def test_what_a_dead_writer_left_is_told_and_stays(
     assert leftover.path.read_bytes() == DATA
 
 
-async def test_what_a_dead_writer_left_is_removed_if_asked(
+async def test_temporary_file_of_dead_writer_is_removed_with_delete(
     storage: FileStorage, staging: Path
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
@@ -77,7 +77,7 @@ async def test_what_a_dead_writer_left_is_removed_if_asked(
 
 
 @pytest.mark.parametrize("delete", [False, True])
-async def test_what_a_writer_is_at_is_no_leftover(
+async def test_temporary_file_of_active_writer_is_not_stray(
     storage: FileStorage, staging: Path, delete: bool
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
@@ -86,7 +86,7 @@ async def test_what_a_writer_is_at_is_no_leftover(
     assert (staging / TEMPORARY).read_bytes() == DATA
 
 
-async def test_unknown_files_among_temporary_ones_stay(
+async def test_clean_keeps_unknown_files_in_staging_directory(
     storage: FileStorage, staging: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outside").write_bytes(DATA)
@@ -104,7 +104,7 @@ async def test_unknown_files_among_temporary_ones_stay(
     assert (tmp_path / "outside").read_bytes() == DATA
 
 
-async def test_a_linked_staging_directory_is_not_swept(
+async def test_linked_staging_directory_is_not_cleaned(
     storage: FileStorage, tmp_path: Path
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -116,7 +116,9 @@ async def test_a_linked_staging_directory_is_not_swept(
 
 
 @pytest.mark.parametrize("delete", [False, True])
-async def test_what_was_moved_aside_is_told_and_stays(storage: FileStorage, delete: bool) -> None:
+async def test_quarantined_and_displaced_files_are_reported_and_kept(
+    storage: FileStorage, delete: bool
+) -> None:
     displaced, corrupt = await put(storage, b"one"), await put(storage, b"two")
     path_of(storage, displaced).unlink()
     path_of(storage, displaced).mkdir()
@@ -136,7 +138,7 @@ async def test_what_was_moved_aside_is_told_and_stays(storage: FileStorage, dele
     assert sorted(files(storage.path)) == before
 
 
-async def test_names_that_look_like_temporary_ones_elsewhere_are_objects(
+async def test_temporary_names_outside_staging_directory_are_objects(
     storage: FileStorage,
 ) -> None:
     (storage.path / TEMPORARY).write_bytes(DATA)
@@ -145,7 +147,7 @@ async def test_names_that_look_like_temporary_ones_elsewhere_are_objects(
     assert len(files(storage.path)) == 2
 
 
-async def test_no_key_is_a_name_of_what_was_moved_aside(tmp_path: Path) -> None:
+async def test_key_with_quarantine_name_is_refused(tmp_path: Path) -> None:
     """It would be listed as a leftover, and removed as one."""
 
     def router(digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey:
@@ -158,7 +160,7 @@ async def test_no_key_is_a_name_of_what_was_moved_aside(tmp_path: Path) -> None:
     assert len(files(storage.path)) == 1
 
 
-async def test_empty_directories_stay(storage: FileStorage) -> None:
+async def test_clean_keeps_empty_directories(storage: FileStorage) -> None:
     """A writer that has made one is about to use it."""
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
@@ -166,7 +168,9 @@ async def test_empty_directories_stay(storage: FileStorage) -> None:
     assert path_of(storage, pointer).parent.is_dir()
 
 
-async def test_a_read_only_storage_removes_nothing(storage: FileStorage, staging: Path) -> None:
+async def test_read_only_storage_removes_no_stray_files(
+    storage: FileStorage, staging: Path
+) -> None:
     (staging / TEMPORARY).touch()
     reader = FileStorage(storage.path, router=None)
     assert len(await reader.clean()) == 1
@@ -176,14 +180,12 @@ async def test_a_read_only_storage_removes_nothing(storage: FileStorage, staging
 
 
 @pytest.mark.parametrize("delete", [None, 1, "yes"])
-async def test_a_bad_argument_of_a_sweep_is_refused_by_name(
-    storage: FileStorage, delete: bool
-) -> None:
+async def test_clean_refuses_delete_that_is_not_bool(storage: FileStorage, delete: bool) -> None:
     with pytest.raises(TypeError, match=f"delete .* {delete!r}"):
         await storage.clean(delete=delete)
 
 
-async def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(
+async def test_clean_names_stray_file_that_cannot_be_removed(
     storage: FileStorage, staging: Path
 ) -> None:
     script = """
@@ -204,7 +206,7 @@ async def test_a_file_that_cannot_be_removed_is_named_and_the_others_go(
     assert (staging / TEMPORARY).exists()
 
 
-def test_a_directory_that_a_sweep_may_not_list_is_named(tmp_path: Path) -> None:
+def test_clean_names_directory_that_cannot_be_listed(tmp_path: Path) -> None:
     script = """
     async def work():
         shut = root / "shut"
@@ -222,7 +224,7 @@ def test_a_directory_that_a_sweep_may_not_list_is_named(tmp_path: Path) -> None:
     assert_clean(run_script(script, tmp_path, may_read_all=False), "True")
 
 
-async def test_writers_beside_a_sweep_store_what_they_write(storage: FileStorage) -> None:
+async def test_writers_during_clean_store_their_data(storage: FileStorage) -> None:
     is_over = False
 
     async def clean() -> None:
@@ -242,7 +244,7 @@ async def test_writers_beside_a_sweep_store_what_they_write(storage: FileStorage
     assert await storage.clean() == []
 
 
-def test_what_a_killed_writer_left_is_removed(
+def test_temporary_file_of_killed_writer_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LABOXIDE_PORTABLE", "1")

@@ -59,7 +59,7 @@ async def test_pointers_of_earlier_versions_are_read(root: Path, form: str) -> N
         assert await collect(storage.read_data_stream(pointer)) == CONTENTS[entry["content"]]
 
 
-async def test_pointers_are_written_as_earlier_versions_wrote_them(root: Path) -> None:
+async def test_new_pointers_equal_those_of_earlier_versions(root: Path) -> None:
     def router(*_args: object, **_kwargs: object) -> Any:
         return {"key": entry["pointer"]["key"]}
 
@@ -87,13 +87,13 @@ async def test_listing_yields_every_object_of_earlier_versions(root: Path) -> No
         assert {each["key"] for each in listed} == {each["key"] for each in written}
 
 
-async def test_audit_finds_nothing_wrong_in_the_store_of_an_earlier_version(root: Path) -> None:
+async def test_audit_of_earlier_store_has_no_findings(root: Path) -> None:
     audit = FileStorage(root / "default").audit()
     assert [finding async for finding in audit] == []
     assert audit.objects == 2 * len(CONTENTS)
 
 
-async def test_leftovers_of_earlier_versions_are_recognised(root: Path) -> None:
+async def test_stray_files_of_earlier_versions_are_recognised(root: Path) -> None:
     storage = FileStorage(root / "default")
     found = {(each.kind, each.path.relative_to(storage.path)) for each in await storage.clean()}
     assert found == {
@@ -112,7 +112,7 @@ async def test_labox_locations_of_earlier_versions_are_read(root: Path, form: st
         assert await storage.read_data(location) == CONTENTS[entry["content"]]
 
 
-async def test_memory_pointers_are_as_earlier_versions_returned_them() -> None:
+async def test_memory_pointers_equal_those_of_earlier_versions() -> None:
     entry = MANIFEST["memory_pointer"]
     data, storage = CONTENTS[entry["content"]], MemoryStorage()
     pointer = await storage.write_data(data, digest_data(data, content_type="text/plain"), {})

@@ -54,7 +54,7 @@ def answering(answer: object) -> Any:
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_the_default_layout_is_algorithm_two_digits_hash(
+async def test_default_layout_is_algorithm_two_digits_hash(
     storage: FileStorage, write: str
 ) -> None:
     pointer = await WRITES[write](storage, b"", {})
@@ -63,7 +63,7 @@ async def test_the_default_layout_is_algorithm_two_digits_hash(
     assert files(storage.path) == [storage.path / "blake3" / "af" / empty]
 
 
-async def test_the_default_layout_of_sha256_is_the_same(storage: FileStorage) -> None:
+async def test_default_layout_is_the_same_for_sha256(storage: FileStorage) -> None:
     pointer = await put(storage, b"", algorithm="sha256")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert pointer["key"] == f"sha256/e3/{empty}"
@@ -71,7 +71,7 @@ async def test_the_default_layout_of_sha256_is_the_same(storage: FileStorage) ->
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_pointer_has_root_key_algorithm_hash_and_size(
+async def test_pointer_has_root_key_algorithm_hash_and_size(
     storage: FileStorage, write: str
 ) -> None:
     digest = digest_data(DATA, content_type="a/b")
@@ -85,7 +85,7 @@ async def test_a_pointer_has_root_key_algorithm_hash_and_size(
 
 
 @pytest.mark.parametrize("read", READS)
-async def test_a_pointer_survives_json(storage: FileStorage, tmp_path: Path, read: str) -> None:
+async def test_pointer_survives_json(storage: FileStorage, tmp_path: Path, read: str) -> None:
     pointer = await put(storage, DATA)
     text = storage.serialize_config(pointer)
     assert json.loads(text) == pointer
@@ -93,7 +93,7 @@ async def test_a_pointer_survives_json(storage: FileStorage, tmp_path: Path, rea
     assert await READS[read](storage, restored, tmp_path / "out") == DATA
 
 
-async def test_the_same_content_under_two_algorithms_is_two_objects(storage: FileStorage) -> None:
+async def test_same_content_with_two_algorithms_is_two_objects(storage: FileStorage) -> None:
     pointers = [await put(storage, DATA, algorithm=name) for name in ("blake3", "sha256")]
     assert len(files(storage.path)) == 2
     await storage.delete(pointers[0])
@@ -102,7 +102,7 @@ async def test_the_same_content_under_two_algorithms_is_two_objects(storage: Fil
 
 @pytest.mark.parametrize("second", WRITES)
 @pytest.mark.parametrize("first", WRITES)
-async def test_the_same_content_written_twice_is_one_object(
+async def test_same_content_written_twice_is_one_object(
     storage: FileStorage, first: str, second: str
 ) -> None:
     pointer = await WRITES[first](storage, DATA, {})
@@ -114,7 +114,7 @@ async def test_the_same_content_written_twice_is_one_object(
 
 @pytest.mark.parametrize("size", [0, 12, 100 * KIB, 3 * MIB])
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
-async def test_data_may_be_any_contiguous_buffer(
+async def test_any_contiguous_buffer_is_written(
     storage: FileStorage, kind: Callable[[bytes], Any], size: int
 ) -> None:
     data = content_of(size)
@@ -123,7 +123,7 @@ async def test_data_may_be_any_contiguous_buffer(
     assert await storage.read_data(pointer) == data
 
 
-async def test_a_buffer_may_be_changed_once_writing_has_returned(storage: FileStorage) -> None:
+async def test_buffer_may_be_reused_after_write(storage: FileStorage) -> None:
     data = bytearray(DATA)
     pointer = await put(storage, data)
     data[:] = bytes(len(data))
@@ -134,7 +134,7 @@ async def test_a_buffer_may_be_changed_once_writing_has_returned(storage: FileSt
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_router_gets_digest_and_tags_and_never_temp(tmp_path: Path, write: str) -> None:
+async def test_router_gets_digest_and_tags_and_temp_false(tmp_path: Path, write: str) -> None:
     calls: list[tuple[Digest, dict[str, str], bool]] = []
 
     def router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
@@ -152,7 +152,7 @@ async def test_a_router_gets_digest_and_tags_and_never_temp(tmp_path: Path, writ
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_router_may_return_a_plain_key(tmp_path: Path, write: str) -> None:
+async def test_router_may_return_key_as_string(tmp_path: Path, write: str) -> None:
     def router(digest: Digest, _tags: Mapping[str, str], /, *, temp: bool) -> str:
         return f"mine/{digest['content_hash']}"
 
@@ -202,7 +202,7 @@ HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
 
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("case", HOSTILE)
-async def test_a_hostile_answer_of_a_router_is_refused_by_name(
+async def test_hostile_key_from_router_is_refused_by_name(
     tmp_path: Path, case: str, write: str
 ) -> None:
     answer, kind, naming = HOSTILE[case]
@@ -215,7 +215,7 @@ async def test_a_hostile_answer_of_a_router_is_refused_by_name(
     assert {*names(tmp_path)} <= {"root", "source"}
 
 
-async def test_what_a_router_raises_comes_out_as_it_is(tmp_path: Path) -> None:
+async def test_exception_of_router_propagates(tmp_path: Path) -> None:
     error = LookupError("no place")
 
     def router(_digest: Digest, _tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
@@ -230,7 +230,7 @@ async def test_what_a_router_raises_comes_out_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_key_without_hash_takes_the_same_content_twice(tmp_path: Path, write: str) -> None:
+async def test_key_without_hash_accepts_same_content_twice(tmp_path: Path, write: str) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True, router=fixed_router)
     pointers = [await WRITES[write](storage, DATA, {}) for _ in range(2)]
     assert pointers[0] == pointers[1]
@@ -238,7 +238,7 @@ async def test_a_key_without_hash_takes_the_same_content_twice(tmp_path: Path, w
 
 
 @pytest.mark.parametrize("size", [0, 12, 3 * MIB])
-async def test_a_key_without_hash_takes_a_stream_that_was_hashed_elsewhere(
+async def test_key_without_hash_accepts_stream_with_foreign_digest(
     tmp_path: Path, size: int
 ) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True, router=fixed_router)
@@ -251,7 +251,7 @@ async def test_a_key_without_hash_takes_a_stream_that_was_hashed_elsewhere(
 
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("second", [b"x" * len(DATA), b"other size"], ids=["size", "other size"])
-async def test_a_key_without_hash_keeps_its_first_content(
+async def test_key_without_hash_keeps_its_first_content(
     tmp_path: Path, second: bytes, write: str
 ) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True, router=fixed_router)
@@ -267,7 +267,7 @@ async def test_a_key_without_hash_keeps_its_first_content(
 
 
 @pytest.mark.parametrize("operation", [*WRITES, "delete"])
-async def test_without_a_router_nothing_is_written(storage: FileStorage, operation: str) -> None:
+async def test_storage_without_router_refuses_writes(storage: FileStorage, operation: str) -> None:
     pointer = await put(storage, DATA)
     reader = FileStorage(storage.path, router=None)
     refused = (
@@ -279,7 +279,7 @@ async def test_without_a_router_nothing_is_written(storage: FileStorage, operati
 
 
 @pytest.mark.parametrize("read", READS)
-async def test_without_a_router_everything_is_read(
+async def test_storage_without_router_reads_objects(
     storage: FileStorage, tmp_path: Path, read: str
 ) -> None:
     pointer = await put(storage, DATA)
@@ -287,7 +287,7 @@ async def test_without_a_router_everything_is_read(
     assert await READS[read](reader, pointer, tmp_path / "out") == DATA
 
 
-async def test_without_a_router_objects_are_found(storage: FileStorage) -> None:
+async def test_storage_without_router_finds_objects(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     reader = FileStorage(storage.path, router=None)
     assert await reader.exists(pointer)
@@ -303,9 +303,7 @@ UMASKS = ["0o000", "0o002", "0o022", "0o027", "0o077"]
 
 
 @pytest.mark.parametrize("umask", UMASKS)
-def test_objects_are_read_only_and_directories_as_the_umask_has_them(
-    tmp_path: Path, umask: str
-) -> None:
+def test_objects_are_0444_and_directories_0777_less_umask(tmp_path: Path, umask: str) -> None:
     script = f"""
     os.umask({umask})
     (root / "source").write_bytes(b"imported")
@@ -339,7 +337,7 @@ def test_objects_are_read_only_and_directories_as_the_umask_has_them(
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("umask", UMASKS)
-def test_exports_are_as_the_umask_has_them(tmp_path: Path, umask: str, overwrite: bool) -> None:
+def test_exports_are_0666_less_umask(tmp_path: Path, umask: str, overwrite: bool) -> None:
     script = f"""
     os.umask({umask})
     storage = FileStorage(root / "store", mkdir=True)
@@ -357,7 +355,7 @@ def test_exports_are_as_the_umask_has_them(tmp_path: Path, umask: str, overwrite
     assert_clean(run_script(script, tmp_path), oct(0o666 & ~int(umask, 8)))
 
 
-def test_directories_made_for_a_durable_root_are_flushed(
+def test_new_directories_of_durable_root_are_fsynced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[int] = []

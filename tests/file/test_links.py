@@ -35,7 +35,7 @@ def link_away(path: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("level", ["shard", "algorithm"])
 @pytest.mark.parametrize("size", [10, 3 * MIB])
 @pytest.mark.parametrize("read", [*READS, *CHECKS, "stat", "delete"])
-async def test_a_linked_directory_is_not_followed_to_read(
+async def test_read_does_not_follow_linked_directory(
     storage: FileStorage, tmp_path: Path, read: str, size: int, level: str
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -52,7 +52,7 @@ async def test_a_linked_directory_is_not_followed_to_read(
 @pytest.mark.parametrize("level", ["shard", "algorithm"])
 @pytest.mark.parametrize("size", [10, 3 * MIB])
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_linked_directory_is_not_followed_to_write(
+async def test_write_does_not_follow_linked_directory(
     storage: FileStorage, tmp_path: Path, write: str, size: int, level: str
 ) -> None:
     data = content_of(size)
@@ -68,7 +68,7 @@ async def test_a_linked_directory_is_not_followed_to_write(
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_linked_staging_directory_is_not_followed(
+async def test_write_does_not_follow_linked_staging_directory(
     storage: FileStorage, tmp_path: Path, write: str
 ) -> None:
     data = b"content"

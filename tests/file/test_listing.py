@@ -32,11 +32,11 @@ def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> Fil
     return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
 
 
-async def test_list_pointers_of_an_empty_store_is_empty(storage: FileStorage) -> None:
+async def test_listing_of_empty_store_is_empty(storage: FileStorage) -> None:
     assert [pointer async for pointer in storage.list_pointers()] == []
 
 
-async def test_list_pointers_finds_what_was_written(storage: FileStorage) -> None:
+async def test_listing_yields_every_written_object(storage: FileStorage) -> None:
     written = [
         await put(storage, content_of(size), algorithm=algorithm)
         for size in (0, 1, 5000)
@@ -46,7 +46,7 @@ async def test_list_pointers_finds_what_was_written(storage: FileStorage) -> Non
     assert sorted(found, key=str) == sorted(written, key=str)
 
 
-async def test_list_pointers_hashes_what_another_router_named(tmp_path: Path) -> None:
+async def test_listing_hashes_objects_of_custom_router(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path, router=tag_router)
     contents = {b"one", b"two", content_of(3 * MIB)}
     written = [await put(storage, data, {"kind": str(len(data))}) for data in contents]
@@ -55,7 +55,7 @@ async def test_list_pointers_hashes_what_another_router_named(tmp_path: Path) ->
     assert {await storage.read_data(pointer) for pointer in found} == contents
 
 
-async def test_list_pointers_finds_more_than_one_batch(storage: FileStorage) -> None:
+async def test_listing_yields_more_than_one_batch(storage: FileStorage) -> None:
     keys = {f"blake3/{index % 3:02x}/{index % 3:02x}{index:062x}" for index in range(1300)}
     for shard in range(3):
         (storage.path / f"blake3/{shard:02x}").mkdir(parents=True)
@@ -66,7 +66,7 @@ async def test_list_pointers_finds_more_than_one_batch(storage: FileStorage) -> 
     assert set(found) == keys
 
 
-async def test_list_pointers_passes_over_what_is_no_object(storage: FileStorage) -> None:
+async def test_listing_skips_everything_but_objects(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     directory = path_of(storage, pointer).parent
     (directory / "link").symlink_to(path_of(storage, pointer))
@@ -81,7 +81,7 @@ async def test_list_pointers_passes_over_what_is_no_object(storage: FileStorage)
 
 
 @pytest.mark.every_loop
-async def test_list_pointers_can_be_left(storage: FileStorage) -> None:
+async def test_listing_may_be_abandoned(storage: FileStorage) -> None:
     for index in range(5):
         await put(storage, bytes([index]))
     async for _pointer in storage.list_pointers():
@@ -97,7 +97,7 @@ async def fill_by_tags(root: Path) -> tuple[FileStorage, list[FilePointer]]:
 
 
 @pytest.mark.every_loop
-async def test_a_cancelled_listing_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_cancelled_listing_resumes_at_same_object(tmp_path: Path) -> None:
     storage, written = await fill_by_tags(tmp_path)
     listing = storage.list_pointers()
     found: list[FilePointer] = []
@@ -111,7 +111,7 @@ async def test_a_cancelled_listing_goes_on_where_it_was(tmp_path: Path) -> None:
     assert found == written
 
 
-async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
+async def test_listing_continues_after_unreadable_object(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage, written = await fill_by_tags(tmp_path)
@@ -131,7 +131,7 @@ async def test_a_listing_goes_on_after_an_object_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("level", ["object", "directory"])
-async def test_a_listing_hashes_nothing_that_a_link_leads_to(tmp_path: Path, level: str) -> None:
+async def test_listing_hashes_nothing_behind_link(tmp_path: Path, level: str) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
     for name in ("a/x", "b/x", "c/x"):
         (storage.path / name).parent.mkdir()
@@ -154,7 +154,7 @@ async def test_a_listing_hashes_nothing_that_a_link_leads_to(tmp_path: Path, lev
     assert found == ["a/x", "c/x"]
 
 
-async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_the_way(
+async def test_listing_walks_store_once_despite_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage, _ = await fill_by_tags(tmp_path)
@@ -181,7 +181,7 @@ async def test_a_listing_goes_through_each_directory_once_whatever_is_raised_on_
     assert len(walks) == 1
 
 
-async def test_a_listing_has_one_reader(tmp_path: Path) -> None:
+async def test_listing_refuses_second_reader(tmp_path: Path) -> None:
     storage, written = await fill_by_tags(tmp_path)
     listing = storage.list_pointers()
     found: list[FilePointer] = []
@@ -201,7 +201,7 @@ async def test_a_listing_has_one_reader(tmp_path: Path) -> None:
     assert [str(error)[:12] for error in refused] == ["another task"] * 2
 
 
-async def test_a_path_that_is_too_long_for_a_key_is_none(storage: FileStorage) -> None:
+async def test_path_too_long_for_key_is_not_listed(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     directory = storage.path
     for _ in range(5):
@@ -215,7 +215,7 @@ async def test_a_path_that_is_too_long_for_a_key_is_none(storage: FileStorage) -
     assert audit.cursor is None
 
 
-def test_list_pointers_raises_what_it_may_not_look_at_and_goes_on(tmp_path: Path) -> None:
+def test_listing_raises_for_unreadable_directory_and_continues(tmp_path: Path) -> None:
     script = """
     async def work():
         storage = FileStorage(root / "store", mkdir=True)
@@ -264,7 +264,7 @@ FIVE = """
 """Five objects, and all of a listing that goes on after each error."""
 
 
-def test_a_listing_that_goes_on_raises_what_it_may_not_look_at_any_more(tmp_path: Path) -> None:
+def test_resumed_listing_raises_for_directory_that_became_unreadable(tmp_path: Path) -> None:
     script = f"""
     {FIVE}
     async def work():
@@ -288,7 +288,7 @@ def test_a_listing_that_goes_on_raises_what_it_may_not_look_at_any_more(tmp_path
     assert_clean(run_script(script, tmp_path, may_read_all=False), "True ['blake3']")
 
 
-def test_what_can_be_no_key_is_passed_over_also_if_it_may_not_be_looked_at(
+def test_invalid_keys_are_skipped_even_if_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Linux's own path does not list a directory either in which it may not look at anything.
@@ -316,7 +316,7 @@ def test_what_can_be_no_key_is_passed_over_also_if_it_may_not_be_looked_at(
     assert_clean(run_script(script, tmp_path, may_read_all=False), expected)
 
 
-def test_a_listing_that_lacks_descriptors_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_listing_resumes_after_too_many_open_files(tmp_path: Path) -> None:
     script = f"""
     {FIVE}
     import errno, resource

@@ -50,19 +50,19 @@ def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> Fil
 # Single objects
 
 
-async def test_exists_tells_whether_there_is_an_object(storage: FileStorage) -> None:
+async def test_exists_is_true_until_delete(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     assert await storage.exists(pointer) is True
     await storage.delete(pointer)
     assert await storage.exists(pointer) is False
 
 
-async def test_exists_looks_at_the_size(storage: FileStorage) -> None:
+async def test_exists_compares_size(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     assert await storage.exists({**pointer, "size": len(DATA) + 1}) is False
 
 
-async def test_stat_tells_path_size_and_time(storage: FileStorage) -> None:
+async def test_stat_returns_path_size_and_time(storage: FileStorage) -> None:
     start = time.time()
     pointer = await put(storage, DATA)
     stat = await storage.stat(pointer)
@@ -73,7 +73,7 @@ async def test_stat_tells_path_size_and_time(storage: FileStorage) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, 3 * MIB])
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
-async def test_verify_accepts_what_was_written(
+async def test_verify_accepts_written_object(
     storage: FileStorage, size: int, algorithm: str
 ) -> None:
     await storage.verify(await put(storage, content_of(size), algorithm=algorithm))
@@ -85,14 +85,14 @@ async def test_delete_removes_one_object(storage: FileStorage) -> None:
     assert files(storage.path) == [path_of(storage, kept)]
 
 
-async def test_what_was_deleted_can_be_written_again(storage: FileStorage) -> None:
+async def test_deleted_content_can_be_written_again(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
     assert await put_stream(storage, DATA) == pointer
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_delete_of_nothing_raises(storage: FileStorage) -> None:
+async def test_delete_of_missing_object_raises(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
     with pytest.raises(ObjectNotFoundError) as caught:
@@ -100,7 +100,7 @@ async def test_delete_of_nothing_raises(storage: FileStorage) -> None:
     assert caught.value.filename == str(path_of(storage, pointer))
 
 
-async def test_delete_of_nothing_is_fine_with_missing_ok(storage: FileStorage) -> None:
+async def test_missing_ok_allows_delete_of_missing_object(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     for _ in range(3):
         await storage.delete(pointer, missing_ok=True)
@@ -108,7 +108,7 @@ async def test_delete_of_nothing_is_fine_with_missing_ok(storage: FileStorage) -
 
 
 @pytest.mark.parametrize("missing_ok", [False, True])
-async def test_delete_removes_nothing_below_another_root(
+async def test_delete_removes_nothing_below_foreign_root(
     storage: FileStorage, other: FileStorage, missing_ok: bool
 ) -> None:
     pointer = await put(storage, DATA)
@@ -139,7 +139,7 @@ async def test_delete_removes_nothing_below_another_root(
         (1 << 30, 3 * MIB),
     ],
 )
-async def test_all_chunks_but_the_last_are_of_the_chunk_size(
+async def test_all_chunks_but_last_have_chunk_size(
     storage: FileStorage, chunk_size: int, size: int, verify_reads: VerifyReads
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -150,7 +150,7 @@ async def test_all_chunks_but_the_last_are_of_the_chunk_size(
     assert b"".join(chunks) == content_of(size)
 
 
-async def test_an_ended_stream_stays_ended(storage: FileStorage) -> None:
+async def test_ended_stream_stays_ended(storage: FileStorage) -> None:
     stream = storage.read_data_stream(await put(storage, DATA))
     assert [chunk async for chunk in stream] == [DATA]
     assert [chunk async for chunk in stream] == []
@@ -173,7 +173,7 @@ class LateStream(ChunkStream):
 
 
 @pytest.mark.every_loop
-async def test_a_stream_that_another_task_waits_for_is_not_closed() -> None:
+async def test_stream_cannot_be_closed_while_another_task_waits() -> None:
     stream, chunks = LateStream(), []
 
     async def read() -> None:
@@ -193,7 +193,7 @@ async def test_a_stream_that_another_task_waits_for_is_not_closed() -> None:
         await anext(stream)
 
 
-async def test_a_flag_is_true_or_false(storage: FileStorage, tmp_path: Path) -> None:
+async def test_flag_must_be_bool(storage: FileStorage, tmp_path: Path) -> None:
     pointer, target, no = await put(storage, DATA), tmp_path / "target", typing.cast("bool", "no")
     target.write_bytes(b"precious")
     with pytest.raises(TypeError, match="overwrite must be True or False, not 'no'"):
@@ -222,7 +222,7 @@ VARIANTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=lambda variant: " ".join(variant) or "defaults")
-def test_a_pickled_storage_is_equal(tmp_path: Path, arguments: dict[str, Any]) -> None:
+def test_pickled_storage_is_equal(tmp_path: Path, arguments: dict[str, Any]) -> None:
     storage = FileStorage(tmp_path, **arguments)
     copy = pickle.loads(pickle.dumps(storage))
     assert copy == storage
@@ -239,19 +239,19 @@ class Named(FileStorage):
         super().__init__(parent / name, mkdir=True)
 
 
-def test_a_storage_of_another_constructor_is_pickled(tmp_path: Path) -> None:
+def test_storage_with_own_constructor_is_pickled(tmp_path: Path) -> None:
     storage = Named(tmp_path, "store")
     assert pickle.loads(pickle.dumps(storage)) == storage
 
 
-async def test_a_used_storage_is_pickled_and_used_again(storage: FileStorage) -> None:
+async def test_used_storage_is_pickled_and_used_again(storage: FileStorage) -> None:
     pointer = await put(storage, DATA)
     copy = pickle.loads(pickle.dumps(storage))
     assert await copy.read_data(pointer) == DATA
     assert await put(copy, b"more")
 
 
-def test_storages_of_other_arguments_are_not_equal(tmp_path: Path) -> None:
+def test_storages_with_different_arguments_differ(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     storages = [FileStorage(tmp_path, **arguments) for arguments in VARIANTS]
     storages.append(FileStorage(tmp_path / "root"))
@@ -268,7 +268,7 @@ def test_storages_are_equal_by_absolute_path(
     assert len({FileStorage("."), FileStorage(tmp_path), FileStorage(str(tmp_path))}) == 1
 
 
-def test_a_storage_is_not_equal_to_anything_else(tmp_path: Path) -> None:
+def test_storage_differs_from_string_and_subclass(tmp_path: Path) -> None:
     class Mine(FileStorage):
         name = "mine@v1"
 
@@ -276,11 +276,11 @@ def test_a_storage_is_not_equal_to_anything_else(tmp_path: Path) -> None:
     assert FileStorage(tmp_path) != Mine(tmp_path)
 
 
-def test_repr_names_the_root(tmp_path: Path) -> None:
+def test_repr_names_root(tmp_path: Path) -> None:
     assert repr(FileStorage(tmp_path)) == f"FileStorage({str(tmp_path)!r})"
 
 
-def test_mkdir_makes_the_root_and_what_leads_to_it(tmp_path: Path) -> None:
+def test_mkdir_creates_root_and_its_parents(tmp_path: Path) -> None:
     for _ in range(2):
         assert FileStorage(tmp_path / "a/b/c", mkdir=True).path.is_dir()
 
@@ -288,7 +288,7 @@ def test_mkdir_makes_the_root_and_what_leads_to_it(tmp_path: Path) -> None:
 # Descriptors
 
 
-async def test_no_descriptor_stays_open_after_mixed_operations(
+async def test_mixed_operations_leak_no_file_descriptor(
     storage: FileStorage, other: FileStorage, tmp_path: Path
 ) -> None:
     async def work(index: int) -> None:

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("read", READS)
-async def test_a_relative_root_is_resolved_once(
+async def test_relative_root_is_resolved_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -60,7 +60,7 @@ NAMES += ["a\\b", "*?[x]", os.fsdecode(b"latin\xe9")]
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_root_may_have_any_name(
+async def test_root_may_have_any_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -74,7 +74,7 @@ async def test_a_root_may_have_any_name(
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-async def test_a_pointer_leads_to_another_root_of_any_name(
+async def test_pointer_reaches_foreign_root_of_any_name(
     tmp_path: Path, other: FileStorage, name: str
 ) -> None:
     storage = FileStorage(tmp_path / name, mkdir=True)
@@ -82,7 +82,7 @@ async def test_a_pointer_leads_to_another_root_of_any_name(
     assert await other.read_data(pointer) == DATA
 
 
-async def test_a_root_may_be_a_link_to_a_directory(tmp_path: Path, storage: FileStorage) -> None:
+async def test_root_may_be_link_to_directory(tmp_path: Path, storage: FileStorage) -> None:
     (tmp_path / "link").symlink_to(storage.path)
     linked = FileStorage(tmp_path / "link")
     pointer = await put(linked, DATA)
@@ -91,7 +91,7 @@ async def test_a_root_may_be_a_link_to_a_directory(tmp_path: Path, storage: File
 
 
 @pytest.mark.parametrize("read", READS)
-async def test_a_moved_root_is_read_at_its_new_place(
+async def test_moved_root_is_read_at_new_path(
     storage: FileStorage, tmp_path: Path, read: str
 ) -> None:
     pointer = await put(storage, DATA)
@@ -100,7 +100,7 @@ async def test_a_moved_root_is_read_at_its_new_place(
 
 
 @pytest.mark.parametrize("read", READS)
-async def test_a_moved_root_is_read_by_the_root_in_the_pointer(
+async def test_moved_root_is_read_through_root_in_pointer(
     storage: FileStorage, other: FileStorage, tmp_path: Path, read: str
 ) -> None:
     pointer = await put(storage, DATA)
@@ -112,7 +112,7 @@ async def test_a_moved_root_is_read_by_the_root_in_the_pointer(
 @pytest.mark.parametrize("size", [0, 12, 100 * KIB, 3 * MIB])
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 @pytest.mark.parametrize("read", READS)
-async def test_a_pointer_of_another_root_is_read(  # noqa: PLR0917 - fixtures
+async def test_pointer_to_foreign_root_is_read(  # noqa: PLR0917 - fixtures
     storage: FileStorage,
     other: FileStorage,
     tmp_path: Path,
@@ -126,9 +126,7 @@ async def test_a_pointer_of_another_root_is_read(  # noqa: PLR0917 - fixtures
     assert files(other.path) == []
 
 
-async def test_an_object_below_another_root_is_found(
-    storage: FileStorage, other: FileStorage
-) -> None:
+async def test_object_below_foreign_root_is_found(storage: FileStorage, other: FileStorage) -> None:
     pointer = await put(storage, DATA)
     assert await other.exists(pointer)
     assert (await other.stat(pointer)).path == path_of(storage, pointer)
@@ -136,7 +134,7 @@ async def test_an_object_below_another_root_is_found(
 
 
 @pytest.mark.parametrize("read", READS)
-async def test_the_own_root_is_looked_at_first(
+async def test_own_root_is_searched_first(
     storage: FileStorage, other: FileStorage, tmp_path: Path, read: str
 ) -> None:
     pointer = await put(storage, DATA)
@@ -148,7 +146,7 @@ async def test_the_own_root_is_looked_at_first(
 
 @pytest.mark.parametrize("root", ["", ".", "relative", "/nowhere/at all", "/dev/null", "/proc/1"])
 @pytest.mark.parametrize("read", READS)
-async def test_a_root_that_leads_nowhere_is_missing_data(
+async def test_pointer_to_unusable_root_raises_object_not_found(
     storage: FileStorage, tmp_path: Path, read: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pointer = await put(storage, DATA)
@@ -175,7 +173,7 @@ def forged(root: Path, key: str, data: bytes) -> FilePointer:
 @pytest.mark.parametrize("size", [12, 100 * KIB, 3 * MIB])
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 @pytest.mark.parametrize("read", [*READS, "verify"])
-async def test_a_forged_pointer_reads_nothing_outside_the_root(
+async def test_forged_pointer_reads_nothing_outside_root(
     storage: FileStorage, tmp_path: Path, read: str, verify_reads: VerifyReads, size: int
 ) -> None:
     (tmp_path / "secrets").mkdir()
@@ -192,7 +190,7 @@ async def test_a_forged_pointer_reads_nothing_outside_the_root(
 
 @pytest.mark.parametrize("size", [12, 100 * KIB, 3 * MIB])
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
-async def test_the_stream_of_a_forged_pointer_yields_not_one_chunk(
+async def test_stream_of_forged_pointer_yields_no_chunk(
     storage: FileStorage, tmp_path: Path, verify_reads: VerifyReads, size: int
 ) -> None:
     (tmp_path / "secret").write_bytes(content_of(size))
@@ -203,7 +201,7 @@ async def test_the_stream_of_a_forged_pointer_yields_not_one_chunk(
     assert [chunk async for chunk in stream] == []
 
 
-async def test_a_forged_pointer_follows_no_link_below_its_root(
+async def test_forged_pointer_follows_no_link_below_its_root(
     storage: FileStorage, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_bytes(DATA)
@@ -269,7 +267,7 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
 
 @pytest.mark.parametrize("operation", [*READS, *CHECKS, *DELETES])
 @pytest.mark.parametrize("case", MALFORMED)
-async def test_a_malformed_pointer_is_refused_by_name(
+async def test_malformed_pointer_is_refused_by_name(
     storage: FileStorage, tmp_path: Path, case: str, operation: str
 ) -> None:
     if (case, operation) == ("root surrogate", "delete"):

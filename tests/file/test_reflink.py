@@ -34,7 +34,7 @@ def xfs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("wait", [0.0, SETTLED], ids=["just written", "settled"])
-async def test_a_file_is_imported_by_reference_to_its_blocks(xfs: Path, wait: float) -> None:
+async def test_reflinked_import_has_hash_and_content(xfs: Path, wait: float) -> None:
     data = os.urandom(5 << 20)
     (xfs / "source").write_bytes(data)
     storage = FileStorage(xfs / "root", mkdir=True)
@@ -44,7 +44,7 @@ async def test_a_file_is_imported_by_reference_to_its_blocks(xfs: Path, wait: fl
     assert await storage.read_data(pointer) == data
 
 
-async def test_changing_the_file_afterwards_does_not_change_the_object(xfs: Path) -> None:
+async def test_change_of_source_after_reflink_leaves_object(xfs: Path) -> None:
     data = os.urandom(5 << 20)
     (xfs / "source").write_bytes(data)
     storage = FileStorage(xfs / "root", mkdir=True)
@@ -55,7 +55,7 @@ async def test_changing_the_file_afterwards_does_not_change_the_object(xfs: Path
     assert await storage.read_data(pointer) == data
 
 
-async def test_a_file_that_changes_while_it_is_imported_is_named_by_what_was_cloned(
+async def test_source_modified_during_reflink_gets_hash_of_clone(
     xfs: Path,
 ) -> None:
     data = os.urandom(40 << 20)

@@ -11,7 +11,7 @@ from tests.support.storing import files, put
 pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 
-async def test_other_tasks_have_their_turns(storage: FileStorage) -> None:
+async def test_other_tasks_run_during_small_writes(storage: FileStorage) -> None:
     turns = 0
 
     async def count() -> None:
@@ -33,7 +33,7 @@ async def test_other_tasks_have_their_turns(storage: FileStorage) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_they_end_when_they_are_cancelled(storage: FileStorage) -> None:
+async def test_small_writes_end_on_cancellation(storage: FileStorage) -> None:
     await put(storage, b"0")
     written = 1
     with anyio.move_on_after(0.2) as scope:
@@ -45,7 +45,7 @@ async def test_they_end_when_they_are_cancelled(storage: FileStorage) -> None:
     assert written <= len(files(storage.path / "blake3")) <= written + 1
 
 
-async def test_each_raises_its_own_error(storage: FileStorage) -> None:
+async def test_each_small_write_raises_its_own_error(storage: FileStorage) -> None:
     checking = FileStorage(storage.path, verify_writes=True)
     for index in range(20):
         data = b"%d" % index
@@ -56,7 +56,7 @@ async def test_each_raises_its_own_error(storage: FileStorage) -> None:
         assert await storage.read_data(pointer) == data
 
 
-async def test_many_tasks_that_do_it_get_each_its_own(storage: FileStorage) -> None:
+async def test_concurrent_small_writes_return_their_own_pointers(storage: FileStorage) -> None:
     async def write(number: int) -> None:
         for index in range(20):
             data = b"%d %d" % (number, index)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, MIB, 3 * MIB + 1])
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
-async def test_an_imported_file_is_read_back(
+async def test_imported_file_is_read_back(
     storage: FileStorage, tmp_path: Path, link: ImportLink, size: int, algorithm: str
 ) -> None:
     source = tmp_path / "source"
@@ -42,7 +42,7 @@ async def test_an_imported_file_is_read_back(
 
 
 @pytest.mark.parametrize(("link", "shared"), [("auto", False), ("copy", False), ("hardlink", True)])
-async def test_an_imported_file_shares_its_inode_only_as_a_hardlink(
+async def test_import_shares_inode_only_as_hardlink(
     storage: FileStorage, tmp_path: Path, link: ImportLink, shared: bool
 ) -> None:
     source = tmp_path / "source"
@@ -51,7 +51,7 @@ async def test_an_imported_file_shares_its_inode_only_as_a_hardlink(
     assert source.samefile(path_of(storage, pointer)) is shared
 
 
-async def test_a_reflinked_import_works_or_leaves_nothing(
+async def test_reflinked_import_works_or_leaves_nothing(
     storage: FileStorage, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
@@ -66,7 +66,7 @@ async def test_a_reflinked_import_works_or_leaves_nothing(
 
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
-async def test_an_import_leaves_its_source_as_it_was(
+async def test_import_leaves_source_unchanged(
     storage: FileStorage, tmp_path: Path, link: ImportLink
 ) -> None:
     source = tmp_path / "source"
@@ -77,7 +77,7 @@ async def test_an_import_leaves_its_source_as_it_was(
 
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
-async def test_an_import_follows_a_symbolic_link(
+async def test_import_follows_symbolic_link(
     storage: FileStorage, tmp_path: Path, link: ImportLink
 ) -> None:
     (tmp_path / "source").write_bytes(DATA)
@@ -88,7 +88,7 @@ async def test_an_import_follows_a_symbolic_link(
 
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
-async def test_an_object_can_be_imported_into_its_own_store(
+async def test_object_can_be_imported_into_its_own_store(
     storage: FileStorage, link: ImportLink
 ) -> None:
     pointer = await put(storage, DATA)
@@ -96,7 +96,7 @@ async def test_an_object_can_be_imported_into_its_own_store(
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_an_import_of_nothing_names_the_file(storage: FileStorage, tmp_path: Path) -> None:
+async def test_import_of_missing_file_names_it(storage: FileStorage, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         await storage.import_file(tmp_path / "missing")
     assert caught.value.filename == str(tmp_path / "missing")
@@ -104,7 +104,7 @@ async def test_an_import_of_nothing_names_the_file(storage: FileStorage, tmp_pat
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
-async def test_an_import_of_a_known_digest_takes_what_it_says(
+async def test_import_with_known_digest_uses_it(
     storage: FileStorage, tmp_path: Path, link: ImportLink
 ) -> None:
     source = tmp_path / "source"
@@ -118,7 +118,7 @@ async def test_an_import_of_a_known_digest_takes_what_it_says(
 
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
 @pytest.mark.parametrize("found", [b"contenT", b"content and more", b""])
-async def test_an_import_of_another_digest_stores_nothing(
+async def test_import_with_wrong_digest_stores_nothing(
     storage: FileStorage, tmp_path: Path, link: ImportLink, found: bytes
 ) -> None:
     source = tmp_path / "source"
@@ -132,7 +132,7 @@ async def test_an_import_of_another_digest_stores_nothing(
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink", "reflink"])
 @pytest.mark.parametrize("kind", ["directory", "fifo", "device"])
-async def test_an_import_of_no_regular_file_is_refused(
+async def test_import_refuses_directory_fifo_and_device(
     storage: FileStorage, tmp_path: Path, kind: str, link: ImportLink
 ) -> None:
     path = tmp_path / kind
@@ -147,15 +147,13 @@ async def test_an_import_of_no_regular_file_is_refused(
     await until(lambda: files(storage.path) == [])
 
 
-async def test_an_import_link_of_no_known_kind_is_refused(
-    storage: FileStorage, tmp_path: Path
-) -> None:
+async def test_import_refuses_unknown_link(storage: FileStorage, tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(DATA)
     with pytest.raises(ValueError, match="'symlink'"):
         await storage.import_file(tmp_path / "source", link="symlink")  # type: ignore[arg-type]
 
 
-async def test_a_hardlink_across_devices_raises_and_leaves_nothing(storage: FileStorage) -> None:
+async def test_hardlink_across_devices_raises_and_leaves_nothing(storage: FileStorage) -> None:
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == storage.path.stat().st_dev:
         pytest.skip("there is no second file system in /dev/shm")
@@ -176,7 +174,7 @@ async def test_a_hardlink_across_devices_raises_and_leaves_nothing(storage: File
 
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, MIB, 3 * MIB + 1])
 @pytest.mark.parametrize("link", ["auto", "copy"])
-async def test_an_export_has_the_content(
+async def test_exported_file_has_content(
     storage: FileStorage, tmp_path: Path, link: ExportLink, size: int
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -187,7 +185,7 @@ async def test_an_export_has_the_content(
 
 
 @pytest.mark.parametrize("link", ["auto", "copy"])
-async def test_an_export_is_not_the_object(
+async def test_change_of_export_leaves_object(
     storage: FileStorage, tmp_path: Path, link: ExportLink
 ) -> None:
     pointer = await put(storage, DATA)
@@ -197,7 +195,7 @@ async def test_an_export_is_not_the_object(
 
 
 @pytest.mark.parametrize("kind", ["file", "symbolic link", "dangling link", "directory"])
-async def test_an_export_overwrites_nothing_unasked(
+async def test_export_without_overwrite_replaces_nothing(
     storage: FileStorage, tmp_path: Path, kind: str
 ) -> None:
     pointer = await put(storage, DATA)
@@ -228,7 +226,7 @@ async def test_an_export_overwrites_nothing_unasked(
 
 @pytest.mark.parametrize("size", [12, 3 * MIB])
 @pytest.mark.parametrize("link", ["auto", "copy"])
-async def test_an_export_overwrites_when_asked(
+async def test_export_with_overwrite_replaces_file(
     storage: FileStorage, tmp_path: Path, size: int, link: ExportLink
 ) -> None:
     pointer = await put(storage, content_of(size))
@@ -239,7 +237,7 @@ async def test_an_export_overwrites_when_asked(
     await until(lambda: files(tmp_path / "out") == [tmp_path / "out/file"])
 
 
-async def test_an_export_replaces_a_symbolic_link_and_not_its_target(
+async def test_export_replaces_symbolic_link_and_not_its_target(
     storage: FileStorage, tmp_path: Path
 ) -> None:
     pointer = await put(storage, DATA)
@@ -250,7 +248,7 @@ async def test_an_export_replaces_a_symbolic_link_and_not_its_target(
     assert (tmp_path / "out").read_bytes() == DATA
 
 
-async def test_an_export_never_replaces_a_directory(storage: FileStorage, tmp_path: Path) -> None:
+async def test_export_never_replaces_directory(storage: FileStorage, tmp_path: Path) -> None:
     pointer = await put(storage, DATA)
     (tmp_path / "out/kept").mkdir(parents=True)
     with pytest.raises(IsADirectoryError) as caught:
@@ -260,9 +258,7 @@ async def test_an_export_never_replaces_a_directory(storage: FileStorage, tmp_pa
     assert names(tmp_path / "out") == ["kept"]
 
 
-async def test_an_export_into_a_missing_directory_names_it(
-    storage: FileStorage, tmp_path: Path
-) -> None:
+async def test_export_into_missing_directory_names_it(storage: FileStorage, tmp_path: Path) -> None:
     pointer = await put(storage, DATA)
     with pytest.raises(FileNotFoundError) as caught:
         await storage.export_file(pointer, tmp_path / "missing/out")
@@ -271,14 +267,14 @@ async def test_an_export_into_a_missing_directory_names_it(
     assert not (tmp_path / "missing").exists()
 
 
-async def test_an_export_as_hardlink_is_refused(storage: FileStorage, tmp_path: Path) -> None:
+async def test_export_refuses_hardlink(storage: FileStorage, tmp_path: Path) -> None:
     pointer = await put(storage, DATA)
     with pytest.raises(ValueError, match="'hardlink'"):
         await storage.export_file(pointer, tmp_path / "out", link="hardlink")  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
 
 
-async def test_a_reflinked_export_works_or_leaves_nothing(
+async def test_reflinked_export_works_or_leaves_nothing(
     storage: FileStorage, tmp_path: Path
 ) -> None:
     pointer = await put(storage, DATA)
@@ -291,7 +287,7 @@ async def test_a_reflinked_export_works_or_leaves_nothing(
         assert (tmp_path / "out/file").read_bytes() == DATA
 
 
-async def test_an_export_to_a_relative_path_is_relative_to_the_directory(
+async def test_relative_export_path_is_below_working_directory(
     storage: FileStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pointer = await put(storage, DATA)
@@ -302,7 +298,7 @@ async def test_an_export_to_a_relative_path_is_relative_to_the_directory(
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", ["new/", "new//", "new/.", "new/..", "there/"])
-async def test_a_path_spelled_as_a_directory_is_no_file_to_make(
+async def test_export_refuses_path_spelled_as_directory(
     storage: FileStorage, tmp_path: Path, name: str, overwrite: bool
 ) -> None:
     (tmp_path / "there").mkdir()
@@ -315,7 +311,7 @@ async def test_a_path_spelled_as_a_directory_is_no_file_to_make(
     assert names(tmp_path) == before
 
 
-async def test_the_paths_of_transfers_may_be_named(storage: FileStorage, tmp_path: Path) -> None:
+async def test_transfers_accept_path_as_keyword(storage: FileStorage, tmp_path: Path) -> None:
     pointer = await put(storage, DATA)
     await storage.export_file(pointer, path=tmp_path / "out")
     assert await storage.import_file(path=tmp_path / "out") == pointer

@@ -53,7 +53,7 @@ async def put(storage: FileStorage) -> FilePointer:
 
 
 @every_operation
-async def test_a_pointer_to_another_root_is_refused(
+async def test_pointer_to_disallowed_root_is_refused(
     tmp_path: Path, other: FileStorage, operation: str
 ) -> None:
     pointer = await put(other)
@@ -66,7 +66,7 @@ async def test_a_pointer_to_another_root_is_refused(
 
 
 @every_operation
-async def test_a_refusal_does_not_tell_whether_anything_is_there(
+async def test_refusal_does_not_reveal_existence(
     tmp_path: Path, other: FileStorage, operation: str
 ) -> None:
     pointer = await put(other)
@@ -79,9 +79,7 @@ async def test_a_refusal_does_not_tell_whether_anything_is_there(
 
 
 @every_operation
-async def test_nothing_below_a_root_that_is_not_allowed_is_opened(
-    tmp_path: Path, operation: str
-) -> None:
+async def test_nothing_below_disallowed_root_is_opened(tmp_path: Path, operation: str) -> None:
     storage = allowing(tmp_path)
     pointer = await put(storage)
     fifo = tmp_path / "other" / pointer["key"]
@@ -93,7 +91,7 @@ async def test_nothing_below_a_root_that_is_not_allowed_is_opened(
 
 
 @every_operation
-async def test_a_pointer_to_an_allowed_root_is_followed(
+async def test_pointer_to_allowed_root_is_followed(
     tmp_path: Path, other: FileStorage, operation: str
 ) -> None:
     pointer = await put(other)
@@ -101,7 +99,7 @@ async def test_a_pointer_to_an_allowed_root_is_followed(
 
 
 @every_operation
-async def test_what_is_missing_below_an_allowed_root_is_missing(
+async def test_missing_object_below_allowed_root_is_not_found(
     tmp_path: Path, other: FileStorage, operation: str
 ) -> None:
     pointer = await put(other)
@@ -115,14 +113,14 @@ async def test_what_is_missing_below_an_allowed_root_is_missing(
 
 
 @every_operation
-async def test_a_root_below_an_allowed_one_is_another(tmp_path: Path, operation: str) -> None:
+async def test_root_below_allowed_root_is_refused(tmp_path: Path, operation: str) -> None:
     pointer = await put(FileStorage(tmp_path / "other/below", mkdir=True))
     with pytest.raises(RootNotAllowedError):
         await OPERATIONS[operation](allowing(tmp_path, tmp_path / "other"), pointer)
 
 
 @every_operation
-async def test_an_object_below_the_own_root_is_found_whatever_root_its_pointer_names(
+async def test_object_below_own_root_is_found_under_any_root_in_pointer(
     tmp_path: Path, operation: str
 ) -> None:
     storage = allowing(tmp_path)
@@ -131,9 +129,7 @@ async def test_an_object_below_the_own_root_is_found_whatever_root_its_pointer_n
 
 
 @every_operation
-async def test_what_is_missing_below_the_own_root_is_missing(
-    tmp_path: Path, operation: str
-) -> None:
+async def test_missing_object_below_own_root_is_not_found(tmp_path: Path, operation: str) -> None:
     storage = allowing(tmp_path)
     pointer = await put(storage)
     await storage.delete(pointer)
@@ -145,7 +141,7 @@ async def test_what_is_missing_below_the_own_root_is_missing(
 
 
 @every_operation
-async def test_a_root_is_not_led_away_by_a_link(tmp_path: Path, operation: str) -> None:
+async def test_allowed_root_is_not_escaped_through_link(tmp_path: Path, operation: str) -> None:
     """``allowed/link/..`` reads as ``allowed`` and is the parent of where the link leads."""
     elsewhere = FileStorage(tmp_path / "elsewhere", mkdir=True)
     pointer = await put(elsewhere)
@@ -162,14 +158,14 @@ async def test_a_root_is_not_led_away_by_a_link(tmp_path: Path, operation: str) 
         await OPERATIONS[operation](storage, forged)
 
 
-async def test_a_delete_looks_at_no_other_root(tmp_path: Path, other: FileStorage) -> None:
+async def test_delete_ignores_foreign_roots(tmp_path: Path, other: FileStorage) -> None:
     pointer = await put(other)
     with pytest.raises(ObjectNotFoundError):
         await allowing(tmp_path).delete(pointer)
     assert await other.exists(pointer)
 
 
-def test_a_refused_root_is_a_matter_of_permission_and_not_missing_data() -> None:
+def test_root_not_allowed_error_is_permission_error() -> None:
     assert issubclass(RootNotAllowedError, LaboxideError)
     assert issubclass(RootNotAllowedError, PermissionError)
     assert not issubclass(RootNotAllowedError, FileNotFoundError)
@@ -185,7 +181,7 @@ def test_a_refused_root_is_a_matter_of_permission_and_not_missing_data() -> None
         ("/a\0b", ValueError, repr("/a\0b")),
     ],
 )
-def test_an_allowed_root_that_is_no_path_is_refused_by_name(
+def test_invalid_allowed_root_is_refused_by_name(
     tmp_path: Path, root: object, kind: type[Exception], naming: str
 ) -> None:
     with pytest.raises(kind) as caught:
@@ -194,12 +190,12 @@ def test_an_allowed_root_that_is_no_path_is_refused_by_name(
     assert naming in str(caught.value)
 
 
-def test_allowed_roots_are_equal_in_whatever_order(tmp_path: Path) -> None:
+def test_allowed_roots_are_equal_in_any_order(tmp_path: Path) -> None:
     assert allowing(tmp_path, "/b", "/a/../a", "/a") == allowing(tmp_path, "/a", "/b")
     assert allowing(tmp_path, "/a") != allowing(tmp_path, "/b")
 
 
-def test_a_relative_allowed_root_is_resolved_once(
+def test_relative_allowed_root_is_resolved_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

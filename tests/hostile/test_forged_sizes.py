@@ -37,7 +37,7 @@ ASKED: dict[str, Callable[[FileStorage, FilePointer], Awaitable[object]]] = {
 @pytest.mark.parametrize("place", ["own root", "other root", "nowhere"])
 @pytest.mark.parametrize("size", [1 << 40, 1 << 62, (1 << 63) - 64, (1 << 63) - 1])
 @pytest.mark.parametrize("operation", ASKED)
-async def test_a_forged_size_is_an_ordinary_error(  # noqa: PLR0917 - fixtures
+async def test_forged_size_raises_ordinary_error(  # noqa: PLR0917 - fixtures
     storage: FileStorage,
     tmp_path: Path,
     operation: str,

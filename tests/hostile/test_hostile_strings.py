@@ -132,7 +132,7 @@ async def assert_refused(text: str, operation: Awaitable[object]) -> None:
     assert_names(caught.value, text)
 
 
-async def test_as_a_hash_every_string_is_refused(root: Path, strings: Each) -> None:
+async def test_no_hostile_string_is_accepted_as_hash(root: Path, strings: Each) -> None:
     storage = FileStorage(root)
     for text in strings:
         for write in WRITES:
@@ -142,7 +142,7 @@ async def test_as_a_hash_every_string_is_refused(root: Path, strings: Each) -> N
     assert files(root) == []
 
 
-async def test_as_an_algorithm_every_string_is_refused(root: Path, strings: Each) -> None:
+async def test_no_hostile_string_is_accepted_as_algorithm(root: Path, strings: Each) -> None:
     storage = FileStorage(root)
     (root / "file").write_bytes(DATA)
     for text in strings:
@@ -159,7 +159,7 @@ async def test_as_an_algorithm_every_string_is_refused(root: Path, strings: Each
     assert files(root) == [root / "file"]
 
 
-async def test_as_a_key_no_string_leads_out_of_the_root(root: Path, strings: Each) -> None:
+async def test_no_hostile_key_leaves_root(root: Path, strings: Each) -> None:
     # The right hash of what is outside: whoever got there would be served.
     content_hash = describe(SECRET)["content_hash"]
     storage = FileStorage(root)
@@ -172,7 +172,7 @@ async def test_as_a_key_no_string_leads_out_of_the_root(root: Path, strings: Eac
     assert files(root) == []
 
 
-async def test_as_a_root_no_string_gives_what_the_hash_is_not(root: Path, strings: Each) -> None:
+async def test_no_hostile_root_returns_content_of_other_hash(root: Path, strings: Each) -> None:
     storage = FileStorage(root, verify_reads="size")
     for text in strings:
         for key, read in itertools.product(("secret", "passwd"), READS):
@@ -183,9 +183,7 @@ async def test_as_a_root_no_string_gives_what_the_hash_is_not(root: Path, string
     assert files(root) == []
 
 
-async def test_from_a_router_every_string_is_refused_or_below_the_root(
-    root: Path, strings: Each
-) -> None:
+async def test_hostile_key_from_router_is_refused_or_below_root(root: Path, strings: Each) -> None:
     for text in strings:
 
         def router(_digest: Digest, _tags: TagMap, /, *, temp: bool, key: str = text) -> FileKey:
@@ -204,7 +202,7 @@ async def test_from_a_router_every_string_is_refused_or_below_the_root(
             await storage.delete(pointer)
 
 
-async def test_what_a_router_may_name_is_listed_and_no_leftover(root: Path, strings: Each) -> None:
+async def test_key_accepted_from_router_is_listed_and_not_stray(root: Path, strings: Each) -> None:
     for text in strings:
 
         def router(_digest: Digest, _tags: TagMap, /, *, temp: bool, key: str = text) -> FileKey:
@@ -218,9 +216,7 @@ async def test_what_a_router_may_name_is_listed_and_no_leftover(root: Path, stri
             await storage.delete(pointer)
 
 
-async def test_as_tags_and_content_type_no_string_changes_where_it_goes(
-    root: Path, strings: Each
-) -> None:
+async def test_hostile_tags_and_content_type_do_not_change_key(root: Path, strings: Each) -> None:
     storage = FileStorage(root)
     expected = root / (await storage.write_data(DATA, describe(DATA), {}))["key"]
     for text in strings:
@@ -234,9 +230,7 @@ async def test_as_tags_and_content_type_no_string_changes_where_it_goes(
         assert files(root) == [expected]
 
 
-async def test_in_laboxs_names_no_content_type_leads_out_of_the_root(
-    root: Path, strings: Each
-) -> None:
+async def test_hostile_content_type_stays_below_labox_root(root: Path, strings: Each) -> None:
     storage = LaboxStorage(root)
     for text in strings:
         digest = digest_data(DATA, content_type=text, content_encoding=text, algorithm="sha256")
@@ -249,9 +243,7 @@ async def first_of(storage: LaboxStorage, location: str) -> bytes:
     return await anext(storage.read_data_stream(location))
 
 
-async def test_as_a_location_no_string_leads_to_what_its_name_is_not(
-    root: Path, strings: Each
-) -> None:
+async def test_no_hostile_location_returns_content_of_other_hash(root: Path, strings: Each) -> None:
     storage = LaboxStorage(root)
     for text in strings:
         # The string, and the string in the place of the directory and of the extension.

@@ -43,7 +43,7 @@ GOOD = {"algorithm": "blake3", "hash": HASH, "size": len(SECRET)}
 
 @many
 @given(config=values | fields)
-def test_a_value_is_refused_or_a_pointer_of_which_all_is_checked(config: Any) -> None:
+def test_any_value_is_refused_or_fully_checked(config: Any) -> None:
     try:
         pointer = parse_pointer(config)
     except (TypeError, ValueError):
@@ -78,7 +78,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @many
 @given(config=values | fields | keys.map(lambda key: {**GOOD, "key": key}))
 @pytest.mark.parametrize("operation", ["read_data", "verify", "stat", "delete"])
-def test_a_pointer_of_the_own_root_leads_to_nothing_outside(
+def test_pointer_to_own_root_reaches_nothing_outside(
     storage: FileStorage, loop: asyncio.AbstractEventLoop, operation: str, config: Any
 ) -> None:
     if isinstance(config, dict):

@@ -57,7 +57,7 @@ if ROOT:
 
 @pytest.mark.parametrize("use", [*READS, *CHECKS, *DELETES])
 @pytest.mark.parametrize("kind", SPECIAL)
-async def test_a_special_file_is_no_object(
+async def test_special_file_is_corrupt(
     storage: FileStorage, tmp_path: Path, kind: str, use: str
 ) -> None:
     pointer = await put(storage, DATA)
@@ -72,7 +72,7 @@ async def test_a_special_file_is_no_object(
     assert await storage.read_data(pointer) == DATA
 
 
-def test_a_file_that_becomes_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+def test_file_swapped_for_fifo_does_not_block(tmp_path: Path) -> None:
     # Between the look at a name and its opening.
     script = """
     (root / "file").write_bytes(b"content")
@@ -108,7 +108,7 @@ def test_a_file_that_becomes_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("use", [*READS, "verify"])
 @pytest.mark.parametrize(("named", "claimed"), [("blake3", "sha256"), ("sha256", "blake3")])
-async def test_a_hash_of_one_algorithm_is_none_of_the_other(
+async def test_hash_with_wrong_algorithm_is_corrupt(
     storage: FileStorage, tmp_path: Path, named: str, claimed: str, use: str
 ) -> None:
     pointer = await put(storage, DATA, algorithm=named)
@@ -118,7 +118,7 @@ async def test_a_hash_of_one_algorithm_is_none_of_the_other(
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_a_false_digest_is_refused_when_verified_and_never_served(tmp_path: Path) -> None:
+async def test_false_digest_is_refused_when_verified_and_never_served(tmp_path: Path) -> None:
     digest = digest_data(DATA, content_type="a/b")
     digest["content_hash_algorithm"] = "sha256"
     with pytest.raises(DigestMismatchError):
@@ -135,7 +135,7 @@ async def test_a_false_digest_is_refused_when_verified_and_never_served(tmp_path
 
 @pytest.mark.parametrize("use", [*READS, "stat", "verify", *DELETES])
 @pytest.mark.parametrize("way", ["proc/self/root", "proc/self/cwd", "proc/thread-self/root"])
-async def test_a_magic_link_is_not_followed(
+async def test_magic_link_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, use: str
 ) -> None:
     secret = tmp_path / "secret"
@@ -164,7 +164,7 @@ def all_that_is_told(error: BaseException) -> str:
 
 @pytest.mark.parametrize("use", [*READS, "verify"])
 @pytest.mark.parametrize("claimed", [0, 1, 20 << 20], ids=["the size", "a size", "a large size"])
-async def test_an_error_tells_nothing_of_a_file_that_a_forged_pointer_names(
+async def test_error_about_forged_pointer_reveals_nothing_of_file(
     storage: FileStorage, tmp_path: Path, use: str, claimed: int
 ) -> None:
     secret = tmp_path / "secret"
@@ -187,7 +187,7 @@ async def test_an_error_tells_nothing_of_a_file_that_a_forged_pointer_names(
     assert claimed == 0 or str(digest["content_size"]) not in told
 
 
-async def test_an_error_tells_nothing_of_what_has_changed_since_it_was_verified(
+async def test_error_about_changed_foreign_object_reveals_nothing(
     storage: FileStorage, tmp_path: Path
 ) -> None:
     other = FileStorage(tmp_path / "other", mkdir=True)
@@ -243,7 +243,7 @@ def stored(root: Path) -> tuple[FileStorage, FilePointer]:
 
 
 @as_root
-def test_a_store_of_another_user_is_read_and_not_written(shared: Path) -> None:
+def test_store_of_another_user_is_read_and_not_written(shared: Path) -> None:
     _, pointer = stored(shared)
     script = f"""{AS_NOBODY}{TRY}
     async def work():
@@ -266,7 +266,7 @@ def test_a_store_of_another_user_is_read_and_not_written(shared: Path) -> None:
 
 
 @as_root
-def test_in_a_store_that_all_may_write_to_nobody_replaces_what_is_anothers(shared: Path) -> None:
+def test_world_writable_store_keeps_objects_of_other_users(shared: Path) -> None:
     storage, pointer = stored(shared)
     path = path_of(storage, pointer)
     path.chmod(0o644)
@@ -290,7 +290,7 @@ def test_in_a_store_that_all_may_write_to_nobody_replaces_what_is_anothers(share
 
 
 @as_root
-def test_root_follows_no_link_in_a_store_of_another_user(shared: Path) -> None:
+def test_root_follows_no_link_in_store_of_another_user(shared: Path) -> None:
     (shared / "secrets").mkdir(mode=0o700)
     store = FileStorage(shared / "store", mkdir=True)
     shards = store.path / "blake3"
@@ -305,7 +305,7 @@ def test_root_follows_no_link_in_a_store_of_another_user(shared: Path) -> None:
 # The page
 
 
-def test_each_test_that_the_page_names_is_there() -> None:
+def test_every_test_in_security_page_exists() -> None:
     root = Path(__file__).parents[2]
     page = root / "docs/security.md"
     named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))

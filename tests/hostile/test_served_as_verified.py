@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("size", [1, 5000, 3 << 20])
-async def test_a_verified_object_is_not_opened_again(tmp_path: Path, size: int) -> None:
+async def test_verified_object_is_not_reopened(tmp_path: Path, size: int) -> None:
     data = b"a" * size
     storage = FileStorage(tmp_path)
     pointer = await storage.write_data(data, digest_data(data, content_type="a/b"), {})

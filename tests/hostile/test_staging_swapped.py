@@ -48,7 +48,7 @@ SWAP = """
 
 @needs(also=[sys.platform == "linux"])
 @pytest.mark.parametrize("torn", [False, True], ids=["linked", "renamed"])
-def test_no_temporary_name_is_made_where_a_link_leads(
+def test_no_temporary_name_is_created_behind_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
 ) -> None:
     monkeypatch.setenv("LABOXIDE_PORTABLE", "0")
