@@ -197,8 +197,8 @@ BAD_CONFIGS: list[tuple[Any, type[Exception], str]] = [
     ({"algorithm": "md5", "hash": NOWHERE}, ValueError, "md5"),
     ({"algorithm": "sha256", "hash": NOWHERE[1:]}, ValueError, "64"),
     ({"algorithm": "sha256", "hash": NOWHERE + "0"}, ValueError, "64"),
-    ({"algorithm": "sha256", "hash": "A" * 64}, ValueError, "lower-case"),
-    ({"algorithm": "sha256", "hash": "g" * 64}, ValueError, "hexadecimal"),
+    ({"algorithm": "sha256", "hash": "A" * 64}, ValueError, "expected 64 digits of 0-9a-f"),
+    ({"algorithm": "sha256", "hash": "g" * 64}, ValueError, "expected 64 digits of 0-9a-f"),
     ({"algorithm": "sha256", "hash": ""}, ValueError, "64"),
 ]
 bad_configs = pytest.mark.parametrize(("config", "kind", "message"), BAD_CONFIGS)
@@ -226,7 +226,7 @@ BAD_DIGESTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"content_hash_algorithm": None}, TypeError, "algorithm"),
     ({"content_hash": NOWHERE[1:]}, ValueError, "64"),
     ({"content_hash": NOWHERE + "0"}, ValueError, "64"),
-    ({"content_hash": "A" * 64}, ValueError, "lower-case"),
+    ({"content_hash": "A" * 64}, ValueError, "expected 64 digits of 0-9a-f"),
     ({"content_hash": b"0" * 64}, TypeError, "hash"),
     ({"content_size": -1}, ValueError, "-1"),
     ({"content_size": str(len(DATA))}, TypeError, "size"),
