@@ -27,10 +27,10 @@ from laboxide._runtime import progress as runtime
 from laboxide._runtime.progress import Meter, MeteredSource, Poll
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
 
-from tests.support.failing import KIB, MIB, OwnError, assert_unharmed
+from tests.support.failing import OwnError, assert_unharmed
 from tests.support.hashing import Source, chunkings
 from tests.support.hashing import cut as cut_random
-from tests.support.storing import files
+from tests.support.storing import KIB, MIB, files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
