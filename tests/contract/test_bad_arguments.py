@@ -1,4 +1,4 @@
-"""A bad argument of a storage is refused by name."""
+"""Bad arguments are refused with the name of the parameter and the start of the value."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ BAD_ARGUMENTS: list[tuple[str, Any, tuple[type[Exception], ...]]] = [
     BAD_ARGUMENTS,
     ids=[f"{name} {value!a}" for name, value, _ in BAD_ARGUMENTS],
 )
-def test_a_bad_argument_is_refused_by_name(
+def test_bad_argument_is_refused_by_name(
     tmp_path: Path, name: str, value: Any, kinds: tuple[type[Exception], ...]
 ) -> None:
     arguments: dict[str, Any] = {"path": tmp_path, name: value}
@@ -70,7 +70,7 @@ PATHS: dict[str, Callable[[FileStorage, Any, Any], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("operation", PATHS)
 @pytest.mark.parametrize("path", [None, 3, b"bytes", Path], ids=repr)
-async def test_what_is_no_path_is_refused_by_name(
+async def test_argument_that_is_not_a_path_is_refused_by_name(
     storage: FileStorage, path: Any, operation: str
 ) -> None:
     pointer = await storage.write_data(DATA, describe(DATA), {})
@@ -80,50 +80,50 @@ async def test_what_is_no_path_is_refused_by_name(
 
 
 @pytest.mark.parametrize("cursor", ["", "../a", "/a"])
-def test_a_cursor_that_is_none_is_refused_by_name(storage: FileStorage, cursor: str) -> None:
+def test_invalid_cursor_is_refused_by_name(storage: FileStorage, cursor: str) -> None:
     with pytest.raises(ValueError, match=f'^cursor must be .*"{cursor}"'):
         storage.audit(cursor=cursor)
 
 
 @pytest.mark.parametrize("rate", [math.inf, math.nan])
-def test_a_rate_must_be_finite(storage: FileStorage, rate: float) -> None:
+def test_infinite_rate_is_refused_by_name(storage: FileStorage, rate: float) -> None:
     with pytest.raises(ValueError, match=f"max_bytes_per_second must be finite .*, not {rate}"):
         storage.audit(max_bytes_per_second=rate)
 
 
-def test_algorithms_that_cannot_be_gone_through_are_refused_by_name() -> None:
+def test_algorithm_that_is_not_iterable_is_refused_by_name() -> None:
     algorithm: Any = 5
     with pytest.raises(TypeError, match="algorithm must be a name or a sequence of names, not 5"):
         digest_data(b"", content_type="a/b", algorithm=algorithm)
 
 
-class Unspeakable:
+class WithoutRepr:
     def __repr__(self) -> str:
         raise OwnError("mine")
 
 
 def nested(depth: int) -> list[Any]:
-    """Return a list within lists, of which `repr` gives up."""
+    """Return a list nested so deeply that `repr` raises RecursionError."""
     value: list[Any] = []
     for _ in range(depth):
         value = [value]
     return value
 
 
-SPELLED: dict[str, tuple[Any, str]] = {
+REPRS: dict[str, tuple[Any, str]] = {
     "nested": (nested(100_000), "[" * 20),
-    "without a repr": (Unspeakable(), "an object of type 'Unspeakable'"),
-    "within": ([1, Unspeakable()], "[1, an object of type 'Unspeakable']"),
+    "without a repr": (WithoutRepr(), "an object of type 'WithoutRepr'"),
+    "list of one without a repr": ([1, WithoutRepr()], "[1, an object of type 'WithoutRepr']"),
     "large number": (1 << 100_000, "a large int"),
-    "one of a tuple": (({"a": 1},), "({'a': 1},)"),
-    "nothing": ([set(), [], {}, ()], "[set(), [], {}, ()]"),
-    "several": ({"a": (1, "b"), b"c": {2}}, "{'a': (1, 'b'), b'c': {2}}"),
+    "tuple of one": (({"a": 1},), "({'a': 1},)"),
+    "empty collections": ([set(), [], {}, ()], "[set(), [], {}, ()]"),
+    "mixed collections": ({"a": (1, "b"), b"c": {2}}, "{'a': (1, 'b'), b'c': {2}}"),
 }
 
 
-@pytest.mark.parametrize("value", SPELLED)
-def test_any_value_can_be_named(storage: FileStorage, value: str) -> None:
-    given, spelled = SPELLED[value]
+@pytest.mark.parametrize("value", REPRS)
+def test_error_names_any_value(storage: FileStorage, value: str) -> None:
+    given, spelled = REPRS[value]
     with pytest.raises(TypeError) as caught:
         FileStorage(storage.path, router=given)
     assert str(caught.value).startswith(f"router must be a function or None, not {spelled}")
@@ -139,7 +139,7 @@ HUGE: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("kind", HUGE)
-def test_a_huge_value_is_named_at_once(storage: FileStorage, kind: str) -> None:
+def test_error_names_a_huge_value_at_once(storage: FileStorage, kind: str) -> None:
     value = HUGE[kind]()
     begun = time.thread_time()
     with pytest.raises(TypeError) as caught:
@@ -158,13 +158,13 @@ REFUSALS: dict[str, Callable[[FileStorage], object]] = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_of_a_long_argument_the_start_is_named(storage: FileStorage, name: str) -> None:
+def test_error_names_the_start_of_a_long_argument(storage: FileStorage, name: str) -> None:
     with pytest.raises(TypeError, match=f"{name} .*{'x' * 190}") as caught:
         REFUSALS[name](storage)
     assert len(str(caught.value)) < 300
 
 
-async def test_of_a_long_value_that_is_sent_to_a_stream_the_start_is_named(
+async def test_error_names_the_start_of_a_long_value_sent_to_a_stream(
     storage: FileStorage,
 ) -> None:
     stream = storage.read_data_stream(await storage.write_data(DATA, describe(DATA), {}))
@@ -174,13 +174,13 @@ async def test_of_a_long_value_that_is_sent_to_a_stream_the_start_is_named(
 
 
 @pytest.mark.parametrize("chunk_size", [1 << 62, (1 << 63) - 1, 1 << 63, 1 << 64, 1 << 100])
-async def test_a_huge_chunk_size_is_one_chunk_or_refused_by_name(
+async def test_huge_chunk_size_yields_one_chunk_or_is_refused(
     storage: FileStorage, chunk_size: int
 ) -> None:
     pointer = await storage.write_data(DATA, describe(DATA), {})
     try:
         reader = FileStorage(storage.path, chunk_size=chunk_size)
     except ValueError as error:
-        assert str(chunk_size) in str(error)  # noqa: PT017 - either is right
+        assert str(chunk_size) in str(error)  # noqa: PT017 - both are correct
         return
     assert [chunk async for chunk in reader.read_data_stream(pointer)] == [DATA]

@@ -1,4 +1,4 @@
-"""Every storage against the conformance suite, and the suite against storages that are broken."""
+"""Every storage passes the conformance suite, and broken storages fail it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FileConformance(StorageConformance):
         await storage.delete(config)
 
     @pytest.fixture(autouse=True)
-    def nothing_is_left(self, tmp_path: Path) -> Any:
+    def staging_is_empty_afterwards(self, tmp_path: Path) -> Any:
         yield
         wait_until(lambda: not [*tmp_path.glob(".laboxide-staging/*")])
 
@@ -79,7 +79,7 @@ class TestMemoryStorage(StorageConformance):
 
 
 class PlainStorage(Storage[str]):
-    """The least that a storage can be, and the measure for the others."""
+    """A minimal storage that passes the suite; the broken storages derive from it."""
 
     name = "tests.plain@v1"
 
@@ -174,7 +174,7 @@ class GroupsErrors(PlainStorage):
         return configs[0]
 
 
-class KeepsWhatFailed(PlainStorage):
+class StoresFailedStreams(PlainStorage):
     name = PlainStorage.name
 
     async def write_data_stream(
@@ -182,7 +182,7 @@ class KeepsWhatFailed(PlainStorage):
     ) -> str:
         try:
             return await super().write_data_stream(data_stream, get_digest, tags)
-        except Exception:  # noqa: BLE001 - that is the fault
+        except Exception:  # noqa: BLE001 - the fault of this storage
             return "partial"
 
 
@@ -197,7 +197,7 @@ class StarvesTheLoop(PlainStorage):
         return await self.write_data(b"".join(chunks), get_digest(), tags)
 
 
-class ServesNothingForMissing(PlainStorage):
+class ReturnsNothingForMissing(PlainStorage):
     name = PlainStorage.name
 
     async def read_data(self, config: str, /) -> bytes:
@@ -205,7 +205,7 @@ class ServesNothingForMissing(PlainStorage):
 
 
 class ReadsAhead(PlainStorage):
-    """Does not drop what it has read ahead of a consumer who has left."""
+    """A storage that keeps the chunks read ahead for an abandoned stream."""
 
     name = PlainStorage.name
 
@@ -226,15 +226,15 @@ BROKEN = {
     DoesNotDrain: "test_the_digest_is_complete_when_the_stream_is_written",
     DoesNotDrainDuplicates: "test_a_stream_is_drained_when_its_content_is_there_already",
     GroupsErrors: "test_the_error_of_a_source_is_the_callers",
-    KeepsWhatFailed: "test_the_error_of_a_source_is_the_callers",
+    StoresFailedStreams: "test_the_error_of_a_source_is_the_callers",
     ReadsAhead: "test_a_read_stream_may_be_left_in_the_middle",
     StarvesTheLoop: "test_a_producer_that_never_suspends_keeps_nobody_waiting",
-    ServesNothingForMissing: "test_missing_content_is_an_error",
+    ReturnsNothingForMissing: "test_missing_content_is_an_error",
 }
 
 
 @pytest.mark.parametrize(("broken", "test"), BROKEN.items())
-def test_the_suite_finds_what_is_broken(
+def test_suite_fails_on_a_broken_storage(
     pytester: pytest.Pytester, broken: type[PlainStorage], test: str
 ) -> None:
     pytester.makepyfile(
@@ -254,7 +254,7 @@ def test_the_suite_finds_what_is_broken(
     assert outcome.parseoutcomes().get("failed", 0) >= 1
 
 
-def test_the_example_of_the_suite_is_all_that_it_takes(pytester: pytest.Pytester) -> None:
+def test_example_of_the_suite_is_complete(pytester: pytest.Pytester) -> None:
     example = textwrap.dedent((laboxide.testing.__doc__ or "").partition("::\n")[2])
     pytester.makepyfile(example)
     pytester.makeconftest(

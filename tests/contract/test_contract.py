@@ -1,4 +1,4 @@
-"""A storage is what the contract says, whoever wrote it."""
+"""Storages written by users: names, methods, configs, and the exports of the package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PUBLIC_MODULES = ["storage", "digest", "errors", "file", "file.pointer", "file.r
 
 
 class DictStorage(Storage[dict[str, Any]]):
-    """A user's storage, written against nothing but the contract."""
+    """A user's storage that implements only the contract."""
 
     name = "tests.dict@v1"
 
@@ -73,7 +73,7 @@ def subclass(name: object, base: type = DictStorage) -> type:
 @pytest.mark.parametrize(
     "name", ["x@v1", "company.storage@v12", "a-b_c/d@v1.2", "x@v1-beta", "a@b@v0"]
 )
-def test_a_versioned_name_is_taken(name: str) -> None:
+def test_versioned_name_is_accepted(name: str) -> None:
     assert vars(subclass(name))["name"] == name
 
 
@@ -82,24 +82,24 @@ bad_names = pytest.mark.parametrize("name", BAD_NAMES, ids=repr)
 
 
 @bad_names
-def test_a_bad_name_is_refused_when_subclassed_and_said(name: object) -> None:
+def test_bad_name_is_refused_when_subclassing(name: object) -> None:
     with pytest.raises(ValueError) as raised:
         subclass(name)
     assert repr(name) in str(raised.value)
 
 
-def test_a_bad_name_is_refused_with_the_name_of_the_class() -> None:
+def test_error_of_a_bad_name_names_the_class() -> None:
     with pytest.raises(ValueError, match="Named"):
         subclass("x")
 
 
-def test_a_bad_name_of_a_base_class_without_methods_is_refused() -> None:
+def test_bad_name_of_an_abstract_class_is_refused() -> None:
     with pytest.raises(ValueError):
         subclass("x", Storage)
 
 
 class Nameless(Storage[str]):
-    """A base class that leaves its name, and one method, to its subclasses."""
+    """A base class without a name and without `read_data_stream`."""
 
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> str:
         return ""
@@ -118,27 +118,27 @@ async def read_nothing(_self: object, _config: str, /) -> AsyncGenerator[bytes]:
 
 
 def completed(**attributes: object) -> type:
-    """Return a subclass that has all methods."""
+    """Return a subclass of Nameless with all methods."""
     body = {"read_data_stream": read_nothing, **attributes}
     return types.new_class("Completed", (Nameless,), {}, lambda namespace: namespace.update(body))
 
 
-def test_a_class_without_a_name_is_refused_with_the_line_to_write() -> None:
+def test_error_of_a_missing_name_shows_the_line_to_write() -> None:
     with pytest.raises(TypeError, match=r'^Completed has no name .*`name = "completed@v1"`$'):
         completed()
 
 
-def test_a_class_with_abstract_methods_needs_no_name() -> None:
+def test_abstract_class_needs_no_name() -> None:
     assert not hasattr(Nameless, "name")
     with pytest.raises(TypeError, match="abstract"):
         Nameless()  # type: ignore[abstract]
 
 
-def test_a_subclass_gives_a_base_class_its_name() -> None:
+def test_subclass_names_an_abstract_class() -> None:
     assert completed(name="x@v1")().name == "x@v1"
 
 
-def test_a_subclass_without_a_name_of_its_own_is_refused_with_the_line_to_write() -> None:
+def test_error_of_an_inherited_name_shows_the_line_to_write() -> None:
     with pytest.raises(
         TypeError, match=r'Further .*`name = "further@v1"`.*`name = DictStorage.name`'
     ):
@@ -147,11 +147,11 @@ def test_a_subclass_without_a_name_of_its_own_is_refused_with_the_line_to_write(
             pass
 
 
-def test_a_subclass_that_is_the_same_storage_states_the_name_of_its_base() -> None:
+def test_subclass_may_restate_the_name_of_its_base() -> None:
     assert subclass(DictStorage.name)().name == "tests.dict@v1"
 
 
-def test_an_abstract_subclass_of_a_named_storage_needs_no_name_of_its_own() -> None:
+def test_abstract_subclass_of_a_named_storage_needs_no_name() -> None:
     class Further(DictStorage):
         @abstractmethod
         async def read_data(self, config: dict[str, Any], /) -> bytes: ...
@@ -165,7 +165,7 @@ def test_an_abstract_subclass_of_a_named_storage_needs_no_name_of_its_own() -> N
     assert Last().name == "tests.last@v1"
 
 
-def test_the_name_of_a_wrapper_may_be_a_property() -> None:
+def test_name_may_be_a_property() -> None:
     wrapper = completed(name=property(lambda _: "x@v1"))
     further = types.new_class("Further", (wrapper,))
     assert (wrapper().name, further().name) == ("x@v1", "x@v1")
@@ -177,12 +177,12 @@ def test_the_name_of_a_wrapper_may_be_a_property() -> None:
 METHODS = ["write_data", "read_data", "write_data_stream", "read_data_stream"]
 
 
-def test_these_are_the_methods_that_a_storage_must_have() -> None:
+def test_storage_has_four_abstract_methods() -> None:
     assert sorted(Storage.__abstractmethods__) == sorted(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_storage_with_a_method_missing_cannot_be_instantiated(method: str) -> None:
+def test_storage_with_a_missing_method_cannot_be_instantiated(method: str) -> None:
     missing = abstractmethod(lambda: None)
     incomplete = types.new_class(
         "Incomplete", (DictStorage,), {}, lambda b: b.update({method: missing})
@@ -191,12 +191,12 @@ def test_a_storage_with_a_method_missing_cannot_be_instantiated(method: str) -> 
         incomplete()
 
 
-def test_a_storage_with_all_methods_missing_cannot_be_instantiated() -> None:
+def test_storage_without_methods_cannot_be_instantiated() -> None:
     with pytest.raises(TypeError, match="abstract"):
         subclass("x@v1", Storage)()
 
 
-def test_a_storage_takes_arguments_of_its_own() -> None:
+def test_storage_may_have_any_constructor() -> None:
     class Configured(DictStorage):
         name = DictStorage.name
 
@@ -214,17 +214,17 @@ CONFIGS: list[Any] = [{}, {"id": "a", "size": 3}, {"nested": {"list": [1, None, 
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=repr)
-def test_a_config_survives_serialization(config: dict[str, Any]) -> None:
+def test_config_survives_serialization(config: dict[str, Any]) -> None:
     storage = DictStorage()
     assert storage.deserialize_config(storage.serialize_config(config)) == config
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=repr)
-def test_a_config_is_serialized_as_json(config: dict[str, Any]) -> None:
+def test_config_is_serialized_as_json(config: dict[str, Any]) -> None:
     assert json.loads(DictStorage().serialize_config(config)) == config
 
 
-def test_a_storage_may_serialize_otherwise() -> None:
+def test_storage_may_override_serialization() -> None:
     class Plain(Nameless):
         name = "tests.plain@v1"
 
@@ -245,7 +245,7 @@ def test_a_storage_may_serialize_otherwise() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_users_storage_reads_what_it_wrote() -> None:
+async def test_users_storage_reads_its_data() -> None:
     storage = DictStorage()
     config = await storage.write_data(
         b"data", laboxide_digest_data(b"data", content_type="a/b"), {}
@@ -254,7 +254,7 @@ async def test_a_users_storage_reads_what_it_wrote() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_users_storage_reads_a_stream_that_it_wrote() -> None:
+async def test_users_storage_reads_its_streams() -> None:
     storage = DictStorage()
     pair = laboxide_digest_stream(source_of(b"da", b"ta"), content_type="a/b")
     config = await storage.write_data_stream(*pair, {})
@@ -262,7 +262,7 @@ async def test_a_users_storage_reads_a_stream_that_it_wrote() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_users_storage_gets_the_digest_of_the_stream() -> None:
+async def test_users_storage_receives_the_digest_of_a_stream() -> None:
     storage = DictStorage()
     pair = laboxide_digest_stream(source_of(b"da", b"ta"), content_type="a/b")
     await storage.write_data_stream(*pair, {})
@@ -271,7 +271,7 @@ async def test_a_users_storage_gets_the_digest_of_the_stream() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_users_storage_gets_the_tags() -> None:
+async def test_users_storage_receives_the_tags() -> None:
     storage = DictStorage()
     digest = laboxide_digest_data(b"", content_type="a/b")
     await storage.write_data(b"", digest, {"owner": "me"})
@@ -279,7 +279,7 @@ async def test_a_users_storage_gets_the_tags() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_users_config_leads_to_the_data_after_serialization() -> None:
+async def test_users_storage_reads_data_by_a_deserialized_config() -> None:
     storage = DictStorage()
     digest = laboxide_digest_data(b"data", content_type="a/b")
     text = storage.serialize_config(await storage.write_data(b"data", digest, {}))
@@ -290,22 +290,14 @@ async def test_a_users_config_leads_to_the_data_after_serialization() -> None:
 
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)
-def test_what_a_module_makes_public_the_package_has(module: str) -> None:
-    names = importlib.import_module(f"laboxide.{module}").__all__
-    assert set(names) <= set(laboxide.__all__)
-
-
-@pytest.mark.parametrize("module", PUBLIC_MODULES)
-def test_a_module_has_what_it_makes_public(module: str) -> None:
+def test_package_exports_the_public_names_of_its_modules(module: str) -> None:
     imported = importlib.import_module(f"laboxide.{module}")
     assert [name for name in imported.__all__ if not hasattr(imported, name)] == []
+    assert set(imported.__all__) <= set(laboxide.__all__)
 
 
-def test_the_package_has_what_it_makes_public() -> None:
+def test_all_of_the_package_lists_each_public_name_once() -> None:
     assert [name for name in laboxide.__all__ if not hasattr(laboxide, name)] == []
-
-
-def test_what_the_package_has_it_makes_public() -> None:
     public = {
         name
         for name, value in vars(laboxide).items()
@@ -313,13 +305,10 @@ def test_what_the_package_has_it_makes_public() -> None:
         and not isinstance(value, types.ModuleType)
     }
     assert public == set(laboxide.__all__)
-
-
-def test_each_public_name_is_there_once() -> None:
     assert len(set(laboxide.__all__)) == len(laboxide.__all__)
 
 
-def test_importing_the_package_imports_no_event_loop_and_no_test_tool(tmp_path: Path) -> None:
+def test_import_loads_no_event_loop_and_no_test_tool(tmp_path: Path) -> None:
     assert_clean(
         run_script(
             """
@@ -335,7 +324,7 @@ def test_importing_the_package_imports_no_event_loop_and_no_test_tool(tmp_path: 
     )
 
 
-def test_importing_the_package_imports_nothing_slow() -> None:
+def test_import_loads_no_slow_module() -> None:
     slow = {"anyio", "asyncio", "dataclasses", "hashlib", "inspect", "logging", "secrets"}
     code = f"import sys, laboxide; print(sorted({slow!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Exceptions are of kinds that callers know, say what happened, and survive being sent."""
+"""Exceptions: types, messages, attributes, copies and pickles, raised by users and the engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from laboxide import FilePointer
 
 EXCEPTIONS: dict[str, LaboxideError] = {
-    "LaboxideError": LaboxideError("what happened"),
+    "LaboxideError": LaboxideError("message"),
     "ObjectNotFoundError": ObjectNotFoundError(
         errno.ENOENT, "No data in the storage", "/store/key"
     ),
@@ -45,7 +45,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
-every_exception = pytest.mark.parametrize("kind", EXCEPTIONS)
+
 every_way = pytest.mark.parametrize("way", WAYS)
 
 
@@ -66,44 +66,27 @@ def parts_of(error: BaseException) -> dict[str, Any]:
         (RootNotAllowedError, (LaboxideError, PermissionError)),
     ],
 )
-def test_the_exceptions_form_a_tree(kind: type[Exception], bases: tuple[type, ...]) -> None:
+def test_exceptions_have_these_bases(kind: type[Exception], bases: tuple[type, ...]) -> None:
     assert kind.__bases__ == bases
 
 
-def test_what_is_corrupt_is_no_bad_argument() -> None:
+def test_corrupt_data_error_is_neither_value_error_nor_os_error() -> None:
     assert not issubclass(CorruptDataError, ValueError | OSError)
 
 
-@every_exception
+@pytest.mark.parametrize("kind", EXCEPTIONS)
 @every_way
-def test_a_copied_exception_is_of_the_same_type(kind: str, way: str) -> None:
-    error = EXCEPTIONS[kind]
-    assert type(WAYS[way](error)) is type(error)
-
-
-@every_exception
-@every_way
-def test_a_copied_exception_keeps_its_attributes(kind: str, way: str) -> None:
-    error = EXCEPTIONS[kind]
-    assert parts_of(WAYS[way](error)) == parts_of(error)
-
-
-@every_exception
-@every_way
-def test_a_copied_exception_says_the_same(kind: str, way: str) -> None:
-    error = EXCEPTIONS[kind]
-    assert str(WAYS[way](error)) == str(error)
-
-
-@every_exception
-@every_way
-def test_a_copied_exception_keeps_its_notes(kind: str, way: str) -> None:
+def test_copied_exception_keeps_type_message_attributes_and_notes(kind: str, way: str) -> None:
     error = copy.copy(EXCEPTIONS[kind])
     error.add_note("while testing")
-    assert WAYS[way](error).__notes__ == ["while testing"]
+    copied = WAYS[way](error)
+    assert type(copied) is type(EXCEPTIONS[kind])
+    assert parts_of(copied) == parts_of(EXCEPTIONS[kind])
+    assert str(copied) == str(EXCEPTIONS[kind])
+    assert copied.__notes__ == ["while testing"]
 
 
-def test_missing_data_has_the_attributes_of_a_system_error() -> None:
+def test_object_not_found_error_has_the_attributes_of_an_os_error() -> None:
     error = ObjectNotFoundError(errno.ENOENT, "No data in the storage", "/store/key")
     assert parts_of(error) == {
         "errno": errno.ENOENT,
@@ -112,12 +95,12 @@ def test_missing_data_has_the_attributes_of_a_system_error() -> None:
     }
 
 
-def test_corrupt_data_has_what_was_expected_and_found_and_where() -> None:
+def test_corrupt_data_error_has_expected_actual_and_path() -> None:
     error = CorruptDataError("3 bytes", "2 bytes", "/store/key")
     assert parts_of(error) == {"expected": "3 bytes", "actual": "2 bytes", "path": "/store/key"}
 
 
-def test_corrupt_data_has_no_path_unless_told() -> None:
+def test_path_of_corrupt_data_error_defaults_to_none() -> None:
     assert CorruptDataError("3 bytes", "2 bytes").path is None
 
 
@@ -151,11 +134,11 @@ def test_corrupt_data_has_no_path_unless_told() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_an_exception_says_what_happened(error: LaboxideError, text: str) -> None:
+def test_message_of_an_exception(error: LaboxideError, text: str) -> None:
     assert str(error) == text
 
 
-# Those that the engine raises
+# Exceptions raised by the engine
 
 
 @pytest.fixture
@@ -173,9 +156,7 @@ def object_of(storage: FileStorage, pointer: FilePointer) -> Path:
 
 
 @pytest.mark.anyio
-async def test_missing_data_of_a_file_storage_names_the_object(
-    storage: FileStorage, pointer: FilePointer
-) -> None:
+async def test_missing_object_is_named_by_path(storage: FileStorage, pointer: FilePointer) -> None:
     path = object_of(storage, pointer)
     path.unlink()
     with pytest.raises(ObjectNotFoundError) as raised:
@@ -184,7 +165,7 @@ async def test_missing_data_of_a_file_storage_names_the_object(
 
 
 @pytest.mark.anyio
-async def test_missing_data_of_a_memory_storage_names_the_hash() -> None:
+async def test_missing_data_in_memory_is_named_by_hash() -> None:
     digest = digest_data(b"data", content_type="a/b")
     with pytest.raises(ObjectNotFoundError) as raised:
         await MemoryStorage().read_data({"algorithm": "blake3", "hash": digest["content_hash"]})
@@ -193,7 +174,7 @@ async def test_missing_data_of_a_memory_storage_names_the_hash() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_truncated_object_is_corrupt_and_named(
+async def test_truncated_object_is_corrupt_and_named(
     storage: FileStorage, pointer: FilePointer
 ) -> None:
     path = object_of(storage, pointer)
@@ -207,7 +188,7 @@ async def test_a_truncated_object_is_corrupt_and_named(
 
 
 @pytest.mark.anyio
-async def test_a_changed_object_is_corrupt_and_named(
+async def test_changed_object_is_corrupt_and_named(
     storage: FileStorage, pointer: FilePointer
 ) -> None:
     path = object_of(storage, pointer)
@@ -222,7 +203,7 @@ async def test_a_changed_object_is_corrupt_and_named(
 
 
 @pytest.mark.anyio
-async def test_data_of_another_size_than_its_digest_is_a_mismatch(storage: FileStorage) -> None:
+async def test_data_of_a_different_size_is_a_digest_mismatch(storage: FileStorage) -> None:
     digest = digest_data(b"data", content_type="a/b")
     with pytest.raises(DigestMismatchError) as raised:
         await storage.write_data(b"dat", digest, {})
@@ -231,7 +212,7 @@ async def test_data_of_another_size_than_its_digest_is_a_mismatch(storage: FileS
 
 @pytest.mark.anyio
 @every_way
-async def test_an_exception_of_the_engine_can_be_copied(
+async def test_exception_of_the_engine_can_be_copied(
     storage: FileStorage, pointer: FilePointer, way: str
 ) -> None:
     object_of(storage, pointer).unlink()
@@ -242,7 +223,7 @@ async def test_an_exception_of_the_engine_can_be_copied(
 
 
 @pytest.mark.anyio
-async def test_an_exception_of_the_engine_keeps_nothing_of_the_engine_alive(
+async def test_exception_of_the_engine_holds_only_plain_values(
     storage: FileStorage, pointer: FilePointer
 ) -> None:
     object_of(storage, pointer).unlink()

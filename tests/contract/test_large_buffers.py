@@ -1,4 +1,4 @@
-"""Large values that are no ``bytes``: taken in by the block, for others may change them."""
+"""Large values other than `bytes`: copied block by block, because callers may change them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SIZE = 24 * MIB
-"""Three times as much as a stream may hold."""
+"""Three times the memory limit of a stream."""
 
 
-class Text(bytes):
-    """What is like bytes, but not just that."""
+class BytesSubclass(bytes):
+    """A subclass of bytes, which does not get the path for plain bytes."""
 
 
 BUFFERS: dict[str, Any] = {
     "bytearray": bytearray,
     "memoryview": lambda data: memoryview(bytearray(data)),
-    "memoryview of a part": lambda data: memoryview(b"x" + data + b"x")[1:-1],
-    "memoryview of rows": lambda data: memoryview(data).cast("B", (2, len(data) // 2)),
+    "sliced memoryview": lambda data: memoryview(b"x" + data + b"x")[1:-1],
+    "two-dimensional memoryview": lambda data: memoryview(data).cast("B", (2, len(data) // 2)),
     "array": lambda data: array("I", data),
-    "a kind of bytes": Text,
+    "subclass of bytes": BytesSubclass,
 }
 
 
@@ -40,7 +40,7 @@ def data() -> bytes:
 
 
 class Suspended:
-    """A coroutine, and how often it was suspended."""
+    """A coroutine that counts its suspensions."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.coroutine = coroutine
@@ -59,7 +59,7 @@ class Suspended:
 
 @pytest.mark.parametrize("kind", BUFFERS)
 @pytest.mark.parametrize("size", [MIB - 4, MIB, MIB + 4, SIZE])
-async def test_a_buffer_of_any_kind_is_stored(
+async def test_buffer_of_any_type_is_stored(
     storage: FileStorage, data: bytes, kind: str, size: int
 ) -> None:
     pointer = await put(storage, BUFFERS[kind](data[:size]))
@@ -68,17 +68,17 @@ async def test_a_buffer_of_any_kind_is_stored(
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_the_loop_goes_on_while_a_large_buffer_is_taken_in(
+async def test_event_loop_runs_while_a_large_buffer_is_copied(
     storage: FileStorage, data: bytes
 ) -> None:
     writing = Suspended(put(storage, bytearray(data)))
     pointer = await writing
-    # To be finished and to be published takes two.
+    # Two suspensions are for the last block and for publishing.
     assert writing.times >= 3
     assert pointer["size"] == SIZE
 
 
-async def test_a_buffer_that_is_changed_meanwhile_is_refused(
+async def test_buffer_changed_during_the_write_is_refused(
     storage: FileStorage, data: bytes
 ) -> None:
     buffer = bytearray(data)
@@ -93,7 +93,7 @@ async def test_a_buffer_that_is_changed_meanwhile_is_refused(
     assert [pointer async for pointer in storage.list_pointers()] == []
 
 
-async def test_a_buffer_of_another_content_than_its_digest_is_refused(
+async def test_buffer_that_differs_from_its_digest_is_refused(
     storage: FileStorage, data: bytes
 ) -> None:
     digest = digest_data(data, content_type="a/b")

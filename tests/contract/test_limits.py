@@ -1,4 +1,4 @@
-"""What is larger than a storage takes is refused as soon as that is known, and leaves nothing."""
+"""`max_object_size`: larger content is refused as early as possible and leaves no file."""
 
 from __future__ import annotations
 
@@ -14,64 +14,45 @@ from laboxide import (
     digest_data,
     digest_stream,
 )
-from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+from laboxide.testing._sources import PAIRS, content_of, cut, stream_of
 
-from tests.support.storing import files
+from tests.support.storing import KIB, MIB, files, put, put_file, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from laboxide import FilePointer, GetStreamDigest
+    from laboxide import FilePointer
 
-    Pair = tuple[AsyncIterable[bytes], GetStreamDigest]
     Write = Callable[[FileStorage, bytes], Awaitable[FilePointer]]
 
 pytestmark = pytest.mark.anyio
 
-KIB, MIB = 1 << 10, 1 << 20
 LIMITS = pytest.mark.parametrize("limit", [0, 10, 3 * MIB])
-
-PAIRS: dict[str, Callable[[AsyncIterable[bytes]], Pair]] = {
-    "digest_stream": lambda source: digest_stream(source, content_type="a/b"),
-    "hashlib": plain_pair,
-}
 
 
 def limited(path: Path, limit: int, **arguments: Any) -> FileStorage:
     return FileStorage(path / "root", mkdir=True, max_object_size=limit, **arguments)
 
 
-async def assert_nothing_is_left(storage: FileStorage) -> None:
-    """Assert that no file is left; one with a name goes a moment after its write has failed."""
-    with anyio.fail_after(30):
-        while files(storage.path):
-            await anyio.sleep(0.01)
+async def assert_no_files(storage: FileStorage) -> None:
+    """Assert that no file is left; workers remove temporary files shortly after a failed write."""
+    await until(lambda: not files(storage.path), timeout=30)
 
 
 async def write(storage: FileStorage, source: AsyncGenerator[bytes], pair: str) -> FilePointer:
     stream: Any
     stream, get_digest = PAIRS[pair](source)
-    async with aclosing(source), aclosing(stream):  # trio complains of those that are not
+    async with aclosing(source), aclosing(stream):  # trio warns about generators left open
         return await storage.write_data_stream(stream, get_digest, {})
-
-
-async def put(storage: FileStorage, data: bytes) -> FilePointer:
-    return await storage.write_data(data, digest_data(data, content_type="a/b"), {})
 
 
 async def put_stream(storage: FileStorage, data: bytes) -> FilePointer:
     return await write(storage, stream_of(cut(data, [64 * KIB])), "digest_stream")
 
 
-async def put_other_stream(storage: FileStorage, data: bytes) -> FilePointer:
+async def put_hashlib_stream(storage: FileStorage, data: bytes) -> FilePointer:
     return await write(storage, stream_of(cut(data, [64 * KIB])), "hashlib")
-
-
-async def put_file(storage: FileStorage, data: bytes) -> FilePointer:
-    path = storage.path.with_name("source")
-    path.write_bytes(data)
-    return await storage.import_file(path)
 
 
 async def put_hardlink(storage: FileStorage, data: bytes) -> FilePointer:
@@ -83,7 +64,7 @@ async def put_hardlink(storage: FileStorage, data: bytes) -> FilePointer:
 WRITES: dict[str, Write] = {
     "write_data": put,
     "write_data_stream": put_stream,
-    "write_data_stream of another": put_other_stream,
+    "write_data_stream by hashlib": put_hashlib_stream,
     "import_file": put_file,
     "import_file as hardlink": put_hardlink,
 }
@@ -92,27 +73,25 @@ every_write = pytest.mark.parametrize("write", WRITES)
 
 @LIMITS
 @every_write
-async def test_an_object_of_the_largest_size_is_stored(
-    tmp_path: Path, write: str, limit: int
-) -> None:
+async def test_object_of_the_maximum_size_is_stored(tmp_path: Path, write: str, limit: int) -> None:
     storage, data = limited(tmp_path, limit), content_of(limit)
     assert await storage.read_data(await WRITES[write](storage, data)) == data
 
 
 @LIMITS
 @every_write
-async def test_an_object_of_one_byte_more_is_refused_and_leaves_nothing(
+async def test_object_one_byte_too_large_is_refused_and_leaves_no_file(
     tmp_path: Path, write: str, limit: int
 ) -> None:
     storage = limited(tmp_path, limit)
     with pytest.raises(ObjectTooLargeError) as caught:
         await WRITES[write](storage, content_of(limit + 1))
     assert (caught.value.limit, caught.value.size) == (limit, limit + 1)
-    await assert_nothing_is_left(storage)
+    await assert_no_files(storage)
     assert await storage.read_data(await put(storage, b"")) == b""
 
 
-async def test_an_import_that_is_too_large_names_the_file(tmp_path: Path) -> None:
+async def test_import_that_is_too_large_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(ObjectTooLargeError) as caught:
         await put_file(limited(tmp_path, 2), b"abc")
     assert caught.value.path == str(tmp_path / "source")
@@ -120,7 +99,7 @@ async def test_an_import_that_is_too_large_names_the_file(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("size", [1, 1000, 64 * KIB, 2 * MIB])
-async def test_no_more_of_a_stream_is_read_than_shows_that_it_is_too_large(
+async def test_stream_is_read_only_up_to_the_chunk_that_exceeds_the_limit(
     tmp_path: Path, pair: str, size: int
 ) -> None:
     limit, read = 3 * MIB + 5, 0
@@ -136,11 +115,11 @@ async def test_no_more_of_a_stream_is_read_than_shows_that_it_is_too_large(
         await write(storage, endless(), pair)
     assert storage.max_object_size is not None
     assert read == (storage.max_object_size // size + 1) * size == caught.value.size
-    await assert_nothing_is_left(storage)
+    await assert_no_files(storage)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-async def test_one_chunk_that_is_too_large_is_not_written(tmp_path: Path, pair: str) -> None:
+async def test_single_chunk_above_the_limit_is_refused(tmp_path: Path, pair: str) -> None:
     chunks: list[Any] = [bytes(11), bytearray(11), memoryview(bytes(12)).cast("I")]
     for chunk in chunks:
         with pytest.raises(ObjectTooLargeError):
@@ -148,7 +127,7 @@ async def test_one_chunk_that_is_too_large_is_not_written(tmp_path: Path, pair: 
 
 
 @pytest.mark.every_loop
-async def test_the_source_of_a_stream_that_is_too_large_is_closed(tmp_path: Path) -> None:
+async def test_source_of_a_stream_above_the_limit_is_closed(tmp_path: Path) -> None:
     closed = False
 
     async def source() -> AsyncIterator[bytes]:
@@ -167,7 +146,7 @@ async def test_the_source_of_a_stream_that_is_too_large_is_closed(tmp_path: Path
 
 
 @pytest.mark.parametrize("verify", [False, True])
-async def test_a_stream_that_is_announced_as_too_large_is_not_read(
+async def test_stream_with_a_digest_above_the_limit_is_not_read(
     tmp_path: Path, verify: bool
 ) -> None:
     data = content_of(20)
@@ -181,24 +160,24 @@ async def test_a_stream_that_is_announced_as_too_large_is_not_read(
     with pytest.raises(ObjectTooLargeError) as caught:
         await storage.write_data_stream(untouched(), lambda **_: digest, {})
     assert caught.value.size == 20
-    await assert_nothing_is_left(storage)
+    await assert_no_files(storage)
 
 
-async def test_an_import_that_is_announced_as_too_large_is_not_read(tmp_path: Path) -> None:
+async def test_import_with_a_digest_above_the_limit_is_not_read(tmp_path: Path) -> None:
     digest = digest_data(b"abc", content_type="a/b")
     with pytest.raises(ObjectTooLargeError) as caught:
         await limited(tmp_path, 2).import_file(tmp_path / "missing", digest=digest)
     assert caught.value.path == str(tmp_path / "missing")
 
 
-async def test_data_larger_than_its_digest_says_is_a_mismatch(tmp_path: Path) -> None:
+async def test_data_larger_than_its_digest_is_a_mismatch(tmp_path: Path) -> None:
     storage = limited(tmp_path, 10)
     with pytest.raises(DigestMismatchError):
         await storage.write_data(bytes(100), digest_data(bytes(10), content_type="a/b"), {})
-    await assert_nothing_is_left(storage)
+    await assert_no_files(storage)
 
 
-async def test_the_router_is_not_asked_where_too_large_an_object_goes(tmp_path: Path) -> None:
+async def test_router_is_not_called_for_an_object_above_the_limit(tmp_path: Path) -> None:
     def router(*_: Any, temp: bool) -> Any:
         raise AssertionError
 
@@ -206,15 +185,15 @@ async def test_the_router_is_not_asked_where_too_large_an_object_goes(tmp_path: 
         await put(limited(tmp_path, 2, router=router), b"abc")
 
 
-async def test_what_is_too_large_to_be_written_is_read(tmp_path: Path) -> None:
+async def test_object_above_the_limit_can_be_read(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
     pointer = await put(storage, bytes(100))
     assert await limited(tmp_path, 2).read_data(pointer) == bytes(100)
 
 
 @pytest.mark.every_loop
-async def test_a_stream_with_a_limit_is_cut_into_turns_of_the_loop(tmp_path: Path) -> None:
-    """A source that never waits would otherwise keep the loop from all other tasks."""
+async def test_limited_stream_lets_other_tasks_run(tmp_path: Path) -> None:
+    """A source that never suspends must not block other tasks."""
     ticks = 0
 
     async def tick() -> None:

@@ -1,4 +1,4 @@
-"""The storage in memory keeps to the contract, with the checks of the one in files."""
+"""MemoryStorage: data, chunks, missing data, and the same checks as FileStorage."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from laboxide import (
     digest_data,
     digest_stream,
 )
+from laboxide.testing._sources import stream_of
+
+from tests.support.failing import getter
+from tests.support.hashing import both_algorithms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
-    from laboxide import Digest, MemoryPointer, StreamDigest
+    from laboxide import Digest, MemoryPointer
 
 pytestmark = pytest.mark.anyio
 
 DATA = bytes(range(256)) * 10
-NOWHERE = "0" * 64
-
-both_algorithms = pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
+ABSENT = "0" * 64
 
 
 def digest_of(data: Any, algorithm: str = "blake3", **changes: Any) -> Digest:
@@ -35,13 +37,8 @@ def digest_of(data: Any, algorithm: str = "blake3", **changes: Any) -> Digest:
     return cast("Digest", {**digest, **changes})
 
 
-async def source_of(chunks: Iterable[Any]) -> AsyncGenerator[Any]:
-    for chunk in chunks:
-        yield chunk
-
-
 async def write_stream(storage: MemoryStorage, chunks: Iterable[Any]) -> MemoryPointer:
-    async with aclosing(source_of(chunks)) as source:
+    async with aclosing(stream_of(chunks)) as source:
         return await storage.write_data_stream(*digest_stream(source, content_type="a/b"), {})
 
 
@@ -49,36 +46,36 @@ async def read_chunks(storage: MemoryStorage, pointer: MemoryPointer) -> list[by
     return [chunk async for chunk in storage.read_data_stream(pointer)]
 
 
-# Written and read
+# Data
 
 
 @both_algorithms
-async def test_what_is_written_is_read(algorithm: str) -> None:
+async def test_written_data_is_read(algorithm: str) -> None:
     storage = MemoryStorage()
     pointer = await storage.write_data(DATA, digest_of(DATA, algorithm), {})
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_what_is_streamed_in_is_read() -> None:
+async def test_written_stream_is_read() -> None:
     storage = MemoryStorage()
     pointer = await write_stream(storage, [DATA, b"", b"more"])
     assert await storage.read_data(pointer) == DATA + b"more"
 
 
 @both_algorithms
-async def test_a_pointer_is_the_algorithm_and_the_hash(algorithm: str) -> None:
+async def test_pointer_is_the_algorithm_and_the_hash(algorithm: str) -> None:
     digest = digest_of(DATA, algorithm)
     pointer = await MemoryStorage().write_data(DATA, digest, {})
     assert pointer == {"algorithm": algorithm, "hash": digest["content_hash"]}
 
 
-async def test_a_stream_and_a_blob_of_the_same_content_have_the_same_pointer() -> None:
+async def test_stream_and_value_of_the_same_content_have_the_same_pointer() -> None:
     storage = MemoryStorage()
     blob = await storage.write_data(DATA, digest_of(DATA), {})
     assert await write_stream(storage, [DATA[:7], DATA[7:]]) == blob
 
 
-async def test_the_same_content_is_kept_once() -> None:
+async def test_equal_content_is_kept_once() -> None:
     storage = MemoryStorage()
     for _ in range(3):
         await storage.write_data(DATA, digest_of(DATA), {})
@@ -91,7 +88,7 @@ async def test_empty_content_is_read_as_empty() -> None:
     assert await storage.read_data(pointer) == b""
 
 
-async def test_empty_content_is_streamed_as_no_chunk() -> None:
+async def test_empty_content_yields_no_chunk() -> None:
     storage = MemoryStorage()
     assert await read_chunks(storage, await write_stream(storage, [])) == []
 
@@ -104,7 +101,7 @@ async def test_other_buffers_are_kept_as_bytes(kind: Any) -> None:
     assert (type(data), data) == (bytes, DATA)
 
 
-async def test_content_does_not_follow_the_buffer_that_it_came_from() -> None:
+async def test_content_does_not_follow_changes_of_its_buffer() -> None:
     storage = MemoryStorage()
     buffer = bytearray(DATA)
     pointer = await storage.write_data(cast("Any", buffer), digest_of(DATA), {})
@@ -112,7 +109,7 @@ async def test_content_does_not_follow_the_buffer_that_it_came_from() -> None:
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_streamed_content_does_not_follow_the_buffer_that_it_came_from() -> None:
+async def test_streamed_content_does_not_follow_changes_of_its_buffer() -> None:
     storage = MemoryStorage()
     buffer = bytearray(DATA)
     pointer = await write_stream(storage, [buffer])
@@ -120,13 +117,13 @@ async def test_streamed_content_does_not_follow_the_buffer_that_it_came_from() -
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_chunks_of_items_count_by_their_bytes() -> None:
+async def test_chunk_of_integers_is_stored_as_bytes() -> None:
     storage = MemoryStorage()
     chunk = array("i", [1, 2, 3])
     assert await storage.read_data(await write_stream(storage, [chunk])) == bytes(chunk)
 
 
-async def test_two_instances_share_nothing() -> None:
+async def test_instances_share_no_content() -> None:
     pointer = await MemoryStorage().write_data(DATA, digest_of(DATA), {})
     with pytest.raises(ObjectNotFoundError):
         await MemoryStorage().read_data(pointer)
@@ -136,26 +133,26 @@ async def test_two_instances_share_nothing() -> None:
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 2560, 10_000])
-async def test_chunks_are_of_the_size_asked_for(chunk_size: int) -> None:
+async def test_chunks_have_chunk_size(chunk_size: int) -> None:
     storage = MemoryStorage(chunk_size=chunk_size)
     chunks = await read_chunks(storage, await storage.write_data(DATA, digest_of(DATA), {}))
     assert chunks == [DATA[i : i + chunk_size] for i in range(0, len(DATA), chunk_size)]
 
 
-async def test_a_chunk_is_a_mebibyte_unless_told() -> None:
+async def test_default_chunk_size_is_one_mebibyte() -> None:
     storage = MemoryStorage()
     pointer = await write_stream(storage, [bytes(1 << 20), b"more"])
     assert [len(chunk) for chunk in await read_chunks(storage, pointer)] == [1 << 20, 4]
 
 
 @pytest.mark.parametrize("chunk_size", [0, -1])
-async def test_a_chunk_size_below_one_is_refused(chunk_size: int) -> None:
+async def test_chunk_size_below_one_is_refused(chunk_size: int) -> None:
     with pytest.raises(ValueError, match=f"chunk_size .*{chunk_size}"):
         MemoryStorage(chunk_size=chunk_size)
 
 
 @pytest.mark.parametrize("chunk_size", [1.0, "1", None, True], ids=repr)
-async def test_a_chunk_size_that_is_no_integer_is_refused(chunk_size: Any) -> None:
+async def test_chunk_size_that_is_not_an_integer_is_refused(chunk_size: Any) -> None:
     with pytest.raises(TypeError, match="chunk_size"):
         MemoryStorage(chunk_size=chunk_size)
 
@@ -163,23 +160,19 @@ async def test_a_chunk_size_that_is_no_integer_is_refused(chunk_size: Any) -> No
 # Missing data and bad configs
 
 
-async def test_missing_data_is_no_storage_data() -> None:
+async def test_missing_data_is_not_found() -> None:
+    with pytest.raises(ObjectNotFoundError) as raised:
+        await MemoryStorage().read_data({"algorithm": "sha256", "hash": ABSENT})
+    assert isinstance(raised.value, FileNotFoundError)
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOENT, f"sha256 {ABSENT}")
+
+
+async def test_stream_of_missing_data_is_not_found() -> None:
     with pytest.raises(ObjectNotFoundError):
-        await MemoryStorage().read_data({"algorithm": "sha256", "hash": NOWHERE})
+        await read_chunks(MemoryStorage(), {"algorithm": "sha256", "hash": ABSENT})
 
 
-async def test_missing_data_is_a_file_not_found() -> None:
-    with pytest.raises(FileNotFoundError) as raised:
-        await MemoryStorage().read_data({"algorithm": "sha256", "hash": NOWHERE})
-    assert (raised.value.errno, raised.value.filename) == (errno.ENOENT, f"sha256 {NOWHERE}")
-
-
-async def test_missing_data_has_no_stream() -> None:
-    with pytest.raises(ObjectNotFoundError):
-        await read_chunks(MemoryStorage(), {"algorithm": "sha256", "hash": NOWHERE})
-
-
-async def test_content_is_not_found_by_another_algorithm() -> None:
+async def test_content_is_not_found_by_the_other_algorithm() -> None:
     storage = MemoryStorage()
     pointer = await storage.write_data(DATA, digest_of(DATA), {})
     with pytest.raises(ObjectNotFoundError):
@@ -193,10 +186,10 @@ BAD_CONFIGS: list[tuple[Any, type[Exception], str]] = [
     ({}, ValueError, "algorithm"),
     ({"algorithm": "sha256"}, ValueError, "hash"),
     ({"algorithm": "sha256", "hash": 3}, TypeError, "hash"),
-    ({"algorithm": None, "hash": NOWHERE}, TypeError, "algorithm"),
-    ({"algorithm": "md5", "hash": NOWHERE}, ValueError, "md5"),
-    ({"algorithm": "sha256", "hash": NOWHERE[1:]}, ValueError, "64"),
-    ({"algorithm": "sha256", "hash": NOWHERE + "0"}, ValueError, "64"),
+    ({"algorithm": None, "hash": ABSENT}, TypeError, "algorithm"),
+    ({"algorithm": "md5", "hash": ABSENT}, ValueError, "md5"),
+    ({"algorithm": "sha256", "hash": ABSENT[1:]}, ValueError, "64"),
+    ({"algorithm": "sha256", "hash": ABSENT + "0"}, ValueError, "64"),
     ({"algorithm": "sha256", "hash": "A" * 64}, ValueError, "expected 64 digits of 0-9a-f"),
     ({"algorithm": "sha256", "hash": "g" * 64}, ValueError, "expected 64 digits of 0-9a-f"),
     ({"algorithm": "sha256", "hash": ""}, ValueError, "64"),
@@ -205,13 +198,13 @@ bad_configs = pytest.mark.parametrize(("config", "kind", "message"), BAD_CONFIGS
 
 
 @bad_configs
-async def test_a_bad_config_is_refused(config: Any, kind: type[Exception], message: str) -> None:
+async def test_bad_config_is_refused(config: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         await MemoryStorage().read_data(config)
 
 
 @bad_configs
-async def test_a_stream_of_a_bad_config_is_refused(
+async def test_stream_of_a_bad_config_is_refused(
     config: Any, kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
@@ -224,8 +217,8 @@ async def test_a_stream_of_a_bad_config_is_refused(
 BAD_DIGESTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"content_hash_algorithm": "md5"}, ValueError, "md5"),
     ({"content_hash_algorithm": None}, TypeError, "algorithm"),
-    ({"content_hash": NOWHERE[1:]}, ValueError, "64"),
-    ({"content_hash": NOWHERE + "0"}, ValueError, "64"),
+    ({"content_hash": ABSENT[1:]}, ValueError, "64"),
+    ({"content_hash": ABSENT + "0"}, ValueError, "64"),
     ({"content_hash": "A" * 64}, ValueError, "expected 64 digits of 0-9a-f"),
     ({"content_hash": b"0" * 64}, TypeError, "hash"),
     ({"content_size": -1}, ValueError, "-1"),
@@ -236,7 +229,7 @@ bad_digests = pytest.mark.parametrize(("changes", "kind", "message"), BAD_DIGEST
 
 
 @bad_digests
-async def test_a_bad_digest_is_refused(
+async def test_bad_digest_is_refused(
     changes: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
@@ -244,19 +237,17 @@ async def test_a_bad_digest_is_refused(
 
 
 @bad_digests
-async def test_a_bad_digest_of_a_stream_is_refused(
+async def test_bad_digest_of_a_stream_is_refused(
     changes: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
-    def get_digest(*, allow_incomplete: bool = False) -> StreamDigest:
-        return cast("StreamDigest", {**digest_of(DATA, **changes), "is_complete": True})
-
+    get_digest = getter({**digest_of(DATA, **changes), "is_complete": True})
     with pytest.raises(kind, match=message):
-        await MemoryStorage().write_data_stream(source_of([DATA]), get_digest, {})
+        await MemoryStorage().write_data_stream(stream_of([DATA]), get_digest, {})
 
 
 @pytest.mark.parametrize("verify_writes", [False, True])
 @pytest.mark.parametrize("size", [len(DATA) - 1, len(DATA) + 1, 0])
-async def test_data_of_another_size_than_its_digest_is_refused(
+async def test_data_of_a_different_size_than_its_digest_is_refused(
     verify_writes: bool, size: int
 ) -> None:
     storage = MemoryStorage(verify_writes=verify_writes)
@@ -266,15 +257,15 @@ async def test_data_of_another_size_than_its_digest_is_refused(
     assert sizes == (f"{size} bytes", f"{len(DATA)} bytes")
 
 
-async def test_a_stream_of_another_size_than_its_digest_is_refused() -> None:
-    stream, get_digest = digest_stream(source_of([DATA]), content_type="a/b")
+async def test_stream_of_a_different_size_than_its_digest_is_refused() -> None:
+    stream, get_digest = digest_stream(stream_of([DATA]), content_type="a/b")
     chunks = [*[chunk async for chunk in stream], b"more"]
     with pytest.raises(DigestMismatchError):
-        await MemoryStorage().write_data_stream(source_of(chunks), get_digest, {})
+        await MemoryStorage().write_data_stream(stream_of(chunks), get_digest, {})
 
 
 @both_algorithms
-async def test_verify_writes_refuses_data_of_another_hash(algorithm: str) -> None:
+async def test_verify_writes_refuses_data_with_a_wrong_hash(algorithm: str) -> None:
     storage = MemoryStorage(verify_writes=True)
     other = bytes(len(DATA))
     with pytest.raises(DigestMismatchError) as raised:
@@ -284,18 +275,18 @@ async def test_verify_writes_refuses_data_of_another_hash(algorithm: str) -> Non
 
 
 @both_algorithms
-async def test_verify_writes_takes_data_that_matches(algorithm: str) -> None:
+async def test_verify_writes_accepts_matching_data(algorithm: str) -> None:
     storage = MemoryStorage(verify_writes=True)
     pointer = await storage.write_data(DATA, digest_of(DATA, algorithm), {})
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_verify_writes_takes_a_stream_that_matches() -> None:
+async def test_verify_writes_accepts_a_matching_stream() -> None:
     storage = MemoryStorage(verify_writes=True)
     assert await storage.read_data(await write_stream(storage, [DATA, DATA])) == DATA * 2
 
 
-async def test_the_hash_is_taken_on_trust_unless_told() -> None:
+async def test_hash_is_not_verified_by_default() -> None:
     storage = MemoryStorage()
     pointer = await storage.write_data(bytes(len(DATA)), digest_of(DATA), {})
     assert await storage.read_data(pointer) == bytes(len(DATA))
@@ -309,7 +300,7 @@ async def test_refused_data_is_not_kept(verify_writes: bool) -> None:
     assert repr(storage) == "MemoryStorage(0 contents)"
 
 
-async def test_refused_data_leaves_what_is_there() -> None:
+async def test_refused_data_keeps_existing_content() -> None:
     storage = MemoryStorage(verify_writes=True)
     pointer = await storage.write_data(DATA, digest_of(DATA), {})
     with pytest.raises(DigestMismatchError):
@@ -317,8 +308,8 @@ async def test_refused_data_leaves_what_is_there() -> None:
     assert await storage.read_data(pointer) == DATA
 
 
-@pytest.mark.parametrize("size", [None, 4], ids=["of the same size", "of another size"])
-async def test_a_wrong_digest_does_not_change_what_is_there(size: int | None) -> None:
+@pytest.mark.parametrize("size", [None, 4], ids=["same size", "different size"])
+async def test_data_with_a_wrong_digest_keeps_existing_content(size: int | None) -> None:
     storage = MemoryStorage()
     pointer = await storage.write_data(b"hello", digest_of(b"hello"), {})
     other = b"EVIL!"[:size]
@@ -327,17 +318,15 @@ async def test_a_wrong_digest_does_not_change_what_is_there(size: int | None) ->
     assert await storage.read_data(pointer) == b"hello"
 
 
-async def test_a_stream_of_a_wrong_digest_does_not_change_what_is_there() -> None:
-    def get_digest(*, allow_incomplete: bool = False) -> StreamDigest:
-        return cast("StreamDigest", {**digest_of(b"hello"), "is_complete": True})
-
+async def test_stream_with_a_wrong_digest_keeps_existing_content() -> None:
     storage = MemoryStorage()
+    get_digest = getter({**digest_of(b"hello"), "is_complete": True})
     pointer = await storage.write_data(b"hello", digest_of(b"hello"), {})
-    await storage.write_data_stream(source_of([b"EV", b"IL!"]), get_digest, {})
+    await storage.write_data_stream(stream_of([b"EV", b"IL!"]), get_digest, {})
     assert await storage.read_data(pointer) == b"hello"
 
 
-# Data that is none
+# Invalid data
 
 
 @pytest.mark.parametrize("data", ["text", 3, None], ids=repr)
@@ -347,14 +336,14 @@ async def test_data_that_is_not_bytes_like_is_refused(data: Any) -> None:
 
 
 @pytest.mark.parametrize("chunk", ["text", 3, None], ids=repr)
-async def test_a_chunk_that_is_not_bytes_like_is_refused(chunk: Any) -> None:
+async def test_chunk_that_is_not_bytes_like_is_refused(chunk: Any) -> None:
     storage = MemoryStorage()
     with pytest.raises(TypeError, match=type(chunk).__name__):
         await write_stream(storage, [DATA, chunk])
     assert repr(storage) == "MemoryStorage(0 contents)"
 
 
-async def test_the_exception_of_a_source_arrives_as_it_is() -> None:
+async def test_error_of_a_source_reaches_the_caller_unchanged() -> None:
     error = ConnectionResetError("gone")
 
     async def source() -> AsyncGenerator[bytes]:

@@ -1,4 +1,4 @@
-"""What a write returns can be read, whatever kinds of str and int it was made of."""
+"""Pointers and digests hold plain str and int, even if the caller passes subclasses of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Algorithm(StrEnum):
     BLAKE3 = "blake3"
 
 
-class OldAlgorithm(str, Enum):  # noqa: UP042 - as others have it
+class OldAlgorithm(str, Enum):  # noqa: UP042 - users have such enums
     BLAKE3 = "blake3"
 
 
@@ -46,65 +46,67 @@ ALGORITHMS = pytest.mark.parametrize(
 )
 
 
-def key_of_a_kind(digest: Any, _tags: Any, /, *, temp: bool) -> FileKey:
-    assert kinds_of([digest["content_hash_algorithm"], digest["content_hash"]]) == {str}
+def router_of_subclasses(digest: Any, _tags: Any, /, *, temp: bool) -> FileKey:
+    assert types_of([digest["content_hash_algorithm"], digest["content_hash"]]) == {str}
     return {"key": Text("a/" + digest["content_hash"])}
 
 
-def described(**changes: Any) -> Any:
+def subclass_digest(**changes: Any) -> Any:
     digest = describe(DATA)
     kinds = {"content_hash": Text(digest["content_hash"]), "content_size": Number(len(DATA))}
     return {**digest, **kinds, "is_complete": True, **changes}
 
 
-async def by_import(storage: Any, algorithm: str) -> Any:
+async def import_file(storage: Any, algorithm: str) -> Any:
     path = storage.path.with_name("source")
     path.write_bytes(DATA)
     return await storage.import_file(path, algorithm=algorithm)
 
 
-async def by_import_of_what_is_known(storage: Any, algorithm: str) -> Any:
+async def import_with_digest(storage: Any, algorithm: str) -> Any:
     path = storage.path.with_name("source")
     path.write_bytes(DATA)
-    return await storage.import_file(path, digest=described(content_hash_algorithm=algorithm))
+    return await storage.import_file(path, digest=subclass_digest(content_hash_algorithm=algorithm))
 
 
 WRITES: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
-    "write_data": lambda s, name: s.write_data(DATA, described(content_hash_algorithm=name), {}),
-    "a pair": lambda s, name: s.write_data_stream(
+    "write_data": lambda s, name: s.write_data(
+        DATA, subclass_digest(content_hash_algorithm=name), {}
+    ),
+    "write_data_stream": lambda s, name: s.write_data_stream(
         *digest_stream(stream_of([DATA]), content_type="a/b", algorithm=name), {}
     ),
-    "another pair": lambda s, name: s.write_data_stream(
-        stream_of([DATA]), getter(described(content_hash_algorithm=name)), {}
+    "write_data_stream, not hashed": lambda s, name: s.write_data_stream(
+        stream_of([DATA]), getter(subclass_digest(content_hash_algorithm=name)), {}
     ),
 }
 FILE_WRITES = {
     **WRITES,
-    "import_file": by_import,
-    "import_file, known": by_import_of_what_is_known,
+    "import_file": import_file,
+    "import_file with digest": import_with_digest,
 }
 
 
-def kinds_of(values: Any) -> set[type]:
+def types_of(values: Any) -> set[type]:
     return {type(value) for value in values if value is not None}
 
 
 @ALGORITHMS
 @pytest.mark.parametrize("write", FILE_WRITES)
-async def test_a_pointer_that_was_returned_can_be_read(
+async def test_returned_pointer_is_plain_and_can_be_read(
     tmp_path: Path, write: str, algorithm: str
 ) -> None:
-    storage = FileStorage(tmp_path / "root", mkdir=True, router=key_of_a_kind)
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=router_of_subclasses)
     pointer = await FILE_WRITES[write](storage, algorithm)
     assert await storage.read_data(pointer) == DATA
     assert b"".join([chunk async for chunk in storage.read_data_stream(pointer)]) == DATA
-    assert kinds_of(pointer.values()) == {str, int}
+    assert types_of(pointer.values()) == {str, int}
     assert pointer["algorithm"] == "blake3"
 
 
 @ALGORITHMS
 @pytest.mark.parametrize("write", FILE_WRITES)
-async def test_an_object_has_the_key_of_its_content(
+async def test_object_key_is_made_of_algorithm_and_hash(
     tmp_path: Path, write: str, algorithm: str
 ) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
@@ -115,18 +117,16 @@ async def test_an_object_has_the_key_of_its_content(
 
 @ALGORITHMS
 @pytest.mark.parametrize("write", WRITES)
-async def test_a_pointer_into_memory_that_was_returned_can_be_read(
-    write: str, algorithm: str
-) -> None:
+async def test_returned_memory_pointer_is_plain_and_can_be_read(write: str, algorithm: str) -> None:
     storage = MemoryStorage()
     pointer = await WRITES[write](storage, algorithm)
     assert await storage.read_data(pointer) == DATA
-    assert kinds_of(pointer.values()) == {str}
+    assert types_of(pointer.values()) == {str}
 
 
 @ALGORITHMS
 @pytest.mark.parametrize("several", [False, True])
-async def test_a_digest_is_of_plain_values(tmp_path: Path, several: bool, algorithm: str) -> None:
+async def test_digest_holds_plain_values(tmp_path: Path, several: bool, algorithm: str) -> None:
     names: Any = {"algorithm": [algorithm] if several else algorithm}
     path = tmp_path / "file"
     path.write_bytes(DATA)
@@ -139,4 +139,4 @@ async def test_a_digest_is_of_plain_values(tmp_path: Path, several: bool, algori
         await digest_file(path, **names),
     ]
     assert [digest["content_hash_algorithm"] for digest in made] == ["blake3"] * 3
-    assert kinds_of(value for digest in made for value in digest.values()) == {str, int, bool}
+    assert types_of(value for digest in made for value in digest.values()) == {str, int, bool}

@@ -1,4 +1,4 @@
-"""A stream of `digest_stream` is written once, from its beginning."""
+"""A stream of `digest_stream` can be written only once and only from its start."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ async def read_some(pair: Pair) -> None:
     await anext(pair[0])
 
 
-async def written_to_memory(pair: Pair) -> None:
+async def write_to_memory(pair: Pair) -> None:
     await MemoryStorage().write_data_stream(*pair, {})
 
 
-async def closed(pair: Pair) -> None:
+async def close(pair: Pair) -> None:
     await pair[0].aclose()
 
 
 USES: dict[str, Callable[[Pair], Awaitable[None]]] = {
     "read": read_all,
     "read in part": read_some,
-    "written": written_to_memory,
-    "closed": closed,
+    "written": write_to_memory,
+    "closed": close,
 }
 
 
 @pytest.mark.parametrize("use", USES)
-async def test_a_stream_that_was_used_is_refused(storage: Any, use: str) -> None:
+async def test_used_stream_is_refused(storage: Any, use: str) -> None:
     pair = digested([DATA, DATA])
     await USES[use](pair)
     with pytest.raises(ValueError, match="was read or written before, or closed") as caught:
@@ -63,7 +63,7 @@ async def test_a_stream_that_was_used_is_refused(storage: Any, use: str) -> None
         await assert_unharmed(storage)
 
 
-async def test_a_stream_is_written_once(storage: Any) -> None:
+async def test_stream_cannot_be_written_twice(storage: Any) -> None:
     pair = digested([DATA])
     pointer = await storage.write_data_stream(*pair, {})
     with pytest.raises(ValueError, match="was read or written before"):
@@ -71,7 +71,9 @@ async def test_a_stream_is_written_once(storage: Any) -> None:
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_a_stream_that_a_read_only_storage_refused_is_not_used(tmp_path: Path) -> None:
+async def test_stream_refused_by_a_read_only_storage_stays_unused(
+    tmp_path: Path,
+) -> None:
     pair = digested([DATA])
     with pytest.raises(NotImplementedError):
         await FileStorage(tmp_path, router=None).write_data_stream(*pair, {})
@@ -79,7 +81,9 @@ async def test_a_stream_that_a_read_only_storage_refused_is_not_used(tmp_path: P
     assert await storage.read_data(await storage.write_data_stream(*pair, {})) == DATA
 
 
-async def test_what_a_used_stream_yielded_may_be_written_under_its_digest(storage: Any) -> None:
+async def test_collected_chunks_can_be_written_with_their_digest(
+    storage: Any,
+) -> None:
     stream, get_digest = digested([DATA, DATA])
 
     async def again() -> AsyncGenerator[bytes]:

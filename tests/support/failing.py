@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from laboxide import Digest, FileStorage, digest_data, digest_stream
-from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
+from laboxide.testing import _sources
+from laboxide.testing._sources import Pair, content_of, cut, stream_of
 
 from tests.support.storing import DATA, KIB, collect, files, put, until
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
 
     from laboxide import FileKey, FilePointer, GetStreamDigest, TagMap
-
-    Pair = tuple[AsyncIterable[bytes], GetStreamDigest]
 
 
 async def assert_unharmed(storage: FileStorage) -> None:
@@ -61,8 +60,7 @@ WRITES: dict[str, Callable[[FileStorage, bytes, Any], Awaitable[FilePointer]]] =
 }
 
 PAIRS: dict[str, Callable[[AsyncIterable[bytes]], Pair]] = {
-    "digest_stream": lambda source: digest_stream(source, content_type="a/b"),
-    "hashlib": plain_pair,
+    **_sources.PAIRS,
     "not hashed": lambda source: (source, getter(describe(DATA))),
 }
 SOURCES = {"nothing": [], "little": [b"little"], "much": [bytes(64 * KIB)] * 100}
