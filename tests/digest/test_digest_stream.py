@@ -1,4 +1,4 @@
-"""The digest of a stream, which is taken while the chunks pass through."""
+"""`digest_stream` hashes chunks as they pass through, and the digest follows the last chunk."""
 
 from __future__ import annotations
 
@@ -37,26 +37,25 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+pytestmark = pytest.mark.anyio
+
 
 @BAD_ALGORITHMS
-def test_digest_stream_refuses_bad_algorithms_at_once(
-    algorithm: tuple[str, ...], message: str
-) -> None:
+def test_bad_algorithms_are_refused_at_once(algorithm: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         digested([], algorithm=algorithm)
 
 
 @pytest.mark.parametrize("source", [[b"data"], b"data", None], ids=repr)
-def test_a_source_that_is_not_async_is_refused_and_its_type_named(source: Any) -> None:
+def test_source_that_is_not_async_is_refused_by_type(source: Any) -> None:
     with pytest.raises(TypeError, match=type(source).__name__):
         digest_stream(source, content_type="a/b")
 
 
-@pytest.mark.anyio
 @both_algorithms
 @every_vector
 @pytest.mark.parametrize("size", [64, 1000, 1 << 20])
-async def test_a_stream_has_the_official_hash(algorithm: str, length: int, size: int) -> None:
+async def test_digest_has_all_fields(algorithm: str, length: int, size: int) -> None:
     assert await digest_of(pieces_of(vector_input(length), size), algorithm) == {
         "content_encoding": None,
         "content_type": "a/b",
@@ -67,19 +66,15 @@ async def test_a_stream_has_the_official_hash(algorithm: str, length: int, size:
     }
 
 
-@pytest.mark.anyio
 @both_algorithms
 @pytest.mark.parametrize("length", LARGE_HASHES)
 @pytest.mark.parametrize("size", [65_537, 8 * MIB])
-async def test_a_large_stream_has_the_hash_of_the_reference_implementation(
-    algorithm: str, length: int, size: int
-) -> None:
+async def test_large_stream_has_the_reference_hash(algorithm: str, length: int, size: int) -> None:
     digest = await digest_of(pieces_of(vector_input(length), size), algorithm)
     assert digest["content_hash"] == expected_hash(algorithm, length)
 
 
-@pytest.mark.anyio
-async def test_several_algorithms_take_one_pass_of_a_stream() -> None:
+async def test_stream_is_hashed_with_several_algorithms_in_one_pass() -> None:
     chunks = pieces_of(vector_input(102400), 999)
     assert await digest_of(chunks, algorithm=("sha256", "blake3")) == {
         "content_encoding": None,
@@ -92,15 +87,13 @@ async def test_several_algorithms_take_one_pass_of_a_stream() -> None:
     }
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("chunks", [[], [b""], [b"", bytearray(), b""]], ids=repr)
-async def test_an_empty_stream_has_the_hash_of_nothing(chunks: list[Any]) -> None:
+async def test_empty_stream_has_the_hash_of_no_bytes(chunks: list[Any]) -> None:
     digest = await digest_of(chunks)
     assert (digest["content_hash"], digest["content_size"]) == (HASHES[0], 0)
 
 
-@pytest.mark.anyio
-async def test_a_stream_keeps_its_content_type_and_encoding() -> None:
+async def test_digest_has_content_type_and_encoding() -> None:
     stream, get_digest = digest_stream(Source([]), content_type="x/y", content_encoding="br")
     async for _ in stream:
         pass
@@ -108,21 +101,19 @@ async def test_a_stream_keeps_its_content_type_and_encoding() -> None:
     assert (digest["content_type"], digest["content_encoding"]) == ("x/y", "br")
 
 
-@pytest.mark.anyio
-async def test_the_digest_is_refused_until_the_stream_has_ended() -> None:
+async def test_digest_is_refused_until_the_stream_has_ended() -> None:
     stream, get_digest = digested([b"one", b"two"])
     for _ in range(2):
         with pytest.raises(ValueError, match="not been read to its end"):
             get_digest()
         await anext(stream)
-    # The last chunk is out, but nobody knows yet that it is the last.
+    # The last chunk was yielded, but the source has not ended yet.
     with pytest.raises(ValueError, match="not been read to its end"):
         get_digest()
 
 
-@pytest.mark.anyio
 @both_algorithms
-async def test_an_incomplete_digest_is_of_the_chunks_so_far(algorithm: str) -> None:
+async def test_incomplete_digest_covers_the_chunks_so_far(algorithm: str) -> None:
     ends = list(HASHES)
     data = vector_input(ends[-1])
     chunks = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
@@ -139,50 +130,44 @@ async def test_an_incomplete_digest_is_of_the_chunks_so_far(algorithm: str) -> N
         }
 
 
-@pytest.mark.anyio
-async def test_an_incomplete_digest_of_a_stream_not_begun_is_of_nothing() -> None:
+async def test_incomplete_digest_of_an_unread_stream_covers_no_bytes() -> None:
     _, get_digest = digested([b"data"])
     digest = get_digest(allow_incomplete=True)
     assert (digest["content_hash"], digest["content_size"]) == (HASHES[0], 0)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("allow_incomplete", [False, True])
-async def test_the_digest_of_an_ended_stream_is_complete(allow_incomplete: bool) -> None:
+async def test_digest_of_an_ended_stream_is_complete(allow_incomplete: bool) -> None:
     stream, get_digest = digested([b"one", b"two"])
     async for _ in stream:
         pass
     assert get_digest(allow_incomplete=allow_incomplete)["is_complete"] is True
 
 
-@pytest.mark.anyio
-async def test_the_digest_may_be_asked_for_again() -> None:
+async def test_get_digest_returns_the_same_digest_again() -> None:
     stream, get_digest = digested([b"one", b"two"])
     async for _ in stream:
         pass
     assert get_digest() == get_digest()
 
 
-@pytest.mark.anyio
-async def test_a_stream_that_has_ended_stays_ended() -> None:
+async def test_exhausted_stream_stays_exhausted() -> None:
     stream, _ = digested([b"one"])
     assert [chunk async for chunk in stream] == [b"one"]
     assert [chunk async for chunk in stream] == []
 
 
-@pytest.mark.anyio
-async def test_chunks_pass_through_as_the_same_objects() -> None:
+async def test_stream_yields_the_same_objects() -> None:
     chunks = [b"one", bytearray(b"two"), memoryview(b"three"), array("i", [4]), b""]
     stream, _ = digested(chunks)
     passed = [chunk async for chunk in stream]
     assert list(map(id, passed)) == list(map(id, chunks))
 
 
-@pytest.mark.anyio
 @both_algorithms
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 @pytest.mark.parametrize("size", [1000, 3 * MIB])
-async def test_a_chunk_of_any_buffer_type_is_hashed(
+async def test_large_chunk_of_any_buffer_type_is_hashed(
     algorithm: str, kind: type[Any], size: int
 ) -> None:
     data = vector_input(5 * MIB + 7)
@@ -190,15 +175,13 @@ async def test_a_chunk_of_any_buffer_type_is_hashed(
     assert digest["content_hash"] == one_shot(algorithm, data[: 2 * size])
 
 
-@pytest.mark.anyio
 @every_buffer
-async def test_any_contiguous_chunk_is_hashed(kind: str) -> None:
+async def test_contiguous_chunk_of_any_type_is_hashed(kind: str) -> None:
     digest = await digest_of([BUFFERS[kind]])
     assert digest["content_hash"] == one_shot("blake3", bytes(BUFFERS[kind]))
 
 
-@pytest.mark.anyio
-async def test_a_buffer_may_be_used_again_once_it_was_yielded() -> None:
+async def test_yielded_buffer_may_be_reused() -> None:
     buffer = bytearray(100_000)
     hasher = hashlib.sha256()
     stream, get_digest = digested((buffer for _ in range(50)), "sha256")
@@ -210,29 +193,26 @@ async def test_a_buffer_may_be_used_again_once_it_was_yielded() -> None:
     assert get_digest()["content_hash"] == hasher.hexdigest()
 
 
-@pytest.mark.anyio
-async def test_a_buffer_may_be_resized_once_it_was_yielded() -> None:
+async def test_yielded_buffer_may_be_resized() -> None:
     stream, _ = digested([bytearray(3 * MIB)])
     chunk: Any = await anext(stream)
     chunk.extend(b"more")
     assert len(chunk) == 3 * MIB + 4
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     "chunk",
     ["text", 3, None, [b"data"], memoryview(b"abcd")[::2]],
     ids=lambda chunk: type(chunk).__name__,
 )
-async def test_a_chunk_of_a_wrong_type_is_refused_and_its_type_named(chunk: Any) -> None:
+async def test_chunk_of_a_wrong_type_is_refused_by_type(chunk: Any) -> None:
     stream, _ = digested([b"good", chunk])
     await anext(stream)
     with pytest.raises(TypeError, match=type(chunk).__name__):
         await anext(stream)
 
 
-@pytest.mark.anyio
-async def test_the_exception_of_a_source_arrives_as_it_is() -> None:
+async def test_error_of_a_source_reaches_the_caller_unchanged() -> None:
     error = OSError(errno.ECONNRESET, "gone")
 
     async def source() -> AsyncGenerator[bytes]:
@@ -251,45 +231,34 @@ async def failing_source() -> AsyncGenerator[bytes]:
     raise ConnectionResetError
 
 
-@pytest.mark.anyio
-async def test_a_stream_whose_source_failed_is_not_complete() -> None:
+async def test_stream_of_a_failed_source_never_becomes_complete() -> None:
     stream, get_digest = digest_stream(failing_source(), content_type="a/b")
     with pytest.raises(ConnectionResetError):
         async for _ in stream:
             pass
     assert get_digest(allow_incomplete=True)["is_complete"] is False
-
-
-@pytest.mark.anyio
-async def test_a_stream_whose_source_failed_never_becomes_complete() -> None:
-    stream, get_digest = digest_stream(failing_source(), content_type="a/b")
-    with pytest.raises(ConnectionResetError):
-        async for _ in stream:
-            pass
-    with pytest.raises(Exception):  # noqa: B017, PT012 - whichever says so first
+    with pytest.raises(Exception):  # noqa: B017, PT012 - either call may raise
         async for _ in stream:
             pass
         get_digest()
     assert get_digest(allow_incomplete=True)["is_complete"] is False
 
 
-@pytest.mark.anyio
-async def test_a_stream_whose_source_failed_is_not_stored_by_a_second_attempt() -> None:
+async def test_stream_of_a_failed_source_is_not_stored_by_a_second_write() -> None:
     storage = MemoryStorage()
     stream, get_digest = digest_stream(failing_source(), content_type="a/b")
     with pytest.raises(ConnectionResetError):
         await storage.write_data_stream(stream, get_digest, {})
-    with pytest.raises(Exception):  # noqa: B017 - anything but half of the content
+    with pytest.raises(Exception):  # noqa: B017 - any error, but never half of the content
         await storage.write_data_stream(stream, get_digest, {})
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
-async def test_a_stream_closed_in_the_middle_never_becomes_complete() -> None:
+async def test_stream_closed_early_never_becomes_complete() -> None:
     stream, get_digest = digest_stream(closable([b"one", b"two"]), content_type="a/b")
     await anext(stream)
     await stream.aclose()
-    with pytest.raises(Exception):  # noqa: B017, PT012 - whichever says so first
+    with pytest.raises(Exception):  # noqa: B017, PT012 - one of both raises
         async for _ in stream:
             pass
         get_digest()
@@ -297,8 +266,7 @@ async def test_a_stream_closed_in_the_middle_never_becomes_complete() -> None:
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
-async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> None:
+async def test_closed_stream_is_not_stored(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path)
     stream, get_digest = digest_stream(closable([b"one", b"two"]), content_type="a/b")
     await stream.aclose()
@@ -308,13 +276,12 @@ async def test_a_stream_that_was_closed_unread_is_not_stored(tmp_path: Path) -> 
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
-async def test_a_stream_that_a_storage_is_writing_cannot_be_closed(tmp_path: Path) -> None:
+async def test_stream_cannot_be_closed_while_a_storage_writes_it(tmp_path: Path) -> None:
     begun = anyio.Event()
     refused: list[RuntimeError] = []
 
     async def source() -> AsyncGenerator[bytes]:
-        # It never waits: others have a turn only while the storage waits for its workers.
+        # The source never suspends: other tasks run only while the storage waits for workers.
         for _ in range(512):
             yield bytes(64 << 10)
             begun.set()
@@ -337,8 +304,7 @@ async def test_a_stream_that_a_storage_is_writing_cannot_be_closed(tmp_path: Pat
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
-async def test_a_closed_stream_keeps_the_digest_so_far() -> None:
+async def test_closed_stream_keeps_its_incomplete_digest() -> None:
     stream, get_digest = digested([vector_input(65), b"more"])
     await anext(stream)
     await stream.aclose()
@@ -346,7 +312,6 @@ async def test_a_closed_stream_keeps_the_digest_so_far() -> None:
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
 async def test_closing_a_stream_closes_its_source() -> None:
     closed = []
 
@@ -364,8 +329,7 @@ async def test_closing_a_stream_closes_its_source() -> None:
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
-async def test_closing_a_stream_not_begun_closes_its_source() -> None:
+async def test_closing_an_unread_stream_closes_its_source() -> None:
     source = closable([b"data"])
     stream, _ = digest_stream(source, content_type="a/b")
     await stream.aclose()
@@ -373,8 +337,7 @@ async def test_closing_a_stream_not_begun_closes_its_source() -> None:
 
 
 @pytest.mark.every_loop
-@pytest.mark.anyio
-async def test_a_stream_of_a_source_that_cannot_be_closed_can_be_closed() -> None:
+async def test_stream_of_a_source_without_aclose_can_be_closed() -> None:
     stream, _ = digested([b"data"])
     await anext(stream)
     await stream.aclose()
@@ -382,7 +345,7 @@ async def test_a_stream_of_a_source_that_cannot_be_closed_can_be_closed() -> Non
 
 @both_algorithms
 @given(sizes=chunkings, kinds=st.lists(st.sampled_from([bytes, bytearray, memoryview])))
-def test_any_chunks_of_a_stream_give_the_hash_of_the_whole(
+def test_hash_does_not_depend_on_chunking(
     algorithm: str, sizes: list[int], kinds: list[type[Any]]
 ) -> None:
     chunks = cut(sizes)
@@ -394,7 +357,7 @@ def test_any_chunks_of_a_stream_give_the_hash_of_the_whole(
 
 
 @given(sizes=chunkings)
-def test_any_chunks_with_several_algorithms_give_each_hash_of_the_whole(sizes: list[int]) -> None:
+def test_hashes_of_several_algorithms_do_not_depend_on_chunking(sizes: list[int]) -> None:
     chunks = cut(sizes)
     data = b"".join(chunks)
     digest = anyio.run(digest_of, chunks, ("blake3", "sha256"))

@@ -1,4 +1,4 @@
-"""The storage of docs/custom_storage.md passes the suite, by the very lines that the page shows."""
+"""The storage of docs/custom_storage.md passes the conformance suite, run from the page itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "custom_storage.md"
 
 
 def classes_of(page: Path) -> dict[str, Any]:
-    """Define the names of the blocks of `page`; test_docs.py runs the other blocks."""
+    """Execute the blocks of `page` that define classes; test_docs.py runs every block."""
     namespace: dict[str, Any] = {"__name__": __name__}
     for block in re.findall(
         r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
@@ -24,11 +24,11 @@ def classes_of(page: Path) -> dict[str, Any]:
 
 
 NAMES = classes_of(PAGE)
-Shown: Any = NAMES["TestFileStorage"]
+Documented: Any = NAMES["TestFileStorage"]
 
 
-class TestFileStorage(Shown):  # type: ignore[misc]
-    """The class that the page shows, with a look at the directory after each test."""
+class TestFileStorage(Documented):  # type: ignore[misc]
+    """The documented test class, which must leave no hidden file after each test."""
 
     def make_storage(self, path: Path) -> Any:
         self.path = path
@@ -41,7 +41,7 @@ class TestFileStorage(Shown):  # type: ignore[misc]
 @pytest.mark.anyio
 @pytest.mark.parametrize("field", ["content_hash_algorithm", "content_hash"])
 @pytest.mark.parametrize("value", ["{}/outside", "../outside", "a/b", "", "0\n", "..", "\0"])
-async def test_a_digest_that_is_a_path_is_refused(tmp_path: Path, field: str, value: str) -> None:
+async def test_digest_that_is_a_path_is_refused(tmp_path: Path, field: str, value: str) -> None:
     storage = NAMES["FileStorage"](tmp_path / "files")
     (tmp_path / "files").mkdir()
     digest: Any = {**digest_data(b"x", content_type="a/b"), field: value.format(tmp_path)}

@@ -30,7 +30,7 @@ def page_name(page: Path) -> str:
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
-    # Blocks of a page go on from each other; `await` stands for itself, as in a notebook.
+    # The blocks of a page share one namespace and may use `await`, as in a notebook.
     namespace: dict[str, object] = {"__name__": "__main__"}
     with asyncio.Runner() as runner:
         for block in BLOCK.finditer(text):
@@ -69,7 +69,7 @@ def test_paths_on_pages_exist(name: str) -> None:
     assert [path for path in named if not any((place / path).exists() for place in places)] == []
 
 
-def test_a_whole_test_file_has_all_that_it_needs(tmp_path: Path) -> None:
+def test_documented_test_file_is_complete(tmp_path: Path) -> None:
     text = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
     block = BLOCK.search(text, text.index("This is a whole test file"))
     assert block is not None
@@ -79,7 +79,7 @@ def test_a_whole_test_file_has_all_that_it_needs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         linked = page.parent / target if target else page
         assert linked.exists(), target

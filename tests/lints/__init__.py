@@ -1,1 +1,1 @@
-"""The lints of scripts/: words and layers."""
+"""Lints in scripts/: words and layers."""

@@ -1,4 +1,4 @@
-"""The layer lint finds imports that run up and circles, in Rust and in Python."""
+"""The layer lint finds upward imports and import cycles in Rust and in Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 RUST = "rust/core/src"
 PYTHON = "python/laboxide"
-DOWN = {
+VALID = {
     f"{RUST}/lib.rs": "pub mod audit;\npub use crate::audit::Audit;\n",
     f"{RUST}/error.rs": "use std::io;\n",
     f"{RUST}/fs/mod.rs": "use crate::{error::Error as E, runtime::{Pool as P, fork}};\n",
@@ -31,15 +31,15 @@ DOWN = {
 }
 
 
-def plant(root: Path, changes: dict[str, str]) -> list[str]:
-    for name, text in {**DOWN, **changes}.items():
+def check_tree(root: Path, changes: dict[str, str]) -> list[str]:
+    for name, text in {**VALID, **changes}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return [line.removeprefix(f"{root}/") for line in check(root)]
 
 
-def test_imports_that_run_down_pass(tmp_path: Path) -> None:
-    assert plant(tmp_path, {}) == []
+def test_downward_imports_pass(tmp_path: Path) -> None:
+    assert check_tree(tmp_path, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_imports_that_run_down_pass(tmp_path: Path) -> None:
         (f"{PYTHON}/digest.py", "from laboxide import FileStorage\n", "__init__"),
     ],
 )
-def test_import_that_runs_up_is_found(tmp_path: Path, name: str, text: str, imported: str) -> None:
-    [problem] = plant(tmp_path, {name: text})
+def test_upward_import_is_found(tmp_path: Path, name: str, text: str, imported: str) -> None:
+    [problem] = check_tree(tmp_path, {name: text})
     importer = name.split("/")[2 if name.startswith(PYTHON) else 3].removesuffix(".py")
     assert problem.startswith(f"{name}:")
     assert problem.endswith(f"import runs up: {importer} imports {imported}")
@@ -71,8 +71,8 @@ def test_import_that_runs_up_is_found(tmp_path: Path, name: str, text: str, impo
         (f"{PYTHON}/memory.py", "from laboxide.file import a\n", "circle: memory imports file"),
     ],
 )
-def test_circle_of_neighbours_is_found(tmp_path: Path, name: str, text: str, ends: str) -> None:
-    [problem] = plant(tmp_path, {name: text})
+def test_cycle_within_a_layer_is_found(tmp_path: Path, name: str, text: str, ends: str) -> None:
+    [problem] = check_tree(tmp_path, {name: text})
     assert problem.endswith(ends)
 
 
@@ -85,5 +85,5 @@ def test_circle_of_neighbours_is_found(tmp_path: Path, name: str, text: str, end
     ],
 )
 def test_module_without_a_layer_is_found(tmp_path: Path, name: str, text: str) -> None:
-    [problem] = plant(tmp_path, {name: text})
+    [problem] = check_tree(tmp_path, {name: text})
     assert problem.endswith("not in any layer: helpers")

@@ -1,6 +1,6 @@
-"""The word lint finds each of its markers in each kind of text, and nothing in plain text.
+"""The word lint finds each marker in each kind of text, and no marker in plain text.
 
-Planted text has underscores for spaces, so that this file passes the lint.
+Sample sentences have underscores for spaces, so that this file passes the lint.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def test_each_marker_is_found(tmp_path: Path, marker: str) -> None:
     assert markers_in(write(tmp_path / "a.md", "{}\n", MARKERS[marker])) == [marker]
 
 
-def test_each_rule_has_a_planted_marker() -> None:
+def test_each_rule_has_a_sample() -> None:
     starts = {f"begins with {word}" for word in ("What", "Who", "Whoever", "Of", "Those")}
     assert {label for label, _ in lint.MARKERS} | starts == set(MARKERS)
 

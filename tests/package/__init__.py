@@ -1,1 +1,1 @@
-"""The package as built: version, names, types and special builds."""
+"""The package as built: version, names, types, mutants and the build folder."""

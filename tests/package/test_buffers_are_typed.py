@@ -1,4 +1,4 @@
-"""What is bytes-like may be written as it is: the type checker reads this, too."""
+"""Buffers other than bytes are accepted at run time and by mypy, which checks this module."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def chunks() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("kind", ["files", "memory"])
-async def test_values_and_chunks_of_any_buffer_are_written(tmp_path: Path, kind: str) -> None:
+async def test_values_and_chunks_may_be_any_buffer(tmp_path: Path, kind: str) -> None:
     storage: FileStorage | MemoryStorage
     storage = FileStorage(tmp_path / "root", mkdir=True) if kind == "files" else MemoryStorage()
     digest = digest_data(DATA, content_type="a/b")
@@ -44,16 +44,16 @@ async def test_values_and_chunks_of_any_buffer_are_written(tmp_path: Path, kind:
     assert pointers == [pointers[0]] * 4
 
 
-async def write_anywhere(_storage: Storage[Any], stream: DigestedStream) -> bytes:
+async def write_to_any_storage(_storage: Storage[Any], stream: DigestedStream) -> bytes:
     return b"".join([chunk async for chunk in stream])
 
 
-async def test_a_stream_of_bytes_is_one_for_any_storage() -> None:
+async def test_stream_of_bytes_is_typed_for_any_storage() -> None:
     stream, _ = digest_stream(chunks(), content_type="a/b")
-    assert await write_anywhere(MemoryStorage(), stream) == DATA
+    assert await write_to_any_storage(MemoryStorage(), stream) == DATA
 
 
-async def test_a_stream_yields_what_its_source_does() -> None:
+async def test_stream_has_the_chunk_type_of_its_source() -> None:
     stream, _ = digest_stream(arrays(), content_type="a/b")
     received: list[bytearray] = [chunk async for chunk in stream]
     assert received == [bytearray(DATA)]

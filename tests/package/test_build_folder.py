@@ -1,4 +1,4 @@
-"""Clones that share the folder of cargo's intermediate files each get their own crates."""
+"""Clones share cargo's build folder, but each builds and checks its own crates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
-pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo builds the crates")
+pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="requires cargo")
 
 
-def clone_of(path: Path, program: str) -> Path:
-    """Make a clone of a project that has one crate of the same name in every clone."""
+def make_clone(path: Path, program: str) -> Path:
+    """Create a clone of a project whose crate has the same name in every clone."""
     (path / "src").mkdir(parents=True)
     (path / "Cargo.toml").write_text('[package]\nname = "tiny"\nedition = "2021"\n[workspace]\n')
     (path / "src/main.rs").write_text(program)
@@ -36,9 +36,20 @@ def cargo(clone: Path, shared: Path, wrapper: str, *words: str) -> subprocess.Co
     )
 
 
+def build_folder(cache: Path) -> str:
+    """Return the output of scripts/build_dir.sh with this cache directory."""
+    script = ["sh", str(SCRIPTS / "build_dir.sh")]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    ran = subprocess.run(
+        script, cwd=SCRIPTS.parent, env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stderr == ""
+    return ran.stdout.strip()
+
+
 def test_each_clone_runs_its_own_program(tmp_path: Path) -> None:
     clones = {
-        name: clone_of(tmp_path / name, f'fn main() {{ println!("{name}"); }}')
+        name: make_clone(tmp_path / name, f'fn main() {{ println!("{name}"); }}')
         for name in ("one", "two")
     }
     for name in ("one", "two", "one"):
@@ -47,37 +58,29 @@ def test_each_clone_runs_its_own_program(tmp_path: Path) -> None:
 
 
 def test_clippy_checks_each_clone(tmp_path: Path) -> None:
-    good = clone_of(tmp_path / "good", "fn main() {}")
-    bad = clone_of(tmp_path / "bad", "fn main() { let _ = 1 == 1; }")
+    good = make_clone(tmp_path / "good", "fn main() {}")
+    bad = make_clone(tmp_path / "bad", "fn main() { let _ = 1 == 1; }")
     for clone in (good, bad, good):
         checked = cargo(clone, tmp_path / "shared", "clippy_of_clone.sh", "check")
         assert (checked.returncode == 0) == (clone == good), checked.stderr
 
 
 @pytest.mark.parametrize("writable", [True, False])
-def test_the_folder_is_named_only_where_it_can_be_used(tmp_path: Path, writable: bool) -> None:
+def test_build_folder_is_printed_only_if_writable(tmp_path: Path, writable: bool) -> None:
     cache = tmp_path / "cache"
     if not writable:
         cache.write_text("no directory")
-    script = ["sh", str(SCRIPTS / "build_dir.sh")]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    ran = subprocess.run(
-        script, cwd=SCRIPTS.parent, env=environment, capture_output=True, text=True, check=True
-    )
-    named = ran.stdout.strip()
-    assert Path(named).is_dir() if writable else named == ""
-    assert ran.stderr == ""
-    assert not writable or Path(named).parent == cache / "laboxide"
+    printed = build_folder(cache)
+    assert Path(printed).is_dir() if writable else printed == ""
+    assert not writable or Path(printed).parent == cache / "laboxide"
 
 
-def test_a_folder_that_was_not_used_for_weeks_is_removed(tmp_path: Path) -> None:
+def test_build_folder_unused_for_weeks_is_removed(tmp_path: Path) -> None:
     old, recent = (tmp_path / "laboxide" / f"target-{name}" for name in ("old", "recent"))
     for folder in (old, recent):
         folder.mkdir(parents=True)
         (folder / "last-used").touch()
     os.utime(old / "last-used", (0, 0))
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    script = ["sh", str(SCRIPTS / "build_dir.sh")]
-    subprocess.run(script, cwd=SCRIPTS.parent, env=environment, check=True, capture_output=True)
+    build_folder(tmp_path)
     assert recent.exists()
     assert not old.exists()

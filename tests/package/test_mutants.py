@@ -1,4 +1,4 @@
-"""Mutants fit today's engine, and are in no build but the special one of `faults/`."""
+"""The mutants of `faults/` match the engine's source, and no other build contains them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from faults.panics.driver import STEPS
 from faults.registry import MODULES
 
 ROOT = Path(__file__).parents[2]
-SIGN = "LABOXIDE_MUTANT"
+MARKER = "LABOXIDE_MUTANT"
 FILES = sorted({edit.file for edit in edits()})
 
 
 def test_extension_has_no_mutants() -> None:
     assert _native.__file__ is not None
-    assert SIGN.encode() not in Path(_native.__file__).read_bytes()
+    assert MARKER.encode() not in Path(_native.__file__).read_bytes()
 
 
 @pytest.mark.parametrize(
     "place", [SWITCHES, "faults/special_build.py", "scripts/check_dist.py"], ids=str
 )
-def test_build_and_wheels_are_searched_for_the_same_text(place: str) -> None:
-    assert SIGN in (ROOT / place).read_text(encoding="utf-8")
+def test_builds_and_wheels_are_searched_for_the_marker(place: str) -> None:
+    assert MARKER in (ROOT / place).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_lines_of_every_edit_are_found_exactly_once(file: str) -> None:
+def test_lines_of_every_edit_occur_exactly_once(file: str) -> None:
     source = (ROOT / ENGINE / file).read_text(encoding="utf-8")
     copy = edited(source, file)
     for edit in (edit for edit in edits() if edit.file == file):
@@ -40,7 +40,7 @@ def test_lines_of_every_edit_are_found_exactly_once(file: str) -> None:
         assert copy.count(edit.replacement) == 1
 
 
-def test_every_panic_of_the_table_is_raised_by_the_driver() -> None:
+def test_driver_raises_every_panic_of_the_table() -> None:
     replacements = "".join(edit.replacement for edit in edits())
     assert set(re.findall(r'mutant::panic_at\("([^"]+)"\)', replacements)) == set(STEPS)
 
@@ -63,10 +63,10 @@ def test_every_test_that_finds_a_mutant_exists() -> None:
     assert process.returncode == 0, process.stdout + process.stderr
 
 
-def test_engine_has_no_switches() -> None:
+def test_engine_has_no_mutant_switches() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "rust").rglob("*.rs")]
     assert len(sources) > 20
-    assert not [source for source in sources if "mutant::" in source or SIGN in source]
+    assert not [source for source in sources if "mutant::" in source or MARKER in source]
 
 
 @pytest.mark.parametrize("times", [0, 2])

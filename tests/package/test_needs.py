@@ -1,4 +1,4 @@
-"""Where everything is required, nothing is left out in silence."""
+"""Tests with missing requirements are skipped, or fail if everything is required."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.needs import needs, skip_or_fail
 
 
 @pytest.mark.parametrize(("required", "skipped"), [("", True), ("0", True), ("1", False)])
-def test_what_a_missing_tool_keeps_from_running_is_skipped_only_where_it_may_be(
+def test_missing_tool_skips_unless_required(
     monkeypatch: pytest.MonkeyPatch, required: str, skipped: bool
 ) -> None:
     monkeypatch.setenv("LABOXIDE_REQUIRE_FAULTS", required)

@@ -24,10 +24,10 @@ class FlushingDisk(RefusingDisk):
         self.error = error
 
     def flush(self, path: str, fh: int) -> None:
-        """Refuse nothing."""
+        """Succeed."""
 
     def fsync(self, path: str, datasync: int, fh: int) -> None:
-        """Refuse nothing."""
+        """Succeed."""
 
     def fsyncdir(self, path: str, datasync: int, fh: int) -> None:
         with self.log.open("a") as log:

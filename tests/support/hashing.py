@@ -97,7 +97,6 @@ BUFFERS: dict[str, Any] = {
 }
 every_buffer = pytest.mark.parametrize("kind", BUFFERS)
 
-
 BAD_ALGORITHMS = pytest.mark.parametrize(
     ("algorithm", "message"),
     [
