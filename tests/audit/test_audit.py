@@ -14,7 +14,7 @@ from laboxide.testing._sources import content_of
 
 from tests.support.auditing import fill, findings
 from tests.support.damage import flip
-from tests.support.storing import MIB, names, path_of, put
+from tests.support.storing import MIB, names, path_of, put, until
 
 pytestmark = pytest.mark.anyio
 
@@ -119,9 +119,7 @@ async def test_audit_releases_its_descriptors_and_threads(storage: FileStorage) 
     for pointer in await fill(storage, 20):
         flip(path_of(storage, pointer), 0)
     await findings(storage.audit())
-    with anyio.fail_after(30):
-        while _threads():
-            await anyio.sleep(0.01)
+    await until(lambda: not audit_threads(), timeout=30)
     before = len(names(DESCRIPTORS))
     for _ in range(5):
         with suppress(StopAsyncIteration):
@@ -129,12 +127,10 @@ async def test_audit_releases_its_descriptors_and_threads(storage: FileStorage) 
             with anyio.move_on_after(0.05):
                 await anext(audit)
         del audit
-    with anyio.fail_after(30):
-        while _threads() or len(names(DESCRIPTORS)) > before:
-            await anyio.sleep(0.01)
+    await until(lambda: not audit_threads() and len(names(DESCRIPTORS)) <= before, timeout=30)
 
 
-def _threads() -> int:
+def audit_threads() -> int:
     """Return the number of audit threads."""
     count = 0
     for name in Path("/proc/self/task").glob("*/comm"):

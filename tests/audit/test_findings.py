@@ -41,16 +41,18 @@ async def test_intact_store_has_no_findings(storage: FileStorage, workers: int) 
     assert (audit.skipped, audit.cursor) == (0, None)
 
 
+@pytest.mark.parametrize("repair", [False, True])
 @pytest.mark.parametrize("workers", [1, 3])
 async def test_finding_is_returned_before_later_objects_are_read(
-    storage: FileStorage, workers: int
+    storage: FileStorage, workers: int, repair: bool
 ) -> None:
     pointers = await fill(storage, 3, size=3 * MIB)
     overwrite(path_of(storage, pointers[0]), b"")
-    audit = storage.audit(workers=workers, max_bytes_per_second=1e5)
+    audit = storage.audit(repair=repair, workers=workers, max_bytes_per_second=1e5)
     with anyio.fail_after(30):  # the other objects take a minute
         finding = await anext(audit)
     assert (finding.key, audit.cursor) == (pointers[0]["key"], pointers[0]["key"])
+    assert (finding.moved_to is not None) == repair
 
 
 async def test_empty_store_has_no_findings(storage: FileStorage) -> None:

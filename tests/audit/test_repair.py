@@ -14,7 +14,7 @@ from laboxide.testing._sources import content_of
 
 from tests.support.auditing import fill, findings
 from tests.support.damage import FAULTS, overwrite
-from tests.support.storing import DATA, KIB, MIB, files, path_of, put
+from tests.support.storing import DATA, KIB, files, path_of, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,18 +53,6 @@ async def test_damaged_object_is_quarantined_and_can_be_written_again(
     assert sorted(listed, key=lambda pointer: pointer["key"]) == pointers
     assert await put(storage, data) == pointer
     assert await storage.read_data(pointer) == data
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-async def test_quarantined_object_is_returned_before_later_objects_are_read(
-    storage: FileStorage, workers: int
-) -> None:
-    pointers = await fill(storage, 3, size=3 * MIB)
-    overwrite(path_of(storage, pointers[0]), b"")
-    audit = storage.audit(repair=True, workers=workers, max_bytes_per_second=1e5)
-    with anyio.fail_after(30):  # the other objects take a minute
-        finding = await anext(audit)
-    assert (finding.key, finding.moved_to is None) == (pointers[0]["key"], False)
 
 
 async def test_resumed_audit_returns_objects_quarantined_before_its_cancellation(
