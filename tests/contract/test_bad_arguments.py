@@ -97,7 +97,7 @@ def test_algorithm_that_is_not_iterable_is_refused_by_name() -> None:
         digest_data(b"", content_type="a/b", algorithm=algorithm)
 
 
-class WithoutRepr:
+class FailingRepr:
     def __repr__(self) -> str:
         raise OwnError("mine")
 
@@ -112,8 +112,8 @@ def nested(depth: int) -> list[Any]:
 
 REPRS: dict[str, tuple[Any, str]] = {
     "nested": (nested(100_000), "[" * 20),
-    "without a repr": (WithoutRepr(), "an object of type 'WithoutRepr'"),
-    "list of one without a repr": ([1, WithoutRepr()], "[1, an object of type 'WithoutRepr']"),
+    "failing repr": (FailingRepr(), "an object of type 'FailingRepr'"),
+    "list with a failing repr": ([1, FailingRepr()], "[1, an object of type 'FailingRepr']"),
     "large number": (1 << 100_000, "a large int"),
     "tuple of one": (({"a": 1},), "({'a': 1},)"),
     "empty collections": ([set(), [], {}, ()], "[set(), [], {}, ()]"),

@@ -94,15 +94,15 @@ async def test_error_of_a_source_reaches_the_caller_unchanged(
 
 
 @pytest.mark.parametrize("verify_writes", [False, True])
-@pytest.mark.parametrize("at", ["any time", "the end"])
+@pytest.mark.parametrize("when", ["always", "at the end"])
 @pytest.mark.parametrize("source", SOURCES)
 async def test_error_of_get_digest_reaches_the_caller_unchanged(
-    storage: FileStorage, source: str, at: str, verify_writes: bool
+    storage: FileStorage, source: str, when: str, verify_writes: bool
 ) -> None:
     error = OwnError("mine")
 
     def get_digest(*, allow_incomplete: bool = False) -> Any:
-        if at == "the end" and allow_incomplete:
+        if when == "at the end" and allow_incomplete:
             return describe(DATA)
         raise error
 

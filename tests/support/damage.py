@@ -115,7 +115,7 @@ async def put_stream(storage: FileStorage, data: bytes, algorithm: str = "blake3
     return await storage.write_data_stream(*pair, {})
 
 
-async def put_other_stream(storage: FileStorage, data: bytes, algorithm: str) -> FilePointer:
+async def put_hashlib_stream(storage: FileStorage, data: bytes, algorithm: str) -> FilePointer:
     """Write a stream with a digest by hashlib, which needs SHA-256."""
     assert algorithm == "sha256"
     return await storage.write_data_stream(*plain_pair(stream_of(cut(data, [64 * KIB]))), {})
@@ -136,7 +136,7 @@ async def put_hardlink(storage: FileStorage, data: bytes, algorithm: str) -> Fil
 WRITES: dict[str, Callable[[FileStorage, bytes, str], Awaitable[FilePointer]]] = {
     "write_data": put,
     "write_data_stream": put_stream,
-    "write_data_stream of others": put_other_stream,
+    "write_data_stream by hashlib": put_hashlib_stream,
     "import_file": put_file,
     "import_file as hardlink": put_hardlink,
 }

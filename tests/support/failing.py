@@ -63,7 +63,7 @@ PAIRS: dict[str, Callable[[AsyncIterable[bytes]], Pair]] = {
     **_sources.PAIRS,
     "not hashed": lambda source: (source, getter(describe(DATA))),
 }
-SOURCES = {"nothing": [], "little": [b"little"], "much": [bytes(64 * KIB)] * 100}
+SOURCES = {"empty": [], "small": [b"small"], "large": [bytes(64 * KIB)] * 100}
 
 
 def fixed_router(_digest: Digest, _tags: TagMap, /, *, temp: bool) -> FileKey:
