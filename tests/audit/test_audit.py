@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 DESCRIPTORS = Path("/proc/self/fd")
 
 
-async def test_sample_is_a_part_and_depends_on_the_seed(storage: FileStorage) -> None:
+async def test_sample_is_reproducible_by_its_seed(storage: FileStorage) -> None:
     pointers = await fill(storage, 400)
     for pointer in pointers:
         flip(path_of(storage, pointer), 0)
