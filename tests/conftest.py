@@ -1,8 +1,9 @@
 """Options, event loops and stores of all tests.
 
 A test with `loop_backend` or `pytest.mark.anyio` runs on asyncio; with the mark `every_loop`, or
-under `--tier=long`, on uvloop and trio as well. `storage` and `other` are empty stores in
-`tmp_path`. The fixtures of databases come from tests/support/labox_databases.py.
+under `--tier=long` without the mark `one_loop`, on uvloop and trio as well. `storage` and `other`
+are empty stores in `tmp_path`. The fixtures of databases come from
+tests/support/labox_databases.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from laboxide import FileStorage
 from laboxide.testing._sources import backend_name, backends
+
+from tests.support.images import mounted_xfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +48,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the event loops of each asynchronous test."""
     if "loop_backend" in metafunc.fixturenames:
         is_long = metafunc.config.getoption("tier") == "long"
-        everywhere = is_long or metafunc.definition.get_closest_marker("every_loop")
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        everywhere = (is_long and "one_loop" not in marks) or "every_loop" in marks
         loops = backends() if everywhere else backends()[:1]
         metafunc.parametrize("loop_backend", loops, ids=backend_name, indirect=True)
 
@@ -81,3 +85,10 @@ def shared() -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def xfs(tmp_path: Path) -> Iterator[Path]:
+    """Yield the mount point of an empty XFS image; the test needs the mark NEEDS_XFS."""
+    with mounted_xfs(tmp_path) as mount:
+        yield mount

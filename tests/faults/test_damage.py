@@ -26,15 +26,9 @@ from tests.support.damage import (
 )
 from tests.support.storing import KIB, MIB, files, path_of, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 SIZES = pytest.mark.parametrize("size", [10, 100 * KIB, 3 * MIB])
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: damage is found by the engine, which knows of none."""
-    return "asyncio"
 
 
 # Reading

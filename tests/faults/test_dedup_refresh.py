@@ -18,7 +18,7 @@ from laboxide import FileStorage, content_router, digest_data, labox
 from laboxide._runtime import process
 from laboxide.testing._sources import content_of
 
-from tests.support.images import NEEDS_FUSE, NEEDS_XFS, mounted_fuse, mounted_xfs
+from tests.support.images import NEEDS_FUSE, NEEDS_XFS, mounted_fuse
 from tests.support.needs import needs
 from tests.support.scripts import run_script
 from tests.support.storing import KIB, MIB, WRITES, files, path_of, put, put_stream, until
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Write = Callable[[Any, bytes], Awaitable[Path]]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 NOBODY = 65534
 OLD = 45 * 60
@@ -38,12 +38,6 @@ LOGGER = "laboxide.file"
 
 SIZES = pytest.mark.parametrize("size", [4 * KIB, 3 * MIB])
 PATHS = pytest.mark.parametrize("write", [*WRITES, "import_file, hard link"])
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: the engine refreshes times, and knows of none."""
-    return "asyncio"
 
 
 @pytest.fixture(params=[False, True], ids=["native", "portable"], autouse=True)
@@ -372,12 +366,6 @@ async def test_read_only_mount_keeps_object_with_one_warning(
         with pytest.raises(OSError, match=os.strerror(errno.EROFS)):
             await put(storage, b"new content")
     assert not any(map(is_refreshed, paths))
-
-
-@pytest.fixture
-def xfs(tmp_path: Path) -> Iterator[Path]:
-    with mounted_xfs(tmp_path) as mounted:
-        yield mounted
 
 
 @contextmanager

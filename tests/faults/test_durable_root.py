@@ -16,13 +16,7 @@ from tests.support.storing import put
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: nothing of this depends on which."""
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 
 def flushes_of_the_parent(log: Path) -> int:

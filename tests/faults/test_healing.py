@@ -29,16 +29,10 @@ from tests.support.storing import KIB, MIB, files, path_of, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 SIZES = pytest.mark.parametrize("size", [10, 100 * KIB, 3 * MIB])
 LOGGER = "laboxide.file"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: damage is found by the engine, which knows of none."""
-    return "asyncio"
 
 
 @SIZES

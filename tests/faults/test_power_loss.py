@@ -8,29 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from laboxide import CorruptDataError, FileStorage
 
-from tests.support.images import NEEDS_XFS, mounted_xfs
+from tests.support.images import NEEDS_XFS
 from tests.support.storing import KIB, path_of, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.anyio, NEEDS_XFS]
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop, NEEDS_XFS]
 
 SIZE = 300 * KIB
 DURABLE = pytest.mark.parametrize("durable", [False, True], ids=["not durable", "durable"])
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: what is on the device is the engine's matter."""
-    return "asyncio"
-
-
-@pytest.fixture
-def xfs(tmp_path: Path) -> Iterator[Path]:
-    with mounted_xfs(tmp_path) as mounted:
-        yield mounted
 
 
 def reserve_only(path: Path, start: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Files that change while they are read, and those whose size says nothing of their content."""
+"""Files that change during a read or import, and files whose stat size is wrong."""
 
 from __future__ import annotations
 
@@ -11,49 +11,35 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from laboxide import CorruptDataError, FileStorage, content_router, digest_data, digest_file
+from laboxide import CorruptDataError, FileStorage, content_router, digest_file
 from laboxide.testing._sources import content_of
 
-from tests.support.storing import WRITES, files
+from tests.support.storing import MIB, WRITES, files, path_of, put
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import Callable
 
     from laboxide import Digest, FileKey, FilePointer, ImportLink, TagMap, VerifyReads
 
 pytestmark = pytest.mark.anyio
 
-MIB = 1 << 20
 SIZE = 40 * MIB
 
 
-async def put(storage: FileStorage, data: bytes) -> tuple[FilePointer, Path]:
-    digest = digest_data(data, content_type="a/b")
-    pointer = await storage.write_data(data, digest, {})
-    path = storage.path / pointer["key"]
-    path.chmod(0o644)
-    return pointer, path
+async def put_writable(storage: FileStorage, data: bytes) -> tuple[FilePointer, Path]:
+    pointer = await put(storage, data)
+    path_of(storage, pointer).chmod(0o644)
+    return pointer, path_of(storage, pointer)
 
 
-async def collect(stream: AsyncIterable[bytes], received: list[bytes]) -> None:
-    async for chunk in stream:
-        received.append(chunk)  # noqa: PERF401 - what came before an error is wanted
-
-
-def overwrite(path: Path, offset: int, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(data)
-
-
-# Objects, further than a stream reads ahead
+# Objects, changed beyond the read-ahead of a stream
 
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
 async def test_object_truncated_during_read_is_corrupt(
     storage: FileStorage, verify_reads: VerifyReads
 ) -> None:
-    pointer, path = await put(storage, content_of(SIZE))
+    pointer, path = await put_writable(storage, content_of(SIZE))
     reader = FileStorage(storage.path, verify_reads=verify_reads)
     stream = reader.read_data_stream(pointer)
     await anext(stream)
@@ -65,13 +51,16 @@ async def test_object_truncated_during_read_is_corrupt(
 
 async def test_object_modified_during_read_is_corrupt(storage: FileStorage) -> None:
     data = content_of(SIZE)
-    pointer, path = await put(storage, data)
+    pointer, path = await put_writable(storage, data)
     stream = storage.read_data_stream(pointer)
-    received = [await anext(stream)]
-    overwrite(path, SIZE - 10 * MIB, b"changed")
-    with pytest.raises(CorruptDataError):
-        await collect(stream, received)
-    assert len(b"".join(received)) < SIZE
+    received = len(await anext(stream))
+    with path.open("r+b") as file:
+        file.seek(SIZE - 10 * MIB)
+        file.write(b"changed")
+    with pytest.raises(CorruptDataError):  # noqa: PT012 - counts the bytes before the error
+        async for chunk in stream:
+            received += len(chunk)
+    assert received < SIZE
 
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
@@ -79,7 +68,7 @@ async def test_object_deleted_during_read_is_read_completely(
     storage: FileStorage, verify_reads: VerifyReads
 ) -> None:
     data = content_of(SIZE)
-    pointer, _ = await put(storage, data)
+    pointer = await put(storage, data)
     stream = FileStorage(storage.path, verify_reads=verify_reads).read_data_stream(pointer)
     received = [await anext(stream)]
     await storage.delete(pointer)
@@ -87,7 +76,7 @@ async def test_object_deleted_during_read_is_read_completely(
     assert b"".join(received) == data
 
 
-# Files that are imported
+# Sources of imports
 
 
 def shrink(path: Path) -> None:
@@ -102,13 +91,13 @@ def grow(path: Path) -> None:
 async def import_while(
     storage: FileStorage, change: Callable[[Path], None], source: Path
 ) -> FilePointer | Exception:
-    """Import `source` while `change` is made to it, at a time that nobody knows."""
+    """Import `source`, and apply `change` to it at an arbitrary moment."""
     outcome: list[FilePointer | Exception] = []
 
     async def work() -> None:
         try:
             outcome.append(await storage.import_file(source, link="copy"))
-        except Exception as error:  # noqa: BLE001 - it is what is looked at
+        except Exception as error:  # noqa: BLE001 - the caller checks it
             outcome.append(error)
 
     async with anyio.create_task_group() as group:
@@ -134,55 +123,55 @@ async def test_source_resized_during_import_is_stored_whole_or_refused(
         assert await storage.read_data(outcome) in {data, source.read_bytes()}
 
 
-# What is written, after its last byte and before it has its name
+# Staged files, between the last write and publishing
 
 
 def written_file(root: Path) -> int:
-    """Return the descriptor of the one file below `root` that is open."""
+    """Return the file descriptor of the only open file below `root`."""
     found = []
     for link in list(Path("/proc/self/fd").iterdir()):
-        with suppress(OSError):  # that of the listing itself
+        with suppress(OSError):  # the listing closes its own descriptor
             if root in link.readlink().parents and link.is_file():
                 found.append(int(link.name))
     [descriptor] = found
     return descriptor
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
-@pytest.mark.parametrize("way", ["write_data_stream", "import_file"])
-async def test_file_truncated_before_publish_is_not_published(tmp_path: Path, way: str) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc lists the open files")
+@pytest.mark.parametrize("write", ["write_data_stream", "import_file"])
+async def test_file_truncated_before_publish_is_not_published(tmp_path: Path, write: str) -> None:
     root = tmp_path / "root"
 
-    def cutting_router(digest: Digest, tags: TagMap, /, *, temp: bool = False) -> FileKey:
+    def truncating_router(digest: Digest, tags: TagMap, /, *, temp: bool = False) -> FileKey:
         os.ftruncate(written_file(root), MIB)
         return content_router(digest, tags, temp=temp)
 
-    storage = FileStorage(root, router=cutting_router, mkdir=True)
+    storage = FileStorage(root, router=truncating_router, mkdir=True)
     with pytest.raises(CorruptDataError):
-        await WRITES[way](storage, content_of(3 * MIB), {})
+        await WRITES[write](storage, content_of(3 * MIB), {})
     assert files(root) == []
 
 
-# Files of /proc have a size of nothing, and those of /sys one of a page
+# Files of /proc have a stat size of 0, and files of /sys of one page
 
-ODD_FILES = [
+WRONG_SIZES = [
     path
     for path in map(Path, ("/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"))
     if path.exists()
 ]
 
 
-@pytest.mark.parametrize("path", ODD_FILES, ids=str)
+@pytest.mark.parametrize("path", WRONG_SIZES, ids=str)
 async def test_file_with_wrong_stat_size_is_hashed_or_refused(path: Path) -> None:
     try:
         digest = await digest_file(path, algorithm="sha256")
     except ValueError as error:
-        assert str(path) in str(error)  # noqa: PT017 - either is right
+        assert str(path) in str(error)  # noqa: PT017 - either outcome is right
         return
     assert digest["content_hash"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("path", ODD_FILES, ids=str)
+@pytest.mark.parametrize("path", WRONG_SIZES, ids=str)
 @pytest.mark.parametrize("link", ["auto", "copy"])
 async def test_file_with_wrong_stat_size_is_imported_or_refused(
     storage: FileStorage, path: Path, link: ImportLink
@@ -190,7 +179,7 @@ async def test_file_with_wrong_stat_size_is_imported_or_refused(
     try:
         pointer = await storage.import_file(path, link=link)
     except ValueError as error:
-        assert str(path) in str(error)  # noqa: PT017 - either is right
+        assert str(path) in str(error)  # noqa: PT017 - either outcome is right
         assert files(storage.path) == []
         return
     assert await storage.read_data(pointer) == path.read_bytes()

@@ -1,4 +1,4 @@
-"""What is left over is told, and only what a dead writer left is removed, and only if asked."""
+"""Stray files are reported; only temporary files of dead writers are removed, on request."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def staging(storage: FileStorage) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a writer that is at work."""
+    """Hold the lock of an active writer."""
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def told(leftovers: list[StrayFile]) -> list[tuple[str, str, int, bool]]:
-    return [(left.path.name, left.kind, left.size, left.removed) for left in leftovers]
+def summaries(strays: list[StrayFile]) -> list[tuple[str, str, int, bool]]:
+    return [(left.path.name, left.kind, left.size, left.removed) for left in strays]
 
 
 async def test_clean_store_has_no_stray_files(storage: FileStorage) -> None:
@@ -58,20 +58,22 @@ async def test_temporary_file_of_dead_writer_is_reported_and_kept(
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
     os.utime(staging / TEMPORARY, (0, 1_000_000_000))
-    [leftover] = await storage.clean()
-    assert leftover.path == staging / TEMPORARY
-    assert leftover[1:3] == ("temporary", len(DATA))
-    assert leftover.age is not None
-    assert leftover.age > 1e8
-    assert not leftover.removed
-    assert leftover.path.read_bytes() == DATA
+    [stray] = await storage.clean()
+    assert stray.path == staging / TEMPORARY
+    assert stray[1:3] == ("temporary", len(DATA))
+    assert stray.age is not None
+    assert stray.age > 1e8
+    assert not stray.removed
+    assert stray.path.read_bytes() == DATA
 
 
 async def test_temporary_file_of_dead_writer_is_removed_with_delete(
     storage: FileStorage, staging: Path
 ) -> None:
     (staging / TEMPORARY).write_bytes(DATA)
-    assert told(await storage.clean(delete=True)) == [(TEMPORARY, "temporary", len(DATA), True)]
+    assert summaries(await storage.clean(delete=True)) == [
+        (TEMPORARY, "temporary", len(DATA), True)
+    ]
     assert files(storage.path) == []
     assert await storage.clean() == []
 
@@ -97,9 +99,9 @@ async def test_clean_keeps_unknown_files_in_staging_directory(
     (staging / os.fsdecode(b"\xff.laboxide-tmp")).touch()
     before = names(staging)
     with anyio.fail_after(30):
-        leftovers = await storage.clean(delete=True)
-    assert sorted(left.path.name for left in leftovers) == before
-    assert {(left.kind, left.removed) for left in leftovers} == {("unknown", False)}
+        strays = await storage.clean(delete=True)
+    assert sorted(left.path.name for left in strays) == before
+    assert {(left.kind, left.removed) for left in strays} == {("unknown", False)}
     assert names(staging) == before
     assert (tmp_path / "outside").read_bytes() == DATA
 
@@ -129,12 +131,12 @@ async def test_quarantined_and_displaced_files_are_reported_and_kept(
     path_of(storage, corrupt).write_bytes(b"bad")
     [finding] = [finding async for finding in storage.audit(repair=True)]
     before = sorted(files(storage.path))
-    leftovers = {left.kind: left for left in await storage.clean(delete=delete)}
-    assert set(leftovers) == {"displaced", "quarantined"}
-    assert leftovers["quarantined"].path == finding.moved_to
-    assert leftovers["quarantined"].size == 3
-    assert (leftovers["displaced"].path / "kept").read_bytes() == b"kept"
-    assert not any(left.removed for left in leftovers.values())
+    strays = {left.kind: left for left in await storage.clean(delete=delete)}
+    assert set(strays) == {"displaced", "quarantined"}
+    assert strays["quarantined"].path == finding.moved_to
+    assert strays["quarantined"].size == 3
+    assert (strays["displaced"].path / "kept").read_bytes() == b"kept"
+    assert not any(left.removed for left in strays.values())
     assert sorted(files(storage.path)) == before
 
 
@@ -148,7 +150,7 @@ async def test_temporary_names_outside_staging_directory_are_objects(
 
 
 async def test_key_with_quarantine_name_is_refused(tmp_path: Path) -> None:
-    """It would be listed as a leftover, and removed as one."""
+    """Such an object would be reported as a stray file."""
 
     def router(digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey:
         return {"key": f"{digest['content_hash']}-{tags['name']}"}
@@ -161,7 +163,7 @@ async def test_key_with_quarantine_name_is_refused(tmp_path: Path) -> None:
 
 
 async def test_clean_keeps_empty_directories(storage: FileStorage) -> None:
-    """A writer that has made one is about to use it."""
+    """A writer may be about to use a directory that it has just created."""
     pointer = await put(storage, DATA)
     await storage.delete(pointer)
     assert await storage.clean(delete=True) == []
@@ -225,10 +227,10 @@ def test_clean_names_directory_that_cannot_be_listed(tmp_path: Path) -> None:
 
 
 async def test_writers_during_clean_store_their_data(storage: FileStorage) -> None:
-    is_over = False
+    is_done = False
 
     async def clean() -> None:
-        while not is_over:
+        while not is_done:
             await storage.clean(delete=True)
 
     async with anyio.create_task_group() as tasks:
@@ -236,11 +238,11 @@ async def test_writers_during_clean_store_their_data(storage: FileStorage) -> No
         for index in range(200):
             data = b"%d" % index
             pointer = await put(storage, data)
-            # Torn, it is replaced from a file with a temporary name.
+            # A write replaces a truncated object through a temporary file.
             path_of(storage, pointer).chmod(0o644)
             path_of(storage, pointer).write_bytes(b"")
             assert await storage.read_data(await put(storage, data)) == data
-        is_over = True
+        is_done = True
     assert await storage.clean() == []
 
 
@@ -254,7 +256,7 @@ def test_temporary_file_of_killed_writer_is_removed(
     storage = FileStorage(root / "store", mkdir=True)
     if (child := os.fork()) == 0:
         asyncio.run(store(storage, 1 << 20, pause=0.001))
-    # What is written to is locked, too.
+    # A temporary file with data is locked as well.
     while not any(path.stat().st_size for path in storage.path.glob(".laboxide-staging/*")):
         time.sleep(0.01)
     print(asyncio.run(storage.clean(delete=True)))

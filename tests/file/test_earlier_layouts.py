@@ -1,8 +1,8 @@
 """Every later version reads the store in tests/fixtures/store-0.1.
 
-Version 0.1.0 wrote it: both algorithms, keys with and without the hash, files named as Labox names
-them, a temporary file of a killed writer, a quarantined object and a displaced directory. Pointers
-are kept as objects, as text and as pickles.
+Version 0.1.0 wrote the store: both algorithms, keys with and without the hash, file names of Labox,
+a temporary file of a killed writer, a quarantined object and a displaced directory. The manifest
+has each pointer as object, text and pickle.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import json
 import pickle
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from laboxide import FileStorage, MemoryStorage, Storage, content_router, digest_data
 from laboxide.labox import FileStorage as LaboxFileStorage
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+from tests.support.storing import collect, files
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "store-0.1"
 MANIFEST: dict[str, Any] = json.loads((FIXTURE / "manifest.json").read_text(encoding="utf-8"))
@@ -31,12 +30,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Copy the fixture: version control keeps no modes, and tests write."""
+    """Return a writable copy of the fixture."""
     return Path(shutil.copytree(FIXTURE, tmp_path / "copy"))
-
-
-async def collect(stream: AsyncIterable[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in stream])
 
 
 def config_of(storage: Storage[Any], entry: dict[str, Any], form: str) -> Any:
@@ -66,18 +61,14 @@ async def test_new_pointers_equal_those_of_earlier_versions(root: Path) -> None:
     for entry in POINTERS:
         is_named = entry["store"] == "named"
         storage = FileStorage(root / entry["store"], router=router if is_named else content_router)
-        data, before = CONTENTS[entry["content"]], files_below(root)
+        data, before = CONTENTS[entry["content"]], set(files(root))
         algorithm = entry["pointer"]["algorithm"]
         digest = digest_data(data, content_type="text/plain", algorithm=algorithm)
         pointer = await storage.write_data(data, digest, {})
         assert pointer == {**entry["pointer"], "root": str(storage.path)}
         text = entry["text"].replace(entry["pointer"]["root"], str(storage.path))
         assert storage.serialize_config(pointer) == text
-        assert files_below(root) - before == set()
-
-
-def files_below(root: Path) -> set[Path]:
-    return {path for path in root.rglob("*") if path.is_file()}
+        assert set(files(root)) <= before
 
 
 async def test_listing_yields_every_object_of_earlier_versions(root: Path) -> None:

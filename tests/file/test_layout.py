@@ -1,4 +1,4 @@
-"""Where FileStorage puts objects, under which names and with which modes."""
+"""Paths, names and modes of the objects of a FileStorage."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from laboxide import (
-    FileStorage,
-    content_router,
-    digest_data,
-)
+from laboxide import FileStorage, content_router, digest_data
 from laboxide.testing._sources import content_of, cut, plain_pair, stream_of
 
 from tests.support.scripts import assert_clean, run_script
@@ -43,9 +39,9 @@ def fixed_router(_digest: Digest, _tags: Mapping[str, str], /, *, temp: bool) ->
     return {"key": "fixed/name"}
 
 
-def answering(answer: object) -> Any:
+def router_returning(result: object) -> Any:
     def router(_digest: Digest, _tags: Mapping[str, str], /, *, temp: bool) -> object:
-        return answer
+        return result
 
     return router
 
@@ -166,29 +162,29 @@ async def test_router_may_return_key_as_string(tmp_path: Path, write: str) -> No
 HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
     "absolute": ({"key": "/etc/escaped"}, ValueError, "/etc/escaped"),
     "parent": ({"key": "../escaped"}, ValueError, "../escaped"),
-    "parent within": ({"key": "a/../../escaped"}, ValueError, "a/../../escaped"),
-    "parent last": ({"key": "a/.."}, ValueError, "a/.."),
+    "parent in the middle": ({"key": "a/../../escaped"}, ValueError, "a/../../escaped"),
+    "parent at the end": ({"key": "a/.."}, ValueError, "a/.."),
     "only parent": ({"key": ".."}, ValueError, '".."'),
     "dot": ({"key": "."}, ValueError, '"."'),
     "empty": ({"key": ""}, ValueError, '""'),
     "empty component": ({"key": "a//b"}, ValueError, "a//b"),
     "trailing slash": ({"key": "a/"}, ValueError, "a/"),
     "NUL": ({"key": "before\0after"}, ValueError, "before"),
-    "reserved": ({"key": ".laboxide-staging/x"}, ValueError, ".laboxide-staging/x"),
-    "reserved itself": ({"key": ".laboxide-staging"}, ValueError, ".laboxide-staging"),
-    "moved aside": ({"key": "a/b.corrupt-1f-2"}, ValueError, 'quarantined files: "b.corrupt-1f-2"'),
-    "moved aside, within": (
+    "below staging directory": ({"key": ".laboxide-staging/x"}, ValueError, ".laboxide-staging/x"),
+    "staging directory": ({"key": ".laboxide-staging"}, ValueError, ".laboxide-staging"),
+    "quarantined": ({"key": "a/b.corrupt-1f-2"}, ValueError, 'quarantined files: "b.corrupt-1f-2"'),
+    "displaced directory": (
         {"key": "a.displaced-1-2/b"},
         ValueError,
         'quarantined files: "a.displaced-1-2"',
     ),
-    "too long": ({"key": "x" * 256}, ValueError, "x" * 200),
-    "too long as a whole": ({"key": "x/" * 512 + "x"}, ValueError, "x/" * 100),
+    "long name": ({"key": "x" * 256}, ValueError, "x" * 200),
+    "long path": ({"key": "x/" * 512 + "x"}, ValueError, "x/" * 100),
     "surrogate": ({"key": "\udc80"}, ValueError, "\\udc80"),
     "None": (None, TypeError, "None"),
-    "plain, parent": ("../escaped", ValueError, "../escaped"),
-    "plain, absolute": ("/etc/escaped", ValueError, "/etc/escaped"),
-    "plain, empty": ("", ValueError, '""'),
+    "string, parent": ("../escaped", ValueError, "../escaped"),
+    "string, absolute": ("/etc/escaped", ValueError, "/etc/escaped"),
+    "string, empty": ("", ValueError, '""'),
     "bytes": (b"a/key", TypeError, "b'a/key'"),
     "path": (Path("a/b"), TypeError, "PosixPath('a/b')"),
     "list": ([("key", "a")], TypeError, "[('key', 'a')]"),
@@ -205,11 +201,11 @@ HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
 async def test_hostile_key_from_router_is_refused_by_name(
     tmp_path: Path, case: str, write: str
 ) -> None:
-    answer, kind, naming = HOSTILE[case]
-    storage = FileStorage(tmp_path / "root", mkdir=True, router=answering(answer))
-    with pytest.raises(kind) as caught:
+    result, error, text = HOSTILE[case]
+    storage = FileStorage(tmp_path / "root", mkdir=True, router=router_returning(result))
+    with pytest.raises(error) as caught:
         await WRITES[write](storage, DATA, {})
-    assert naming in str(caught.value)
+    assert text in str(caught.value)
     await until(lambda: files(storage.path) == [])
     assert {*names(storage.path)} <= {".laboxide-staging"}
     assert {*names(tmp_path)} <= {"root", "source"}
@@ -250,7 +246,7 @@ async def test_key_without_hash_accepts_stream_with_foreign_digest(
 
 
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("second", [b"x" * len(DATA), b"other size"], ids=["size", "other size"])
+@pytest.mark.parametrize("second", [b"x" * len(DATA), b"other size"], ids=["same size", "shorter"])
 async def test_key_without_hash_keeps_its_first_content(
     tmp_path: Path, second: bytes, write: str
 ) -> None:
@@ -270,11 +266,11 @@ async def test_key_without_hash_keeps_its_first_content(
 async def test_storage_without_router_refuses_writes(storage: FileStorage, operation: str) -> None:
     pointer = await put(storage, DATA)
     reader = FileStorage(storage.path, router=None)
-    refused = (
+    write = (
         reader.delete(pointer) if operation == "delete" else WRITES[operation](reader, b"more", {})
     )
     with pytest.raises(NotImplementedError, match="read-only"):
-        await refused
+        await write
     assert files(storage.path) == [path_of(storage, pointer)]
 
 
@@ -358,11 +354,11 @@ def test_exports_are_0666_less_umask(tmp_path: Path, umask: str, overwrite: bool
 def test_new_directories_of_durable_root_are_fsynced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flushed: list[int] = []
-    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(os.fstat(file).st_ino))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
     root = tmp_path / "a" / "root"
     FileStorage(tmp_path / "other", mkdir=True)
     FileStorage(root, mkdir=True, durable=True)
-    assert flushed == [directory.stat().st_ino for directory in (root.parent, tmp_path)]
+    assert synced == [directory.stat().st_ino for directory in (root.parent, tmp_path)]
     FileStorage(root, mkdir=True, durable=True)
-    assert len(flushed) == 2, "the name of what was there is flushed by the first write"
+    assert len(synced) == 2, "the first write syncs the name of an existing root"

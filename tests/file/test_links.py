@@ -1,4 +1,4 @@
-"""Links in the place of the directories of a store are not followed."""
+"""Links in place of directories of a store are not followed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,11 @@ from tests.support.storing import MIB, files, path_of, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: damage is found by the engine, which knows of none."""
-    return "asyncio"
-
-
-def link_away(path: Path, tmp_path: Path) -> Path:
-    """Move the directory `path` out of the store and leave a link; return its new place."""
+def replace_by_link(path: Path, tmp_path: Path) -> Path:
+    """Move the directory `path` out of the store, link to it, and return its new path."""
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
     return tmp_path / "elsewhere"
@@ -40,11 +34,11 @@ async def test_read_does_not_follow_linked_directory(
 ) -> None:
     pointer = await put(storage, content_of(size))
     path = path_of(storage, pointer)
-    away = link_away(path.parents[["shard", "algorithm"].index(level)], tmp_path)
+    moved = replace_by_link(path.parents[["shard", "algorithm"].index(level)], tmp_path)
     operation = getattr(storage, read) if read in ("stat", "delete") else None
     with pytest.raises((OSError, CorruptDataError)):
         await (operation(pointer) if operation else (READS | CHECKS)[read](storage, pointer))
-    assert [hashlib.sha256(found.read_bytes()).digest() for found in files(away)] == [
+    assert [hashlib.sha256(found.read_bytes()).digest() for found in files(moved)] == [
         hashlib.sha256(content_of(size)).digest()
     ]
 
@@ -60,10 +54,10 @@ async def test_write_does_not_follow_linked_directory(
     path = path_of(storage, pointer)
     path.unlink()
     linked = path.parents[["shard", "algorithm"].index(level)]
-    away = link_away(linked, tmp_path)
+    moved = replace_by_link(linked, tmp_path)
     with pytest.raises(OSError, match=linked.name):
         await WRITES[write](storage, data, "sha256")
-    await until(lambda: files(away) == files(storage.path) == [])
+    await until(lambda: files(moved) == files(storage.path) == [])
     assert linked.is_symlink()
 
 
@@ -79,7 +73,7 @@ async def test_write_does_not_follow_linked_staging_directory(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/mine.laboxide-tmp").write_bytes(b"mine")
     staging.symlink_to(tmp_path / "elsewhere")
-    # A new storage sweeps when it first writes.
+    # The first write of a storage cleans the staging directory.
     with pytest.raises(OSError, match="laboxide-staging"):
         await WRITES[write](FileStorage(storage.path), data, "sha256")
     assert files(tmp_path / "elsewhere") == [tmp_path / "elsewhere/mine.laboxide-tmp"]

@@ -1,4 +1,4 @@
-"""Pointers to all objects of a store, listed."""
+"""FileStorage.list_pointers: its order, errors, cancellation and links."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_listing_may_be_abandoned(storage: FileStorage) -> None:
 
 
 async def fill_by_tags(root: Path) -> tuple[FileStorage, list[FilePointer]]:
-    """Objects that have to be hashed to know what they are."""
+    """Write objects under keys that a listing cannot derive a pointer from without hashing."""
     storage = FileStorage(root, router=tag_router)
     written = [await put(storage, bytes([index]), {"kind": f"{index:02}"}) for index in range(20)]
     return storage, written
@@ -101,9 +101,9 @@ async def test_cancelled_listing_resumes_at_same_object(tmp_path: Path) -> None:
     storage, written = await fill_by_tags(tmp_path)
     listing = storage.list_pointers()
     found: list[FilePointer] = []
-    for turn in count():
+    for step in count():
         with anyio.CancelScope() as scope:
-            if turn % 2:
+            if step % 2:
                 scope.cancel()
             if (pointer := await anext(listing, None)) is None:
                 break
@@ -117,15 +117,15 @@ async def test_listing_continues_after_unreadable_object(
     storage, written = await fill_by_tags(tmp_path)
     run = hub.run
 
-    async def hash_most(start: Callable[..., object], *args: object) -> object:
+    async def fail_one_hash(start: Callable[..., object], *args: object) -> object:
         if start.__name__ == "hash" and args[0] == written[3]["key"]:
-            raise OSError(errno.EIO, "on purpose", args[0])
+            raise OSError(errno.EIO, "injected", args[0])
         return await run(start, *args)
 
-    monkeypatch.setattr("laboxide._runtime.hub.run", hash_most)
+    monkeypatch.setattr("laboxide._runtime.hub.run", fail_one_hash)
     listing = storage.list_pointers()
     before = [await anext(listing) for _ in range(3)]
-    with pytest.raises(OSError, match="on purpose"):
+    with pytest.raises(OSError, match="injected"):
         await anext(listing)
     assert before + [pointer async for pointer in listing] == written[:3] + written[4:]
 
@@ -137,17 +137,17 @@ async def test_listing_hashes_nothing_behind_link(tmp_path: Path, level: str) ->
         (storage.path / name).parent.mkdir()
         (storage.path / name).write_bytes(name.encode())
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/x").write_bytes(b"somebody's")
+    (tmp_path / "elsewhere/x").write_bytes(b"foreign")
     listing = storage.list_pointers()
     found = [(await anext(listing))["key"]]
-    # What was a file when it was listed is none any more.
+    # Swap a file that has been listed, but not yet hashed, for a link.
     swapped = storage.path / ("b/x" if level == "object" else "b")
     swapped.rename(tmp_path / "moved")
     target = "elsewhere/x" if level == "object" else "elsewhere"
     swapped.symlink_to(tmp_path / target)
     pointer: FilePointer | None
     while True:
-        with suppress(OSError):  # of a link on the way
+        with suppress(OSError):  # of the link
             if (pointer := await anext(listing, None)) is None:
                 break
             found.append(pointer["key"])
@@ -158,27 +158,27 @@ async def test_listing_walks_store_once_despite_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage, _ = await fill_by_tags(tmp_path)
-    walks: list[Listing] = []
+    listings: list[Listing] = []
 
     run = hub.run
 
-    async def refuse_to_hash(start: Callable[..., object], *args: object) -> object:
+    async def fail_every_hash(start: Callable[..., object], *args: object) -> object:
         if start.__name__ == "hash":
-            raise OSError(errno.EIO, "on purpose", args[0])
+            raise OSError(errno.EIO, "injected", args[0])
         return await run(start, *args)
 
-    def begin(store: Store, after: str | None = None) -> Listing:
-        walks.append(Listing(store, after))
-        return walks[-1]
+    def start(store: Store, after: str | None = None) -> Listing:
+        listings.append(Listing(store, after))
+        return listings[-1]
 
-    monkeypatch.setattr("laboxide._runtime.hub.run", refuse_to_hash)
-    monkeypatch.setattr("laboxide.file.listing.Listing", begin)
+    monkeypatch.setattr("laboxide._runtime.hub.run", fail_every_hash)
+    monkeypatch.setattr("laboxide.file.listing.Listing", start)
     listing = storage.list_pointers()
     for _ in range(20):
-        with pytest.raises(OSError, match="on purpose"):
+        with pytest.raises(OSError, match="injected"):
             await anext(listing)
     assert await anext(listing, None) is None
-    assert len(walks) == 1
+    assert len(listings) == 1
 
 
 async def test_listing_refuses_second_reader(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_listing_refuses_second_reader(tmp_path: Path) -> None:
     async def read(listing: AsyncIterator[FilePointer]) -> None:
         try:
             async for pointer in listing:
-                found.append(pointer)  # noqa: PERF401 - kept when it is refused
+                found.append(pointer)  # noqa: PERF401 - kept if the next step raises
         except RuntimeError as error:
             refused.append(error)
 
@@ -251,7 +251,7 @@ FIVE = """
             pointers.append(await storage.write_data(data, digest, {}))
         return sorted(pointers, key=lambda pointer: pointer["key"])
 
-    async def all_of(listing, refused):
+    async def resume_all(listing, on_error):
         found = []
         for _ in range(20):
             try:
@@ -259,9 +259,9 @@ FIVE = """
             except StopAsyncIteration:
                 return found
             except Exception as error:
-                refused(error)
+                on_error(error)
 """
-"""Five objects, and all of a listing that goes on after each error."""
+"""Write five objects, and collect a listing that is resumed after each error."""
 
 
 def test_resumed_listing_raises_for_directory_that_became_unreadable(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_resumed_listing_raises_for_directory_that_became_unreadable(tmp_path: P
         interrupted.cancel()
         await asyncio.wait([interrupted])
         (storage.path / "blake3").chmod(0)
-        found += await all_of(listing, refused.append)
+        found += await resume_all(listing, refused.append)
         (storage.path / "blake3").chmod(0o755)
         print(found == pointers[:1], [Path(error.filename).name for error in refused])
 
@@ -291,7 +291,7 @@ def test_resumed_listing_raises_for_directory_that_became_unreadable(tmp_path: P
 def test_invalid_keys_are_skipped_even_if_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Linux's own path does not list a directory either in which it may not look at anything.
+    # Only the portable path lists a directory without search permission.
     monkeypatch.setenv("LABOXIDE_PORTABLE", "1")
     script = f"""
     {FIVE}
@@ -303,9 +303,9 @@ def test_invalid_keys_are_skipped_even_if_unreadable(
             directory.mkdir(parents=True)
             (directory / os.fsdecode(name)).touch()
             directory.chmod(0o444)
-        print(await all_of(storage.list_pointers(), refused.append) == pointers, refused)
+        print(await resume_all(storage.list_pointers(), refused.append) == pointers, refused)
         audit = storage.audit()
-        findings = await all_of(audit, refused.append)
+        findings = await resume_all(audit, refused.append)
         print([finding.problem for finding in findings], refused, audit.cursor)
         for directory in (storage.path / "b", deep):
             directory.chmod(0o755)
@@ -320,31 +320,31 @@ def test_listing_resumes_after_too_many_open_files(tmp_path: Path) -> None:
     script = f"""
     {FIVE}
     import errno, resource
-    taken, errors = [], []
+    opened, errors = [], []
 
-    def take_all_but(count):
+    def open_all_but(count):
         with contextlib.suppress(OSError):
             while True:
-                taken.append(os.open("/", os.O_RDONLY))
-        give_back(count)
+                opened.append(os.open("/", os.O_RDONLY))
+        close(count)
 
-    def give_back(count):
+    def close(count):
         for _ in range(count):
-            os.close(taken.pop())
+            os.close(opened.pop())
 
-    def refused(error):
+    def on_error(error):
         errors.append(getattr(error, "errno", error))
-        if len(errors) % 2 == 0:  # it has been tried again, in vain
-            give_back(len(taken))
+        if len(errors) % 2 == 0:  # the retry failed too
+            close(len(opened))
 
     async def work():
         storage = FileStorage(root / "store", mkdir=True)
         pointers = await put_five(storage)
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
         for count in range(8):
-            take_all_but(count)
-            print(await all_of(storage.list_pointers(), refused) == pointers)
-            give_back(len(taken))
+            open_all_but(count)
+            print(await resume_all(storage.list_pointers(), on_error) == pointers)
+            close(len(opened))
         print(set(errors) == {{errno.EMFILE}})
 
     asyncio.run(work())

@@ -1,4 +1,4 @@
-"""FileStorage: what can be done to an object and to all of them."""
+"""FileStorage: operations on single objects, chunks of streams, and instances."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from laboxide import (
-    CorruptDataError,
-    FileStorage,
-    ObjectNotFoundError,
-)
+from laboxide import CorruptDataError, FileStorage, ObjectNotFoundError
 from laboxide._runtime.chunks import ChunkStream
 from laboxide.testing._sources import content_of
 
@@ -157,7 +153,7 @@ async def test_ended_stream_stays_ended(storage: FileStorage) -> None:
 
 
 class LateStream(ChunkStream):
-    """One whose only chunk comes when it may."""
+    """A stream that yields its only chunk after `may_come` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -231,7 +227,7 @@ def test_pickled_storage_is_equal(tmp_path: Path, arguments: dict[str, Any]) -> 
 
 
 class Named(FileStorage):
-    """One with a constructor of its own."""
+    """A storage with its own constructor."""
 
     name = FileStorage.name
 
@@ -285,7 +281,7 @@ def test_mkdir_creates_root_and_its_parents(tmp_path: Path) -> None:
         assert FileStorage(tmp_path / "a/b/c", mkdir=True).path.is_dir()
 
 
-# Descriptors
+# File descriptors
 
 
 async def test_mixed_operations_leak_no_file_descriptor(

@@ -1,4 +1,4 @@
-"""What leads to an object: roots that moved, pointers that are forged or malformed."""
+"""Pointers and roots: moved and foreign roots, forged and malformed pointers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from laboxide import (
-    CorruptDataError,
-    FileStorage,
-    ObjectNotFoundError,
-    digest_data,
-)
+from laboxide import CorruptDataError, FileStorage, ObjectNotFoundError, digest_data
 from laboxide.testing._sources import content_of
 
 from tests.support.storing import (
@@ -160,7 +155,7 @@ async def test_pointer_to_unusable_root_raises_object_not_found(
 
 
 def forged(root: Path, key: str, data: bytes) -> FilePointer:
-    """Return a pointer to `data`, wherever it is, with a hash that is not its own."""
+    """Return a pointer to a file with `data`, with a wrong hash."""
     return {
         "root": str(root),
         "key": key,
@@ -245,10 +240,14 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
         f"size {value!r}": ({**GOOD, "size": value}, ValueError, repr(value))
         for value in (-1, 1 << 63, 1 << 100)
     },
-    "key up": ({**GOOD, "key": "../up"}, ValueError, "../up"),
+    "key parent": ({**GOOD, "key": "../up"}, ValueError, "../up"),
     "key absolute": ({**GOOD, "key": "/etc/passwd"}, ValueError, "/etc/passwd"),
-    "key reserved": ({**GOOD, "key": ".laboxide-staging/a"}, ValueError, ".laboxide-staging/a"),
-    "key moved aside": (
+    "key staging": (
+        {**GOOD, "key": ".laboxide-staging/a"},
+        ValueError,
+        ".laboxide-staging/a",
+    ),
+    "key quarantined": (
         {**GOOD, "key": "a.corrupt-1-2/b"},
         ValueError,
         'quarantined files: "a.corrupt-1-2"',
@@ -259,7 +258,7 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
     "algorithm unknown": ({**GOOD, "algorithm": "md5"}, ValueError, "md5"),
     "hash short": ({**GOOD, "hash": "0" * 63}, ValueError, "0" * 63),
     "hash upper case": ({**GOOD, "hash": "A" * 64}, ValueError, "A" * 64),
-    "hash up": ({**GOOD, "hash": "../" * 21 + "."}, ValueError, "../" * 21),
+    "hash parent": ({**GOOD, "hash": "../" * 21 + "."}, ValueError, "../" * 21),
     "root NUL": ({**GOOD, "root": "/before\0"}, ValueError, "before"),
     "root surrogate": ({**GOOD, "root": "/\ud800"}, ValueError, "\\ud800"),
 }
@@ -271,9 +270,9 @@ async def test_malformed_pointer_is_refused_by_name(
     storage: FileStorage, tmp_path: Path, case: str, operation: str
 ) -> None:
     if (case, operation) == ("root surrogate", "delete"):
-        pytest.skip("delete does not look at the root")
-    pointer, kind, naming = MALFORMED[case]
-    with pytest.raises(kind) as caught:
+        pytest.skip("delete ignores the root")
+    pointer, error, text = MALFORMED[case]
+    with pytest.raises(error) as caught:
         await {**READS, **CHECKS, **DELETES}[operation](storage, pointer, tmp_path / "out")
-    assert naming in str(caught.value)
+    assert text in str(caught.value)
     assert not (tmp_path / "out").exists()

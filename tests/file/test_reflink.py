@@ -1,4 +1,4 @@
-"""Files whose blocks are shared with the object, on an XFS image that the test makes."""
+"""Imports that share the blocks of the source, on an XFS image."""
 
 from __future__ import annotations
 
@@ -10,30 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 from laboxide import FileStorage, digest_data
 
-from tests.support.images import NEEDS_XFS, mounted_xfs
+from tests.support.images import NEEDS_XFS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SETTLED = 1.1
-"""Seconds after which a file is hashed in place of its clone."""
+"""Seconds after a change, after which an import hashes the source instead of the clone."""
 
-pytestmark = [pytest.mark.anyio, NEEDS_XFS]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop, NEEDS_XFS]
 
 
-@pytest.fixture
-def xfs(tmp_path: Path) -> Iterator[Path]:
-    with mounted_xfs(tmp_path) as mounted:
-        yield mounted
-
-
-@pytest.mark.parametrize("wait", [0.0, SETTLED], ids=["just written", "settled"])
+@pytest.mark.parametrize("wait", [0.0, SETTLED], ids=["recently written", "settled"])
 async def test_reflinked_import_has_hash_and_content(xfs: Path, wait: float) -> None:
     data = os.urandom(5 << 20)
     (xfs / "source").write_bytes(data)

@@ -1,4 +1,4 @@
-"""One small object written after the other: nobody else is kept waiting for it."""
+"""Loops of small writes leave time to other tasks, and can be cancelled."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 
 async def test_other_tasks_run_during_small_writes(storage: FileStorage) -> None:
-    turns = 0
+    steps = 0
 
     async def count() -> None:
-        nonlocal turns
+        nonlocal steps
         while True:
-            turns += 1
+            steps += 1
             await anyio.sleep(0)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(count)
         await anyio.sleep(0)
-        before = turns
+        before = steps
         for index in range(2000):
             await put(storage, b"%d" % index)
-            if turns - before > 10:
+            if steps - before > 10:
                 break
-        # Each takes some 20 us or more, and a turn comes after 500 us at the latest.
-        assert turns - before > 10
+        # A write takes 20 us or more, and other tasks run after 500 us at the latest.
+        assert steps - before > 10
         tasks.cancel_scope.cancel()
 
 
@@ -41,7 +41,7 @@ async def test_small_writes_end_on_cancellation(storage: FileStorage) -> None:
             await put(storage, b"%d" % written)
             written += 1
     assert scope.cancelled_caught
-    # The last one may still get its name. Until then it may have a temporary one, elsewhere.
+    # The last write may still be published; until then it may have a temporary file elsewhere.
     assert written <= len(files(storage.path / "blake3")) <= written + 1
 
 

@@ -1,4 +1,4 @@
-"""FileStorage: files in, and files out."""
+"""FileStorage.import_file and export_file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.storing import DATA, KIB, MIB, files, names, path_of, put, un
 pytestmark = pytest.mark.anyio
 
 
-# Files in
+# Import
 
 
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, MIB, 3 * MIB + 1])
@@ -156,7 +156,7 @@ async def test_import_refuses_unknown_link(storage: FileStorage, tmp_path: Path)
 async def test_hardlink_across_devices_raises_and_leaves_nothing(storage: FileStorage) -> None:
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == storage.path.stat().st_dev:
-        pytest.skip("there is no second file system in /dev/shm")
+        pytest.skip("/dev/shm is no second file system")
     source = memory / f"laboxide-test-{os.getpid()}"
     source.write_bytes(DATA)
     try:
@@ -169,7 +169,7 @@ async def test_hardlink_across_devices_raises_and_leaves_nothing(storage: FileSt
         source.unlink()
 
 
-# Files out
+# Export
 
 
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, MIB, 3 * MIB + 1])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from laboxide import FileKey, FilePointer, GetStreamDigest, TagMap
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 DATA = b"some content"
 SECRET = b"what nobody may read"
@@ -46,12 +46,6 @@ REFUSED = (ValueError, TypeError, ObjectNotFoundError, CorruptDataError, OSError
 
 Each = list[str]
 Use = Callable[["FileStorage", Any], "Awaitable[object]"]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: nothing of this depends on which."""
-    return "asyncio"
 
 
 @pytest.fixture(params=GROUPS)

@@ -22,17 +22,11 @@ if TYPE_CHECKING:
 
     from laboxide import FilePointer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 NOBODY = 65534
 ROOT = os.geteuid() == 0
 as_root = needs()  # to make files of another user's
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on one event loop: nothing of this depends on which."""
-    return "asyncio"
 
 
 # What is no file in the place of an object
