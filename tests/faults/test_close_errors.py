@@ -1,4 +1,4 @@
-"""A file system may refuse data when its file is closed: nothing is published then."""
+"""A write that the file system refuses when the file is closed is not published."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ async def test_write_refused_at_close_is_not_published(
     refusing: Path, write: str, size: int
 ) -> None:
     storage = FileStorage(refusing)
-    # Imports are made from beside the root.
-    storage.path.with_name("source").write_bytes(bytes(size))
     with pytest.raises(OSError, match=os.strerror(errno.EDQUOT)) as caught:
         await WRITES[write](storage, bytes(size), {})
     assert caught.value.errno == errno.EDQUOT

@@ -1,4 +1,4 @@
-"""A write of content that is there already refreshes the modification time of the object."""
+"""A dedup hit refreshes the modification time of an old object."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from laboxide import FileStorage, content_router, digest_data, labox
 from laboxide._runtime import process
 from laboxide.testing._sources import content_of
 
-from tests.support.images import NEEDS_FUSE, NEEDS_XFS, mounted_fuse
+from tests.support.images import NEEDS_FUSE, NEEDS_XFS, mounted_fuse, mounted_tmpfs
 from tests.support.needs import needs
-from tests.support.scripts import run_script
+from tests.support.scripts import AS_NOBODY, NOBODY, run_script
 from tests.support.storing import KIB, MIB, WRITES, files, path_of, put, put_stream, until
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
-NOBODY = 65534
 OLD = 45 * 60
 YOUNG = 15 * 60
-"""Seconds, both far from the limit of half an hour."""
+"""Ages in seconds, both far from the limit of half an hour."""
 LOGGER = "laboxide.file"
 
 SIZES = pytest.mark.parametrize("size", [4 * KIB, 3 * MIB])
@@ -49,7 +48,7 @@ def portable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def store(write: str, storage: FileStorage, data: bytes) -> Path:
-    """Write `data` in the way that `write` names, and return the path of the object."""
+    """Write `data` with the method `write`, and return the path of the object."""
     if write == "import_file, hard link":
         source = storage.path.with_name("linked")
         if not source.exists():
@@ -59,14 +58,14 @@ async def store(write: str, storage: FileStorage, data: bytes) -> Path:
 
 
 def make_older(path: Path, seconds: float) -> int:
-    """Set the modification time of `path` that far back, and return it in nanoseconds."""
+    """Set the modification time of `path` back, and return it in nanoseconds."""
     modified = time.time_ns() - int(seconds * 1e9)
     os.utime(path, ns=(modified, modified))
     return modified
 
 
 def is_refreshed(path: Path) -> bool:
-    """Tell whether the modification time is one of this test."""
+    """Return whether the modification time was set during this test."""
     return abs(time.time() - path.stat().st_mtime) < YOUNG
 
 
@@ -137,7 +136,7 @@ async def test_healing_refreshes_modification_time(tmp_path: Path) -> None:
     assert is_refreshed(path)
 
 
-# Removed by a collector right after the refresh
+# Objects removed by a garbage collector right after the refresh
 
 
 @NEEDS_FUSE
@@ -155,16 +154,8 @@ async def test_object_collected_after_refresh_is_published_again(
         assert path.read_bytes() == data
 
 
-# Times that cannot be set
+# Modification times that cannot be set
 
-
-AS_NOBODY = f"""
-    (Path(root) / "warm").touch()
-    asyncio.run(digest_file(root / "warm"))
-    os.setgroups([])
-    os.setgid({NOBODY})
-    os.setuid({NOBODY})
-"""
 
 WRITE_TWICE = f"""{AS_NOBODY}
     async def source(data):
@@ -195,9 +186,9 @@ def object_path(root: Path, data: bytes) -> Path:
 
 
 def objects_of_root(shared: Path, sizes: dict[str, int]) -> list[Path]:
-    """Make old objects of root's, in directories that `NOBODY` may write to.
+    """Create old objects owned by root, in directories owned by `NOBODY`.
 
-    Each is beside a file "source ..." of the same content, for `WRITE_TWICE`.
+    `WRITE_TWICE` finds the content of each in a file "source ...".
     """
     paths = []
     for name, size in sizes.items():
@@ -214,7 +205,7 @@ def objects_of_root(shared: Path, sizes: dict[str, int]) -> list[Path]:
     return paths
 
 
-ALL = {
+ALL_SIZES = {
     "value": 4 * KIB,
     "value, large": 3 * MIB,
     "stream": 4 * KIB,
@@ -226,7 +217,7 @@ ALL = {
 
 @needs()
 def test_object_of_another_user_is_published_again(shared: Path) -> None:
-    paths = objects_of_root(shared, ALL)
+    paths = objects_of_root(shared, ALL_SIZES)
     done = run_script(WRITE_TWICE, shared)
     assert (done.returncode, done.stderr) == (0, "")
     for path in paths:
@@ -238,24 +229,13 @@ def test_object_of_another_user_is_published_again(shared: Path) -> None:
 
 @needs()
 def test_object_in_directory_of_another_user_is_kept_with_one_warning(shared: Path) -> None:
-    paths = objects_of_root(shared, ALL)
+    paths = objects_of_root(shared, ALL_SIZES)
     for path in paths:
         os.chown(path.parent, 0, 0)
     done = run_script(WRITE_TWICE, shared)
     assert (done.returncode, done.stderr.count("cannot refresh")) == (0, 1), done.stderr
     assert not any(map(is_refreshed, paths))
     assert files(shared / "store") == sorted(paths)
-
-
-@contextmanager
-def full_disk(path: Path) -> Iterator[None]:
-    """Mount a file system of 16 MiB in memory at `path`."""
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", path], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", path], check=True)
 
 
 def fill(path: Path) -> None:
@@ -265,13 +245,13 @@ def fill(path: Path) -> None:
             file.write(bytes(4 * KIB))
 
 
-ON_FULL_DISK = {name: size for name, size in ALL.items() if name != "stream, large"}
-"""A large stream is not known before its end, and fails when it cannot be staged."""
+ON_FULL_DISK = {name: size for name, size in ALL_SIZES.items() if name != "stream, large"}
+"""Without the large stream: it is staged before its hash is known, and fails."""
 
 
 @needs()
 def test_full_disk_keeps_object_of_another_user_with_one_warning(shared: Path) -> None:
-    with full_disk(shared / "store"):
+    with mounted_tmpfs(shared / "store", "16m"):
         paths = objects_of_root(shared, ON_FULL_DISK)
         fill(shared / "store/filler")
         done = run_script(WRITE_TWICE, shared)
@@ -286,7 +266,7 @@ def test_full_disk_keeps_object_of_another_user_with_one_warning(shared: Path) -
 async def test_dedup_hit_on_full_disk_refreshes_old_object(
     tmp_path: Path, write: str, verify_writes: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with full_disk(tmp_path / "root"):
+    with mounted_tmpfs(tmp_path / "root", "16m"):
         storage = FileStorage(tmp_path / "root", verify_writes=verify_writes)
         path = await store(write, storage, content_of(4 * KIB))
         make_older(path, OLD)
@@ -302,7 +282,7 @@ async def test_dedup_hit_on_full_disk_refreshes_old_object(
 async def test_damaged_object_on_full_disk_raises_enospc(
     tmp_path: Path, write: str, size: int
 ) -> None:
-    with full_disk(tmp_path / "root"):
+    with mounted_tmpfs(tmp_path / "root", "16m"):
         storage = FileStorage(tmp_path / "root")
         path = await store(write, storage, content_of(size))
         path.chmod(0o644)
@@ -315,7 +295,7 @@ async def test_damaged_object_on_full_disk_raises_enospc(
 @needs()
 @SIZES
 async def test_full_disk_does_not_hide_wrong_digest(tmp_path: Path, size: int) -> None:
-    with full_disk(tmp_path / "root"):
+    with mounted_tmpfs(tmp_path / "root", "16m"):
         storage = FileStorage(tmp_path / "root", verify_writes=True)
         digest = digest_data(content_of(size), content_type="a/b")
         await storage.write_data(content_of(size), digest, {})
@@ -329,7 +309,7 @@ async def test_full_disk_does_not_hide_wrong_digest(tmp_path: Path, size: int) -
 
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """Make all files below `path` read-only inside the block."""
+    """Mount `path` read-only inside the block."""
     subprocess.run(["mount", "--bind", path, path], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)

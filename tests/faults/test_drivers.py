@@ -1,4 +1,4 @@
-"""The registry, tiers and results of the fault drivers in `faults/`."""
+"""The registry, tiers and results of the fault drivers in faults/."""
 
 from __future__ import annotations
 

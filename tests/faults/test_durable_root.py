@@ -1,4 +1,4 @@
-"""The name of a root is on the device with the first durable write, whoever has made the root."""
+"""The first durable write syncs the name of its root, no matter which process created it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
 
-def flushes_of_the_parent(log: Path) -> int:
+def fsyncs_of_parent(log: Path) -> int:
     return log.read_text().splitlines().count("/")
 
 
@@ -29,14 +29,14 @@ async def test_name_of_existing_root_is_fsynced_once(tmp_path: Path, error: int)
     log = tmp_path / "log"
     log.touch()
     with mounted_fuse("flushing_disk", tmp_path, str(log), str(error)) as mount:
-        await put(FileStorage(mount / "store", mkdir=True), b"by another, who did not wait")
-        assert flushes_of_the_parent(log) == 0
+        await put(FileStorage(mount / "store", mkdir=True), b"by a storage without durable")
+        assert fsyncs_of_parent(log) == 0
         storage = FileStorage(mount / "store", durable=True)
         await put(storage, b"first")
-        assert flushes_of_the_parent(log) == 1
+        assert fsyncs_of_parent(log) == 1
         for data in (b"second", b"third", b"first"):
             await put(storage, data)
-        assert flushes_of_the_parent(log) == 1
+        assert fsyncs_of_parent(log) == 1
 
 
 @NEEDS_FUSE
@@ -63,7 +63,7 @@ def test_durable_root_in_unreadable_directory_is_written(tmp_path: Path) -> None
     except PermissionError:
         asyncio.run(work())
     else:
-        raise AssertionError("it may be read")
+        raise AssertionError("the directory is readable")
     finally:
         (root / "closed").chmod(0o700)
     """

@@ -1,4 +1,4 @@
-"""What a killed export leaves in a directory of the user's goes with the next export there."""
+"""The next export to a directory removes the temporary file of a killed export."""
 
 from __future__ import annotations
 
@@ -24,19 +24,24 @@ TEMPORARY = "*.laboxide-tmp"
 EXPORT = (
     "asyncio.run(FileStorage(root / 'store').export_file({pointer!r}, {target!r}, overwrite=True))"
 )
-PATHS = pytest.mark.parametrize("portable", ["0", "1"], ids=["native", "portable"])
+
+
+@pytest.fixture(params=["0", "1"], ids=["native", "portable"], autouse=True)
+def portable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the exporting processes on both paths."""
+    monkeypatch.setenv("LABOXIDE_PORTABLE", request.param)
 
 
 @pytest.fixture
 def pointer(tmp_path: Path) -> object:
-    """A pointer to an object of 8 MiB, which takes a few milliseconds to copy."""
+    """Return a pointer to an object of 8 MiB, which takes a few milliseconds to copy."""
     storage = FileStorage(tmp_path / "store", mkdir=True)
     return asyncio.run(put(storage, bytes(8 * MIB)))
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """A file that is there already, so that it can only be replaced from a temporary name."""
+    """Return the path of an existing file, which an export replaces through a temporary file."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/file").write_bytes(b"old")
     return tmp_path / "out/file"
@@ -44,7 +49,7 @@ def target(tmp_path: Path) -> Path:
 
 @contextmanager
 def exporting(root: Path, pointer: object, target: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that exports to `target` again and again, by temporary names."""
+    """Run a process that exports to `target` repeatedly, through temporary files."""
     program = program_of(f"while True: {EXPORT.format(pointer=pointer, target=str(target))}")
     with subprocess.Popen(
         [sys.executable, "-c", program, str(root)], env={**os.environ, "LABOXIDE_PORTABLE": "1"}
@@ -55,8 +60,8 @@ def exporting(root: Path, pointer: object, target: Path) -> Iterator[subprocess.
             process.kill()
 
 
-def leave_behind(root: Path, pointer: object, target: Path) -> None:
-    """Kill exports until one leaves something."""
+def leave_temporary_file(root: Path, pointer: object, target: Path) -> None:
+    """Kill exports until one leaves a temporary file."""
     while not list(target.parent.glob(TEMPORARY)):
         with exporting(root, pointer, target) as process:
             while process.poll() is None and not list(target.parent.glob(TEMPORARY)):
@@ -68,37 +73,31 @@ def export(root: Path, pointer: object, target: Path, times: int = 1) -> None:
     assert_clean(run_script("\n".join([line] * times), root))
 
 
-@PATHS
 def test_export_removes_temporary_file_of_killed_export(
-    tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pointer: object, target: Path
 ) -> None:
-    leave_behind(tmp_path, pointer, target)
-    monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
+    leave_temporary_file(tmp_path, pointer, target)
     export(tmp_path, pointer, target)
     assert names(target.parent) == ["file"]
     assert target.stat().st_size == 8 * MIB
 
 
-@PATHS
 def test_export_keeps_locked_linked_and_unknown_files(
-    tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pointer: object, target: Path
 ) -> None:
-    theirs = [target.with_name(f"{name}.laboxide-tmp") for name in ("mine", "1-2-3", "1-2-4")]
-    theirs[0].touch()
-    theirs[1].touch()
-    theirs[2].symlink_to(theirs[0])
-    monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
-    with theirs[1].open("rb") as at_work:
-        fcntl.flock(at_work, fcntl.LOCK_SH)
+    kept = [target.with_name(f"{name}.laboxide-tmp") for name in ("mine", "1-2-3", "1-2-4")]
+    kept[0].touch()
+    kept[1].touch()
+    kept[2].symlink_to(kept[0])
+    with kept[1].open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_SH)
         export(tmp_path, pointer, target)
-    assert names(target.parent) == sorted(["file", *(path.name for path in theirs)])
+    assert names(target.parent) == sorted(["file", *(path.name for path in kept)])
 
 
-@PATHS
 def test_export_refuses_name_of_temporary_file(
-    tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pointer: object, target: Path
 ) -> None:
-    monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
     line = EXPORT.format(pointer=pointer, target=str(target.with_name("1-2-3.laboxide-tmp")))
     body = f"try: {line}\nexcept ValueError as error: print(error)"
     problem = "the name is reserved for temporary files of exports"
@@ -109,12 +108,10 @@ def test_export_refuses_name_of_temporary_file(
     assert names(target.parent) == ["file", "mine.corrupt-1-2", "mine.laboxide-tmp"]
 
 
-@PATHS
 def test_export_scans_directory_once_per_process(
-    tmp_path: Path, pointer: object, target: Path, portable: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pointer: object, target: Path
 ) -> None:
-    monkeypatch.setenv("LABOXIDE_PORTABLE", portable)
-    left = target.with_name("1-2-3.laboxide-tmp")
+    stray = target.with_name("1-2-3.laboxide-tmp")
     line = EXPORT.format(pointer=pointer, target=str(target))
-    body = f"{line}\nPath({str(left)!r}).touch()\n{line}\nprint(Path({str(left)!r}).exists())"
+    body = f"{line}\nPath({str(stray)!r}).touch()\n{line}\nprint(Path({str(stray)!r}).exists())"
     assert_clean(run_script(body, tmp_path), "True")

@@ -1,25 +1,22 @@
-"""A full disk is named, nothing of a write that fails stays, and the storage goes on."""
+"""A write to a full disk raises its errno, leaves no files, and does not harm later writes."""
 
 from __future__ import annotations
 
 import errno
-import os
-import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.needs import skip_or_fail
+from tests.support.images import mounted_tmpfs
+from tests.support.needs import needs
 from tests.support.scripts import assert_clean, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-pytestmark = pytest.mark.anyio
+NEEDS_TMPFS = needs("mount", "umount", also=[sys.platform == "linux"])
 
 ATTEMPTS = {
     "write_data": "storage.write_data(large, digest_data(large, content_type='a/b'), {})",
@@ -38,7 +35,7 @@ ATTEMPTS = {
 
 
 def failing_script(attempt: str, first: str = "") -> str:
-    """Return a script in which `attempt` meets a full disk, and then smaller ones do not."""
+    """Return a script in which `attempt` fails on a full disk, and smaller writes succeed."""
     return f"""
     large = bytes(8 << 20)
     (root / "source").write_bytes(large)
@@ -72,12 +69,12 @@ def failing_script(attempt: str, first: str = "") -> str:
 
 
 def outcome(number: int) -> str:
-    """Return what `failing_script` prints when all is well."""
+    """Return the output of `failing_script` if its attempts fail with the errno `number`."""
     return f"{number} True\n" * 3 + f"[]\n{3 << 16}\nb'x'"
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_write_beyond_file_size_limit_is_named(tmp_path: Path, attempt: str) -> None:
+def test_write_beyond_file_size_limit_raises_with_path(tmp_path: Path, attempt: str) -> None:
     limit = """
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -114,28 +111,19 @@ def test_export_beyond_file_size_limit_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A directory whose "store" is a file system of 4 MiB."""
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if sys.platform != "linux" or os.geteuid() != 0 or not mount or not umount:
-        skip_or_fail("only root can mount a file system that is soon full")
-    target = tmp_path / "store"
-    target.mkdir()
-    command = [mount, "-t", "tmpfs", "-o", "size=4m", "laboxide-test", str(target)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        skip_or_fail(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
-    try:
+    """Yield a directory whose "store" is a file system of 4 MiB."""
+    with mounted_tmpfs(tmp_path / "store", "4m"):
         yield tmp_path
-    finally:
-        subprocess.run([umount, "-l", str(target)], check=True)
 
 
+@NEEDS_TMPFS
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_full_disk_is_named(small_disk: Path, attempt: str) -> None:
+def test_full_disk_raises_with_path(small_disk: Path, attempt: str) -> None:
     process = run_script(failing_script(ATTEMPTS[attempt]), small_disk)
     assert_clean(process, outcome(errno.ENOSPC))
 
 
+@NEEDS_TMPFS
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_failed_write_frees_its_space_before_it_raises(small_disk: Path, attempt: str) -> None:
     script = f"""

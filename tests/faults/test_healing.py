@@ -1,4 +1,4 @@
-"""Writing the content of a damaged object again heals it."""
+"""Writing the content of a damaged object again heals the object."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ async def test_directory_in_place_of_object_is_displaced(
     writer = FileStorage(storage.path, verify_writes=verify_writes)
     assert await WRITES[write](writer, data, "sha256") == pointer
     assert await storage.read_data(pointer) == data
-    [aside] = path.parent.glob(f"{path.name[:40]}.displaced-*")
-    assert (aside / "kept").read_bytes() == b"kept"
-    await until(lambda: sorted(files(storage.path)) == sorted([path, aside / "kept"]))
+    [displaced] = path.parent.glob(f"{path.name[:40]}.displaced-*")
+    assert (displaced / "kept").read_bytes() == b"kept"
+    await until(lambda: sorted(files(storage.path)) == sorted([path, displaced / "kept"]))
 
 
 async def test_directory_at_key_without_hash_stays(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def work():
         except PermissionError as error:
             assert error.filename == str(path)
         else:
-            raise AssertionError("was read")
+            raise AssertionError("the object is readable")
         assert await heal() == pointer
         assert await storage.read_data(pointer) == data
 

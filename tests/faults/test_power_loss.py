@@ -1,4 +1,4 @@
-"""Objects of which a power cut, or a disk that failed, has left the size and not the bytes."""
+"""Objects that kept their size but lost their bytes in a power cut or disk failure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SIZE = 300 * KIB
 DURABLE = pytest.mark.parametrize("durable", [False, True], ids=["not durable", "durable"])
 
 
-def reserve_only(path: Path, start: int = 0) -> None:
-    """Leave of a file what it is from `start` on before its bytes are on the device."""
+def replace_by_unwritten_extents(path: Path, start: int = 0) -> None:
+    """Replace the bytes of a file from `start` on by allocated, unwritten extents."""
     kept = path.read_bytes()[:start]
     path.unlink()
     with path.open("wb") as file:
@@ -38,8 +38,8 @@ async def test_rewrite_heals_object_with_unwritten_extents(
     storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
     data = os.urandom(SIZE)
     pointer = await put(storage, data)
-    reserve_only(path_of(storage, pointer), start)
-    # The zeros that are read are in the page cache from now on, where they look like any others.
+    replace_by_unwritten_extents(path_of(storage, pointer), start)
+    # From now on zeros are in the page cache, indistinguishable from written ones.
     with pytest.raises(CorruptDataError):
         await storage.read_data(pointer)
     assert await put(storage, data) == pointer
@@ -64,7 +64,7 @@ async def test_object_with_holes_is_not_rewritten(xfs: Path, durable: bool) -> N
     storage = FileStorage(xfs / "root", mkdir=True, durable=durable)
     source = xfs / "source"
     with source.open("wb") as file:
-        for index in range(100):  # more than are asked for at once
+        for index in range(100):  # more extents than one query returns
             os.pwrite(file.fileno(), b"some", index * 128 * KIB)
     pointer = await storage.import_file(source)
     path = path_of(storage, pointer)

@@ -1,4 +1,4 @@
-"""A root that is missing, no directory or not accessible is named, and not created again."""
+"""Errors have the path of a root that is missing, no directory or not accessible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("root", ["missing", "dangling link"])
-def test_missing_root_is_named_and_not_created(tmp_path: Path, root: str) -> None:
+def test_missing_root_is_not_created_and_raises_with_path(tmp_path: Path, root: str) -> None:
     (tmp_path / "dangling link").symlink_to("missing")
     with pytest.raises(FileNotFoundError) as caught:
         FileStorage(tmp_path / root)
@@ -30,7 +30,7 @@ def test_missing_root_is_named_and_not_created(tmp_path: Path, root: str) -> Non
 
 @pytest.mark.parametrize("mkdir", [False, True])
 @pytest.mark.parametrize("root", ["file", "file/root"])
-def test_root_at_or_below_file_is_named(tmp_path: Path, root: str, mkdir: bool) -> None:
+def test_root_at_or_below_file_raises_with_path(tmp_path: Path, root: str, mkdir: bool) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(NotADirectoryError) as caught:
         FileStorage(tmp_path / root, mkdir=mkdir)
@@ -39,7 +39,9 @@ def test_root_at_or_below_file_is_named(tmp_path: Path, root: str, mkdir: bool) 
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_removed_root_is_named_and_not_recreated(storage: FileStorage, write: str) -> None:
+async def test_removed_root_is_not_recreated_and_raises_with_path(
+    storage: FileStorage, write: str
+) -> None:
     storage.path.rmdir()
     with pytest.raises(FileNotFoundError) as caught:
         await WRITES[write](storage, DATA, describe(DATA))
@@ -61,7 +63,7 @@ UNPRIVILEGED = f"""
 
 @pytest.mark.parametrize("mkdir", [False, True])
 @pytest.mark.parametrize("mode", ["0o000", "0o444", "0o111", "0o311"])
-def test_root_without_permission_is_named(shared: Path, mode: str, mkdir: bool) -> None:
+def test_root_without_permission_raises_with_path(shared: Path, mode: str, mkdir: bool) -> None:
     script = f"""{UNPRIVILEGED}
     os.chmod(root / "store", {mode})
     try:
@@ -75,7 +77,7 @@ def test_root_without_permission_is_named(shared: Path, mode: str, mkdir: bool) 
     assert_clean(run_script(script, shared), expected)
 
 
-def test_root_that_cannot_be_created_is_named(shared: Path) -> None:
+def test_root_that_cannot_be_created_raises_with_path(shared: Path) -> None:
     script = f"""{UNPRIVILEGED}
     os.chmod(root / "store", 0o555)
     try:
@@ -122,7 +124,7 @@ def test_read_only_root_refuses_writes_and_serves_reads(shared: Path, write: str
     assert_clean(process, f"{errno.EACCES} True\nb'x'\nTrue")
 
 
-def test_unreadable_object_is_named(shared: Path) -> None:
+def test_unreadable_object_raises_with_path(shared: Path) -> None:
     script = f"""{UNPRIVILEGED}
     async def work():
         storage = FileStorage(root / "store")

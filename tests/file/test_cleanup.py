@@ -12,7 +12,7 @@ import pytest
 from laboxide import FileStorage, StrayFile
 
 from tests.support.scripts import assert_clean, run_script
-from tests.support.storing import files, names, path_of, put
+from tests.support.storing import DATA, files, names, path_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-DATA = b"some content"
 STAGING = ".laboxide-staging"
 TEMPORARY = "1-2-3.laboxide-tmp"
 
@@ -187,7 +186,7 @@ async def test_clean_refuses_delete_that_is_not_bool(storage: FileStorage, delet
         await storage.clean(delete=delete)
 
 
-async def test_clean_names_stray_file_that_cannot_be_removed(
+async def test_clean_raises_with_path_of_undeletable_file(
     storage: FileStorage, staging: Path
 ) -> None:
     script = """
@@ -208,7 +207,7 @@ async def test_clean_names_stray_file_that_cannot_be_removed(
     assert (staging / TEMPORARY).exists()
 
 
-def test_clean_names_directory_that_cannot_be_listed(tmp_path: Path) -> None:
+def test_clean_raises_with_path_of_unreadable_directory(tmp_path: Path) -> None:
     script = """
     async def work():
         shut = root / "shut"
@@ -256,7 +255,7 @@ def test_temporary_file_of_killed_writer_is_removed(
     storage = FileStorage(root / "store", mkdir=True)
     if (child := os.fork()) == 0:
         asyncio.run(store(storage, 1 << 20, pause=0.001))
-    # A temporary file with data is locked as well.
+    # A writer locks its temporary file before it writes data.
     while not any(path.stat().st_size for path in storage.path.glob(".laboxide-staging/*")):
         time.sleep(0.01)
     print(asyncio.run(storage.clean(delete=True)))

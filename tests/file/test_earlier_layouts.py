@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a writable copy of the fixture."""
+    """Return a copy of the fixture: tests write to it, and version control keeps no modes."""
     return Path(shutil.copytree(FIXTURE, tmp_path / "copy"))
 
 

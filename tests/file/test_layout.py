@@ -198,9 +198,7 @@ HOSTILE: dict[str, tuple[object, type[Exception], str]] = {
 
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("case", HOSTILE)
-async def test_hostile_key_from_router_is_refused_by_name(
-    tmp_path: Path, case: str, write: str
-) -> None:
+async def test_error_names_hostile_key_from_router(tmp_path: Path, case: str, write: str) -> None:
     result, error, text = HOSTILE[case]
     storage = FileStorage(tmp_path / "root", mkdir=True, router=router_returning(result))
     with pytest.raises(error) as caught:

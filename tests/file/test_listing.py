@@ -16,20 +16,16 @@ from laboxide._runtime import hub
 from laboxide.testing._sources import content_of
 
 from tests.support.scripts import assert_clean, run_script
-from tests.support.storing import DATA, MIB, path_of, put
+from tests.support.storing import DATA, MIB, path_of, put, tag_router
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from laboxide import Digest, FileKey, FilePointer
+    from laboxide import FilePointer
     from laboxide._native import Store
 
 pytestmark = pytest.mark.anyio
-
-
-def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
-    return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
 
 
 async def test_listing_of_empty_store_is_empty(storage: FileStorage) -> None:
@@ -90,7 +86,7 @@ async def test_listing_may_be_abandoned(storage: FileStorage) -> None:
 
 
 async def fill_by_tags(root: Path) -> tuple[FileStorage, list[FilePointer]]:
-    """Write objects under keys that a listing cannot derive a pointer from without hashing."""
+    """Write objects that a listing must hash, since their keys are not those of the default."""
     storage = FileStorage(root, router=tag_router)
     written = [await put(storage, bytes([index]), {"kind": f"{index:02}"}) for index in range(20)]
     return storage, written
@@ -147,7 +143,7 @@ async def test_listing_hashes_nothing_behind_link(tmp_path: Path, level: str) ->
     swapped.symlink_to(tmp_path / target)
     pointer: FilePointer | None
     while True:
-        with suppress(OSError):  # of the link
+        with suppress(OSError):  # raised for the link
             if (pointer := await anext(listing, None)) is None:
                 break
             found.append(pointer["key"])

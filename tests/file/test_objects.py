@@ -27,20 +27,15 @@ from tests.support.storing import (
     path_of,
     put,
     put_stream,
+    tag_router,
     until,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from laboxide import Digest, FileKey, FilePointer, VerifyReads
+    from laboxide import FilePointer, VerifyReads
 
 
 pytestmark = pytest.mark.anyio
-
-
-def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
-    return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
 
 
 # Single objects
@@ -304,12 +299,10 @@ async def test_mixed_operations_leak_no_file_descriptor(
             await storage.delete(pointer)
 
     await work(0)
-    gc.collect()
     await anyio.sleep(0.05)
     before = descriptors()
     for index in range(1, 21):
         await work(index)
-    gc.collect()
     await until(lambda: descriptors() <= before)
 
 

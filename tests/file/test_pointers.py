@@ -266,7 +266,7 @@ MALFORMED: dict[str, tuple[object, type[Exception], str]] = {
 
 @pytest.mark.parametrize("operation", [*READS, *CHECKS, *DELETES])
 @pytest.mark.parametrize("case", MALFORMED)
-async def test_malformed_pointer_is_refused_by_name(
+async def test_error_names_malformed_part_of_pointer(
     storage: FileStorage, tmp_path: Path, case: str, operation: str
 ) -> None:
     if (case, operation) == ("root surrogate", "delete"):

@@ -96,7 +96,9 @@ async def test_object_can_be_imported_into_its_own_store(
     assert await storage.read_data(pointer) == DATA
 
 
-async def test_import_of_missing_file_names_it(storage: FileStorage, tmp_path: Path) -> None:
+async def test_import_of_missing_file_raises_with_path(
+    storage: FileStorage, tmp_path: Path
+) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         await storage.import_file(tmp_path / "missing")
     assert caught.value.filename == str(tmp_path / "missing")
@@ -258,7 +260,9 @@ async def test_export_never_replaces_directory(storage: FileStorage, tmp_path: P
     assert names(tmp_path / "out") == ["kept"]
 
 
-async def test_export_into_missing_directory_names_it(storage: FileStorage, tmp_path: Path) -> None:
+async def test_export_into_missing_directory_raises_with_path(
+    storage: FileStorage, tmp_path: Path
+) -> None:
     pointer = await put(storage, DATA)
     with pytest.raises(FileNotFoundError) as caught:
         await storage.export_file(pointer, tmp_path / "missing/out")

@@ -1,4 +1,4 @@
-"""A hostile string is refused by name or harmless; nothing outside the root is made or read."""
+"""Hostile strings are refused or harmless: files outside the root stay as they are."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from laboxide import (
 from laboxide.labox import FileStorage as LaboxStorage
 from laboxide.testing._sources import stream_of
 
+from tests.support.failing import WRITES, describe, write_stream
 from tests.support.hostile import GROUPS
 from tests.support.hostile_paths import CANARY, CANARY_NAME
-from tests.support.storing import files
+from tests.support.storing import DATA, files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
-    from laboxide import FileKey, FilePointer, GetStreamDigest, TagMap
+    from laboxide import FileKey, FilePointer, TagMap
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
-DATA = b"some content"
-SECRET = b"what nobody may read"
+SECRET = b"content outside the root"
 FALSE_HASH = "0" * 64
 LONGEST = 1000
-"""Characters that a message may have."""
+"""Maximum length of an error message in characters."""
 PLAIN = re.compile(r"[A-Za-z0-9]{2,20}")
 
-# A path that is too long is the system's to refuse.
+# OSError: the system refuses a path that is too long.
 REFUSED = (ValueError, TypeError, ObjectNotFoundError, CorruptDataError, OSError)
 
 Each = list[str]
@@ -56,10 +56,10 @@ def strings(request: pytest.FixtureRequest, tmp_path: Path) -> Each:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A root beside a canary, and the assertion that all there is outside of it stays as it is."""
+    """Yield a root beside a canary directory, and assert that nothing outside the root changes."""
     canary = tmp_path / CANARY_NAME
     canary.mkdir()
-    # Under a name that a location may have; its content is not what that says.
+    # FALSE_HASH is a valid location, and not the hash of SECRET.
     for name in ("secret", "passwd", FALSE_HASH):
         (canary / name).write_bytes(SECRET)
     root = tmp_path / "root"
@@ -71,19 +71,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert all(path.read_bytes() == SECRET for path in canary.iterdir())
 
 
-def describe(data: bytes, **changes: object) -> Any:
-    return {**digest_data(data, content_type="a/b"), **changes}
-
-
-def getter(digest: Any) -> GetStreamDigest:
-    def get_digest(*, allow_incomplete: bool = False) -> Any:
-        return {**digest, "is_complete": True}
-
-    return get_digest
-
-
 def assert_names(error: Exception, text: str) -> None:
-    """Assert that an error names `text`, as far as it is printable, and not all of a long one."""
+    """Assert that an error names the plain start of `text`, in a message of limited length."""
     assert len(str(error)) < LONGEST, text[:80]
     if isinstance(error, UnicodeEncodeError):
         assert error.object == text
@@ -92,19 +81,9 @@ def assert_names(error: Exception, text: str) -> None:
 
 
 def pointer_to(root: object, **changes: object) -> Any:
-    """Return a pointer that is well-formed but for `changes`, to what `SECRET` is as large as."""
+    """Return a pointer with the size of `SECRET`, well-formed except for `changes`."""
     pointer = {"root": str(root), "key": "a", "algorithm": "blake3", "hash": FALSE_HASH}
     return {**pointer, "size": len(SECRET), **changes}
-
-
-async def write_stream(storage: FileStorage, digest: Digest) -> FilePointer:
-    return await storage.write_data_stream(stream_of([DATA]), getter(digest), {})
-
-
-WRITES: list[Use] = [
-    lambda storage, digest: storage.write_data(DATA, digest, {}),
-    write_stream,
-]
 
 
 async def first(storage: FileStorage, pointer: FilePointer) -> bytes:
@@ -129,8 +108,8 @@ async def assert_refused(text: str, operation: Awaitable[object]) -> None:
 async def test_no_hostile_string_is_accepted_as_hash(root: Path, strings: Each) -> None:
     storage = FileStorage(root)
     for text in strings:
-        for write in WRITES:
-            await assert_refused(text, write(storage, describe(DATA, content_hash=text)))
+        for write in WRITES.values():
+            await assert_refused(text, write(storage, DATA, describe(DATA, content_hash=text)))
         for use in USES:
             await assert_refused(text, use(storage, pointer_to(root, hash=text)))
     assert files(root) == []
@@ -140,8 +119,9 @@ async def test_no_hostile_string_is_accepted_as_algorithm(root: Path, strings: E
     storage = FileStorage(root)
     (root / "file").write_bytes(DATA)
     for text in strings:
-        for write in WRITES:
-            await assert_refused(text, write(storage, describe(DATA, content_hash_algorithm=text)))
+        for write in WRITES.values():
+            digest = describe(DATA, content_hash_algorithm=text)
+            await assert_refused(text, write(storage, DATA, digest))
         for use in USES:
             await assert_refused(text, use(storage, pointer_to(root, algorithm=text)))
         await assert_refused(text, storage.import_file(root / "file", algorithm=text))
@@ -154,7 +134,7 @@ async def test_no_hostile_string_is_accepted_as_algorithm(root: Path, strings: E
 
 
 async def test_no_hostile_key_leaves_root(root: Path, strings: Each) -> None:
-    # The right hash of what is outside: whoever got there would be served.
+    # The hash of the canary: any key that reached it would return its content.
     content_hash = describe(SECRET)["content_hash"]
     storage = FileStorage(root)
     for text in strings:
@@ -217,7 +197,7 @@ async def test_hostile_tags_and_content_type_do_not_change_key(root: Path, strin
         digest = digest_data(DATA, content_type=text, content_encoding=text)
         tags = {text: text, "key": text, "root": text}
         await storage.write_data(DATA, digest, tags)
-        await write_stream(storage, digest)
+        await write_stream(storage, DATA, digest)
         await storage.import_file(
             expected, tags, content_type=text, content_encoding=text, link="copy"
         )
@@ -240,7 +220,7 @@ async def first_of(storage: LaboxStorage, location: str) -> bytes:
 async def test_no_hostile_location_returns_content_of_other_hash(root: Path, strings: Each) -> None:
     storage = LaboxStorage(root)
     for text in strings:
-        # The string, and the string in the place of the directory and of the extension.
+        # The string alone, as the directory, and as the extension.
         for location in (text, f"{text}/{FALSE_HASH}", f"{FALSE_HASH}{text}"):
             for read in (storage.read_data, partial(first_of, storage)):
                 with pytest.raises(REFUSED) as caught:

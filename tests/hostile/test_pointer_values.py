@@ -1,4 +1,4 @@
-"""Any value in the place of a pointer is refused, or leads to nothing outside of the root."""
+"""Any value in place of a pointer is refused, or reaches nothing outside the root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECRET = b"what nobody may read"
+SECRET = b"content outside the root"
 HASH = digest_data(SECRET, content_type="a/b")["content_hash"]
 
 many = settings(max_examples=4 * settings().max_examples)
@@ -57,7 +57,7 @@ def test_any_value_is_refused_or_fully_checked(config: Any) -> None:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileStorage]:
-    """A storage in whose root a link leads out, and beside which there is a secret."""
+    """Yield a storage with links out of its root, to a canary beside it."""
     path = tmp_path_factory.mktemp("pointers")
     (path / "canary").mkdir()
     (path / "canary/secret").write_bytes(SECRET)

@@ -1,4 +1,4 @@
-"""What other users, forged names and odd files may not do to a store or to its process."""
+"""Special files, wrong digests, links, error messages and other users of a store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from laboxide import CorruptDataError, DigestMismatchError, FileStorage, digest_data
 
 from tests.support.needs import needs
-from tests.support.scripts import assert_clean, run_script
+from tests.support.scripts import AS_NOBODY, NOBODY, assert_clean, run_script
 from tests.support.storing import CHECKS, DATA, DELETES, READS, collect, files, path_of, put
 
 if TYPE_CHECKING:
@@ -24,20 +24,18 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_loop]
 
-NOBODY = 65534
-ROOT = os.geteuid() == 0
-as_root = needs()  # to make files of another user's
+as_root = needs()  # to create files of another user
 
 
-# What is no file in the place of an object
+# Special files in place of an object
 
 
 def make_socket(path: Path) -> None:
-    # The path of a socket may have 108 bytes.
-    here = os.open(path.parent, os.O_RDONLY)
+    # The path of a socket is limited to 108 bytes.
+    parent = os.open(path.parent, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"/proc/self/fd/{here}/{path.name}")
-    os.close(here)
+        server.bind(f"/proc/self/fd/{parent}/{path.name}")
+    os.close(parent)
 
 
 def make_device(path: Path) -> None:
@@ -45,7 +43,7 @@ def make_device(path: Path) -> None:
 
 
 SPECIAL: dict[str, Callable[[Path], None]] = {"a socket": make_socket, "a FIFO": os.mkfifo}
-if ROOT:
+if os.geteuid() == 0:
     SPECIAL["a device"] = make_device
 
 
@@ -67,7 +65,7 @@ async def test_special_file_is_corrupt(
 
 
 def test_file_swapped_for_fifo_does_not_block(tmp_path: Path) -> None:
-    # Between the look at a name and its opening.
+    # The swap may fall between the stat of a name and its open.
     script = """
     (root / "file").write_bytes(b"content")
     os.mkfifo(root / "fifo")
@@ -97,7 +95,7 @@ def test_file_swapped_for_fifo_does_not_block(tmp_path: Path) -> None:
     assert_clean(run_script(script, tmp_path), "done")
 
 
-# Hashes of another algorithm, and of other content
+# Hashes of another algorithm or other content
 
 
 @pytest.mark.parametrize("use", [*READS, "verify"])
@@ -124,32 +122,32 @@ async def test_false_digest_is_refused_when_verified_and_never_served(tmp_path: 
         await storage.read_data(pointer)
 
 
-# Ways around the root
+# Paths and error messages that leave the root
 
 
 @pytest.mark.parametrize("use", [*READS, "stat", "verify", *DELETES])
-@pytest.mark.parametrize("way", ["proc/self/root", "proc/self/cwd", "proc/thread-self/root"])
+@pytest.mark.parametrize("link", ["proc/self/root", "proc/self/cwd", "proc/thread-self/root"])
 async def test_magic_link_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, use: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str, use: str
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(DATA)
     monkeypatch.chdir("/")
     pointer: Any = {
         "root": "/",
-        "key": f"{way}{secret}",
+        "key": f"{link}{secret}",
         "algorithm": "sha256",
         "hash": hashlib.sha256(DATA).hexdigest(),
         "size": len(DATA),
     }
     with pytest.raises((CorruptDataError, OSError)):
-        # With the root as its own, so that nothing but the way itself is in the way.
+        # The root is the own root, so that only the magic link can be refused.
         await {**READS, **CHECKS, **DELETES}[use](FileStorage("/"), pointer, tmp_path / "out")
     assert secret.read_bytes() == DATA
 
 
-def all_that_is_told(error: BaseException) -> str:
-    """Return everything that an error, and those that it came of, say."""
+def text_of(error: BaseException) -> str:
+    """Return the messages, arguments and attributes of an error and its causes."""
     errors = [error]
     while (before := errors[-1].__cause__ or errors[-1].__context__) is not None:
         errors.append(before)
@@ -157,7 +155,7 @@ def all_that_is_told(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize("use", [*READS, "verify"])
-@pytest.mark.parametrize("claimed", [0, 1, 20 << 20], ids=["the size", "a size", "a large size"])
+@pytest.mark.parametrize("claimed", [0, 1, 20 << 20], ids=["right size", "wrong size", "large"])
 async def test_error_about_forged_pointer_reveals_nothing_of_file(
     storage: FileStorage, tmp_path: Path, use: str, claimed: int
 ) -> None:
@@ -176,9 +174,9 @@ async def test_error_about_forged_pointer_reveals_nothing_of_file(
         await {**READS, **CHECKS}[use](storage, pointer, tmp_path / "out")
     expected = f"{size} bytes" if claimed else f"blake3 {'0' * 64}"
     assert f"{secret} is corrupt: expected {expected}" in str(caught.value)
-    told = all_that_is_told(caught.value)
-    assert digest["content_hash"] not in told
-    assert claimed == 0 or str(digest["content_size"]) not in told
+    text = text_of(caught.value)
+    assert digest["content_hash"] not in text
+    assert claimed == 0 or str(digest["content_size"]) not in text
 
 
 async def test_error_about_changed_foreign_object_reveals_nothing(
@@ -196,22 +194,13 @@ async def test_error_about_changed_foreign_object_reveals_nothing(
     found = digest_data(data[:-6] + b"secret", content_type="a/b")["content_hash"]
     with pytest.raises(CorruptDataError) as caught:
         await collect(chunks)
-    assert found not in all_that_is_told(caught.value)
+    assert found not in text_of(caught.value)
 
 
 # Stores of other users
 
 
-# What is imported later than this may be out of the user's reach, as are the threads' libraries.
-AS_NOBODY = f"""
-    (Path(root) / "warm").touch()
-    asyncio.run(digest_file(root / "warm"))
-    os.setgroups([])
-    os.setgid({NOBODY})
-    os.setuid({NOBODY})
-"""
-
-TRY = """
+ATTEMPT = """
     async def attempt(name, operation):
         try:
             await operation
@@ -223,13 +212,13 @@ TRY = """
     def put(storage, data):
         return storage.write_data(data, digest_data(data, content_type="a/b"), {})
 
-    def left():
+    def staged():
         return [path.name for path in root.glob("store/.laboxide-staging/*")]
 """
 
 
 def stored(root: Path) -> tuple[FileStorage, FilePointer]:
-    """Make a store of root's with one object."""
+    """Create a store owned by root with one object."""
     import asyncio
 
     storage = FileStorage(root / "store", mkdir=True)
@@ -239,7 +228,7 @@ def stored(root: Path) -> tuple[FileStorage, FilePointer]:
 @as_root
 def test_store_of_another_user_is_read_and_not_written(shared: Path) -> None:
     _, pointer = stored(shared)
-    script = f"""{AS_NOBODY}{TRY}
+    script = f"""{AS_NOBODY}{ATTEMPT}
     async def work():
         storage, pointer = FileStorage(root / "store"), {pointer!r}
         await attempt("read", storage.read_data(pointer))
@@ -248,12 +237,12 @@ def test_store_of_another_user_is_read_and_not_written(shared: Path) -> None:
         await attempt("new", put(storage, b"new"))
         await attempt("stream", store(storage, 30))
         await attempt("delete", storage.delete(pointer))
-        print(left())
+        print(staged())
 
     asyncio.run(work())
     """
     refused = "PermissionError True"
-    # Content that is there already takes no write.
+    # A dedup hit writes nothing.
     expected = ["read done", "verify done", "again done"]
     expected += [f"{name} {refused}" for name in ("new", "stream", "delete")]
     assert_clean(run_script(script, shared), "\n".join([*expected, "[]"]))
@@ -267,13 +256,13 @@ def test_world_writable_store_keeps_objects_of_other_users(shared: Path) -> None
     path.write_bytes(b"torn")
     for directory in (storage.path, *storage.path.rglob("*/")):
         directory.chmod(0o1777)
-    script = f"""{AS_NOBODY}{TRY}
+    script = f"""{AS_NOBODY}{ATTEMPT}
     async def work():
         storage, pointer = FileStorage(root / "store"), {pointer!r}
         await attempt("heal", put(storage, {DATA!r}))
         await attempt("delete", storage.delete(pointer))
         await attempt("new", put(storage, b"new"))
-        print(left())
+        print(staged())
 
     asyncio.run(work())
     """
@@ -296,7 +285,7 @@ def test_root_follows_no_link_in_store_of_another_user(shared: Path) -> None:
     assert list((shared / "secrets").iterdir()) == []
 
 
-# The page
+# docs/security.md
 
 
 def test_every_test_in_security_page_exists() -> None:
@@ -304,6 +293,6 @@ def test_every_test_in_security_page_exists() -> None:
     page = root / "docs/security.md"
     named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
     sources = [path.read_text(encoding="utf-8") for path in root.glob("tests/*/test_*.py")]
-    there = set(re.findall(r"def (test_\w+)\(", "\n".join(sources)))
+    existing = set(re.findall(r"def (test_\w+)\(", "\n".join(sources)))
     assert named
-    assert named - there == set()
+    assert named - existing == set()

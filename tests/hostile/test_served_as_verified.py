@@ -1,4 +1,4 @@
-"""What was verified is what is served, whatever happens to its path in between."""
+"""A verified object is served from the same open file, even if its path changes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ async def test_verified_object_is_not_reopened(tmp_path: Path, size: int) -> Non
     path.unlink()
     path.write_bytes(b"b" * size)
     reader = Reader.of(verified, (size, None), 1 << 20)
-    assert await all_of(reader) == data
+    assert await read_all(reader) == data
 
 
-async def all_of(reader: Reader) -> bytes:
+async def read_all(reader: Reader) -> bytes:
     content = b""
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Somebody swaps the directory for temporary names for a link while others write."""
+"""Writes while another process swaps the staging directory for a link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WRITES = 1000
 
-# Without /proc a file that was made without a name cannot be given one.
+# Without /proc an unnamed file (O_TMPFILE) cannot be linked, so that writes use temporary names.
 WITHOUT_PROC = """
     import ctypes
     libc = ctypes.CDLL(None, use_errno=True)
@@ -47,7 +47,7 @@ SWAP = """
 
 
 @needs(also=[sys.platform == "linux"])
-@pytest.mark.parametrize("torn", [False, True], ids=["linked", "renamed"])
+@pytest.mark.parametrize("torn", [False, True], ids=["new object", "torn object"])
 def test_no_temporary_name_is_created_behind_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
 ) -> None:
@@ -87,10 +87,10 @@ def test_no_temporary_name_is_created_behind_link(
     finally:
         os.kill(swapper, signal.SIGKILL)
         os.waitpid(swapper, 0)
-    assert written, "nobody was ever let through"
-    assert written < {WRITES}, "nothing was ever swapped"
+    assert written, "no write succeeded"
+    assert written < {WRITES}, "no write met the link"
     assert os.listdir(canary) == ["theirs"]
     after = canary.stat()
-    assert after.st_mtime_ns == before.st_mtime_ns, "a name was made there, or removed"
+    assert after.st_mtime_ns == before.st_mtime_ns, "a name was created or removed behind the link"
     """
     assert_clean(run_script(script, tmp_path))

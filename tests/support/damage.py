@@ -103,6 +103,13 @@ CHECKS: dict[str, Callable[[FileStorage, FilePointer], Awaitable[Any]]] = {
     "export_file": export,
 }
 
+USES: dict[str, Callable[[FileStorage, FilePointer], Awaitable[Any]]] = {
+    **READS,
+    **CHECKS,
+    "stat": lambda s, pointer: s.stat(pointer),
+    "delete": lambda s, pointer: s.delete(pointer),
+}
+
 
 async def put(storage: FileStorage, data: bytes, algorithm: str = "blake3") -> FilePointer:
     digest = digest_data(data, content_type="a/b", algorithm=algorithm)

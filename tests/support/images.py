@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.needs import needs
+from tests.support.needs import needs, skip_or_fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,20 @@ def mounted_xfs(directory: Path) -> Iterator[Path]:
     subprocess.run(["mkfs.xfs", "-q", image], check=True)
     with mounted(image) as mount:
         yield mount
+
+
+@contextmanager
+def mounted_tmpfs(path: Path, size: str) -> Iterator[None]:
+    """Create the directory `path` and mount a file system in memory there."""
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        skip_or_fail(f"cannot mount a tmpfs: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", path], check=True)
 
 
 @contextmanager

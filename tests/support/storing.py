@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from laboxide import FilePointer
+    from laboxide import Digest, FileKey, FilePointer
 
     Operation = Callable[[FileStorage, Any, Path], Awaitable[Any]]
     Write = Callable[[FileStorage, bytes, Mapping[str, str]], Awaitable[FilePointer]]
 
 KIB, MIB = 1 << 10, 1 << 20
 DATA = b"some content"
+
+
+def tag_router(digest: Digest, tags: Mapping[str, str], /, *, temp: bool) -> FileKey:
+    """Return a key by the tag "kind"; a pointer from it needs the hash of the file."""
+    return {"key": f"{tags.get('kind', 'none')}/{digest['content_hash']}"}
 
 
 async def put(
