@@ -1,4 +1,4 @@
-"""Labox's saver with its hashing moved off the event loop, and back."""
+"""Acceleration hashes off the event loop, saves equal records, and can be undone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import laboxide
@@ -40,30 +41,25 @@ NAMES = ("_wrap_stream_dump", "_make_value_dump_digest", "_save_storage_value")
 ORIGINALS = {name: getattr(saver, name) for name in NAMES}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def is_original() -> bool:
     return all(getattr(saver, name) is original for name, original in ORIGINALS.items())
 
 
 def is_active(acceleration: Acceleration) -> bool:
-    return acceleration.active  # a call, after which the type checker assumes nothing
+    return acceleration.active  # a call, so that the type checker narrows nothing
 
 
 @pytest.fixture(autouse=True)
-def saver_is_as_it_was() -> Iterator[None]:
+def saver_is_restored() -> Iterator[None]:
     assert is_original()
     yield
     assert is_original()
 
 
-# On and off
+# Switching on and off
 
 
-def test_it_is_a_context_manager() -> None:
+def test_accelerate_is_a_context_manager() -> None:
     with accelerate() as acceleration:
         assert is_active(acceleration)
         assert not is_original()
@@ -71,7 +67,7 @@ def test_it_is_a_context_manager() -> None:
     assert is_original()
 
 
-def test_it_is_a_call_that_is_undone() -> None:
+def test_undo_restores_saver_and_is_idempotent() -> None:
     acceleration = accelerate()
     assert is_active(acceleration)
     assert not is_original()
@@ -81,13 +77,13 @@ def test_it_is_a_call_that_is_undone() -> None:
     assert is_original()
 
 
-def test_an_error_within_undoes_it() -> None:
+def test_error_in_block_restores_saver() -> None:
     with pytest.raises(ZeroDivisionError), accelerate():
         _ = 1 / 0
     assert is_original()
 
 
-def test_the_last_of_several_undoes_it() -> None:
+def test_last_undo_restores_saver() -> None:
     one, two = accelerate(), accelerate()
     one.undo()
     one.undo()
@@ -97,35 +93,37 @@ def test_the_last_of_several_undoes_it() -> None:
     assert is_original()
 
 
-def test_what_somebody_else_has_put_there_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undo_keeps_patch_of_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
     acceleration = accelerate()
     with monkeypatch.context() as patched:
         patched.setattr(saver, "_wrap_stream_dump", other := lambda archive: archive)
         acceleration.undo()
         assert saver._wrap_stream_dump is other
         assert saver._make_value_dump_digest is ORIGINALS["_make_value_dump_digest"]
-    saver._wrap_stream_dump = ORIGINALS["_wrap_stream_dump"]  # the patch has put ours back
+    saver._wrap_stream_dump = ORIGINALS[
+        "_wrap_stream_dump"
+    ]  # monkeypatch restored the accelerated function
 
 
-# Guarded by what it finds
+# Guards against other versions of Labox
 
 
-def lies(archive: Any) -> Any:
+def reports_md5(archive: Any) -> Any:
     stream, get_digest = ORIGINALS["_wrap_stream_dump"](archive)
     return stream, lambda **options: {**get_digest(**options), "content_hash_algorithm": "md5"}
 
 
-lies.__module__ = saver.__name__
+reports_md5.__module__ = saver.__name__
 
 
-def other_parameters(archive: Any, option: Any) -> Any:
+def lacks_parameter(archive: Any, option: Any) -> Any:
     return ORIGINALS["_wrap_stream_dump"](archive)
 
 
-other_parameters.__module__ = saver.__name__
+lacks_parameter.__module__ = saver.__name__
 
 
-def calls_nothing(  # noqa: PLR0917 - the parameters are Labox's
+def calls_nothing(  # noqa: PLR0917 - the parameters of Labox
     tags: Any, manifest_id: Any, content_key: Any, stream: Any, serializer: Any, storage: Any,
     registry: Any,
 ) -> Any:  # fmt: skip
@@ -135,8 +133,8 @@ def calls_nothing(  # noqa: PLR0917 - the parameters are Labox's
 calls_nothing.__module__ = saver.__name__
 
 DIFFERENCES: dict[str, tuple[str, Any]] = {
-    "in another way": ("_wrap_stream_dump", lies),
-    "does not take archive": ("_wrap_stream_dump", other_parameters),
+    "in another way": ("_wrap_stream_dump", reports_md5),
+    "does not take archive": ("_wrap_stream_dump", lacks_parameter),
     "does not call": ("_save_storage_stream", calls_nothing),
     "not Labox's own": ("_make_value_dump_digest", lambda archive: archive),
     "not Labox's own function": ("_save_storage_value", None),
@@ -144,13 +142,13 @@ DIFFERENCES: dict[str, tuple[str, Any]] = {
 
 
 @pytest.fixture
-def unwarned(monkeypatch: pytest.MonkeyPatch) -> None:
+def not_warned_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_accelerate._switch, "_warned", False)
 
 
-@pytest.mark.usefixtures("unwarned")
+@pytest.mark.usefixtures("not_warned_yet")
 @pytest.mark.parametrize("difference", list(DIFFERENCES))
-def test_another_shape_is_left_alone(monkeypatch: pytest.MonkeyPatch, difference: str) -> None:
+def test_unexpected_saver_is_not_patched(monkeypatch: pytest.MonkeyPatch, difference: str) -> None:
     name, function = DIFFERENCES[difference]
     with monkeypatch.context() as patched:
         patched.setattr(saver, name, function)
@@ -170,24 +168,26 @@ def test_another_shape_is_left_alone(monkeypatch: pytest.MonkeyPatch, difference
         assert acceleration.active
 
 
-@pytest.mark.usefixtures("unwarned")
+@pytest.mark.usefixtures("not_warned_yet")
 @pytest.mark.parametrize("version", ["0.0.9", "0.1.1", "0.2.0", "1.0"])
-def test_another_version_is_left_alone(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_unsupported_labox_version_is_not_patched(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
     monkeypatch.setattr(_accelerate, "version", lambda _name: version)
     with pytest.warns(RuntimeWarning, match=f"Labox {version}"):
         assert not accelerate().active
     assert is_original()
 
 
-@pytest.mark.usefixtures("unwarned")
-def test_a_function_that_is_missing_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("not_warned_yet")
+def test_saver_without_function_is_not_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.delattr(saver, "_save_object")
         with pytest.warns(RuntimeWarning, match="_save_object is not Labox's own"):
             assert not accelerate().active
 
 
-# What it does
+# Saving
 
 
 def storages(tmp_path: Path) -> list[Any]:
@@ -204,7 +204,7 @@ SIZES = [1, 65535, 65536, MIB, 3 * MIB + 1]
 
 
 @pytest.mark.anyio
-async def test_records_are_the_same_as_without(tmp_path: Path) -> None:
+async def test_accelerated_records_equal_plain_records(tmp_path: Path) -> None:
     columns = (
         "content_encoding", "content_hash", "content_hash_algorithm", "content_size",
         "content_type", "serializer_config", "serializer_name", "serializer_type",
@@ -215,23 +215,25 @@ async def test_records_are_the_same_as_without(tmp_path: Path) -> None:
             registry = registry_of(storage)
             found = []
             for accelerated in (False, True):
-                acceleration = accelerate() if accelerated else None
-                async with sessions() as session:
-                    items: list[Any] = [StorableValue(all_parts(64)[:size]) for size in SIZES]
-                    items += [StorableStream(parts(count)) for count in (1, 40)]
-                    items.append(StorableValue({"some": "json"}))
-                    items.append(StorableStream(documents()))
-                    saved = [
-                        await save_one(item, registry=registry, session=session) for item in items
-                    ]
-                    records = [manifest.contents[0] for manifest in saved]
-                    found.append([[getattr(r, name) for name in columns] for r in records])
-                if acceleration is not None:
-                    acceleration.undo()
+                with accelerate() if accelerated else nullcontext():
+                    async with sessions() as session:
+                        saved = [
+                            await save_one(item, registry=registry, session=session)
+                            for item in items()
+                        ]
+                records = [manifest.contents[0] for manifest in saved]
+                found.append([[getattr(r, name) for name in columns] for r in records])
             assert found[0] == found[1]
         async with sessions() as session:
             records = await contents(session)
             assert len(records) == 2 * len(storages(tmp_path)) * 9
+
+
+def items() -> list[Any]:
+    """Return new values and streams, of bytes and of JSON."""
+    values = [StorableValue(all_parts(64)[:size]) for size in SIZES]
+    streams = [StorableStream(parts(count)) for count in (1, 40)]
+    return [*values, *streams, StorableValue({"some": "json"}), StorableStream(documents())]
 
 
 async def documents() -> AsyncGenerator[Any]:
@@ -240,10 +242,10 @@ async def documents() -> AsyncGenerator[Any]:
 
 
 @pytest.mark.anyio
-async def test_laboxides_storages_are_given_what_they_can_hash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_laboxide_storages_take_source_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Any
 ) -> None:
-    """One pass: the storage takes the source, and nothing iterates over the stream."""
+    """The storage takes the source of the stream, and nothing iterates over the stream."""
     taken = []
     original = DigestedStream._take_source
 
@@ -256,51 +258,48 @@ async def test_laboxides_storages_are_given_what_they_can_hash(
 
     monkeypatch.setattr(DigestedStream, "_take_source", take_source)
     monkeypatch.setattr(DigestedStream, "__anext__", anext_of)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        for storage in storages(tmp_path)[:2]:
-            with accelerate():
-                item = StorableStream(parts(20))
-                await save_one(item, registry=registry_of(storage), session=session)
+    for storage in storages(tmp_path)[:2]:
+        with accelerate():
+            item = StorableStream(parts(20))
+            await save_one(item, registry=registry_of(storage), session=session)
     assert len(taken) == 2
 
 
 @pytest.mark.anyio
-async def test_hashlib_is_not_called_any_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_accelerated_save_does_not_call_hashlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Any
 ) -> None:
     def no_sha256(*_args: Any) -> Any:
         raise AssertionError("hashed on the event loop")
 
     storage = laboxide.FileStorage(tmp_path / "root", mkdir=True)
     registry = registry_of(storage)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        with accelerate(), monkeypatch.context() as patched:
-            patched.setattr(saver, "sha256", no_sha256)
-            await save_one(StorableStream(parts(20)), registry=registry, session=session)
-            await save_one(StorableValue(all_parts(20)), registry=registry, session=session)
-        assert await check_all(registry, session) == 2
+    with accelerate(), monkeypatch.context() as patched:
+        patched.setattr(saver, "sha256", no_sha256)
+        await save_one(StorableStream(parts(20)), registry=registry, session=session)
+        await save_one(StorableValue(all_parts(20)), registry=registry, session=session)
+    assert await check_all(registry, session) == 2
 
 
 @pytest.mark.anyio
-async def test_the_loop_is_not_kept_waiting_for_a_value(tmp_path: Path) -> None:
+async def test_hashing_value_does_not_block_event_loop(tmp_path: Path, session: Any) -> None:
     data = bytes(128 * MIB)
     begun = time.monotonic()
     expected = hashlib.sha256(data).hexdigest()
     limit = (time.monotonic() - begun) / 2
     storage = laboxide.FileStorage(tmp_path / "root", mkdir=True)
     stalls: list[float] = []
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        with accelerate():
-            # Other processes stall a loop, too.
-            deadline = time.monotonic() + 60
-            while not stalls or (stalls[-1] >= limit and time.monotonic() < deadline):
-                ticker = asyncio.create_task(worst_tick(stalls))
-                await asyncio.sleep(0.01)
-                item = StorableValue(data)
-                saved = await save_one(item, registry=registry_of(storage), session=session)
-                ticker.cancel()
-                await asyncio.gather(ticker, return_exceptions=True)
-                assert saved.contents[0].content_hash == expected
+    with accelerate():
+        # Other processes also stall the loop: one fast save is enough.
+        deadline = time.monotonic() + 60
+        while not stalls or (stalls[-1] >= limit and time.monotonic() < deadline):
+            ticker = asyncio.create_task(worst_tick(stalls))
+            await asyncio.sleep(0.01)
+            item = StorableValue(data)
+            saved = await save_one(item, registry=registry_of(storage), session=session)
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+            assert saved.contents[0].content_hash == expected
     assert stalls[-1] < limit, stalls
 
 
@@ -315,7 +314,7 @@ async def worst_tick(stalls: list[float]) -> None:
         stalls.append(worst)
 
 
-def test_two_threads_may_switch_at_once() -> None:
+def test_threads_toggle_acceleration_concurrently() -> None:
     program = """
 import threading
 from labox.core.api import saver

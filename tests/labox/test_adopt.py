@@ -1,4 +1,4 @@
-"""The content of Labox's records moved to another storage."""
+"""Adoption moves the content of Labox's records to another storage."""
 
 from __future__ import annotations
 
@@ -37,32 +37,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio: SQLAlchemy knows no other loop."""
-    return "asyncio"
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Any:
-    return LaboxFileStorage(tmp_path / "source", mkdir=True)
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Any:
-    return laboxide.FileStorage(tmp_path / "target", mkdir=True)
-
-
 async def columns(session: Any) -> list[Any]:
+    """Return every record without the columns that name its storage."""
     names = [c.key for c in ContentRecord.__table__.columns if not c.key.startswith("storage_")]
     return sorted([str(getattr(r, name)) for name in names] for r in await contents(session))
 
 
-# Moved whole
+# Complete adoptions
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 100])
-async def test_all_records_lead_to_the_target_and_the_source_stays(
+async def test_records_point_to_target_and_source_is_unchanged(
     source: Any, target: Any, database: str, batch_size: int
 ) -> None:
     async with opened(database) as sessions:
@@ -94,35 +79,33 @@ STORAGES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("to", list(STORAGES))
 @pytest.mark.parametrize("origin", list(STORAGES))
-async def test_from_any_storage_to_any_other(tmp_path: Path, origin: str, to: str) -> None:
+async def test_adopts_between_any_two_storages(
+    tmp_path: Path, origin: str, to: str, session: Any
+) -> None:
     source, target = STORAGES[origin](tmp_path / "source"), STORAGES[to](tmp_path / "target")
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        # Streams of Labox's own reader fail at random.
-        await fill(session, source)
-        if source.name == target.name:
-            with pytest.raises(ValueError, match="both named"):
-                await adopt(session, source=source, target=target)
-            return
-        adoption = await adopt(session, source=source, target=target)
-        assert adoption.failures == ()
-        assert adoption.adopted == VALUES + STREAMS
-        if to == "labox":  # its own reader fails at random
-            target = laboxide.labox.FileStorage(target.path)
-        assert await check_all(registry_of(target), session) == VALUES + STREAMS
-        assert {record.storage_name for record in await contents(session)} == {target.name}
+    await fill(session, source)
+    if source.name == target.name:
+        with pytest.raises(ValueError, match="both named"):
+            await adopt(session, source=source, target=target)
+        return
+    adoption = await adopt(session, source=source, target=target)
+    assert adoption.failures == ()
+    assert adoption.adopted == VALUES + STREAMS
+    if to == "labox":  # streams of Labox's own reader fail at random
+        target = laboxide.labox.FileStorage(target.path)
+    assert await check_all(registry_of(target), session) == VALUES + STREAMS
+    assert {record.storage_name for record in await contents(session)} == {target.name}
 
 
-async def test_values_come_out_of_the_database(tmp_path: Path, target: Any) -> None:
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        registry = registry_of(database_storage)
-        await save_one(StorableValue({"a": "ü"}), registry=registry, session=session)
-        adoption = await adopt(session, source=database_storage, target=target)
-        assert (adoption.adopted, adoption.failures) == (1, ())
-        assert await check_all_json(session, target) == {"a": "ü"}
+async def test_adopts_values_from_database_storage(target: Any, session: Any) -> None:
+    registry = registry_of(database_storage)
+    await save_one(StorableValue({"a": "ü"}), registry=registry, session=session)
+    adoption = await adopt(session, source=database_storage, target=target)
+    assert (adoption.adopted, adoption.failures) == (1, ())
+    assert await load_json(session, target) == {"a": "ü"}
 
 
-async def check_all_json(session: Any, target: Any) -> Any:
-
+async def load_json(session: Any, target: Any) -> Any:
     [manifest] = await manifests(session)
     loaded: Any = await load_one(
         manifest, StorableValue, registry=registry_of(target), session=session
@@ -130,19 +113,17 @@ async def check_all_json(session: Any, target: Any) -> Any:
     return loaded.value
 
 
-@pytest.mark.parametrize("origin", ["drop-in", "labox", "laboxide"])
-async def test_labox_reads_what_the_drop_in_has_adopted(tmp_path: Path, origin: str) -> None:
+async def test_labox_reads_objects_adopted_by_drop_in(tmp_path: Path, session: Any) -> None:
     source = STORAGES["laboxide"](tmp_path / "source")
     target = laboxide.labox.FileStorage(tmp_path / "target", mkdir=True)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source, streams=0)
-        await adopt(session, source=source, target=target)
-        theirs = LaboxFileStorage(target.path)
-        assert await check_all(registry_of(theirs), session) == VALUES
+    await fill(session, source, streams=0)
+    await adopt(session, source=source, target=target)
+    theirs = LaboxFileStorage(target.path)
+    assert await check_all(registry_of(theirs), session) == VALUES
 
 
 class Reversing(laboxide.FileStorage):
-    """Files that are not the content."""
+    """A storage whose files contain the reversed content."""
 
     name = "tests.reversing@v1"
 
@@ -155,32 +136,29 @@ class Reversing(laboxide.FileStorage):
 
 
 @pytest.mark.parametrize("reverse", ["source", "target"])
-async def test_files_that_are_not_the_content_are_not_taken_for_it(
-    tmp_path: Path, reverse: str
+async def test_transforming_storage_is_adopted_through_its_methods(
+    tmp_path: Path, reverse: str, session: Any
 ) -> None:
     storages: list[Any] = [
         Reversing(tmp_path / "reversing", mkdir=True),
         laboxide.labox.FileStorage(tmp_path / "plain", mkdir=True),
     ]
     source, target = storages if reverse == "source" else reversed(storages)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source, streams=0)
-        adoption = await adopt(session, source=source, target=target)
-        assert (adoption.adopted, adoption.failures) == (VALUES, ())
-        assert await check_all(registry_of(target), session) == VALUES
+    await fill(session, source, streams=0)
+    adoption = await adopt(session, source=source, target=target)
+    assert (adoption.adopted, adoption.failures) == (VALUES, ())
+    assert await check_all(registry_of(target), session) == VALUES
 
 
 @pytest.mark.parametrize("origin", ["labox", "labox in memory"])
 @pytest.mark.parametrize("to", ["laboxide", "drop-in"])
-async def test_damage_that_the_target_has_already_is_not_taken_for_content(
-    tmp_path: Path, origin: str, to: str
-) -> None:
+async def test_corrupt_objects_in_target_are_replaced(tmp_path: Path, origin: str, to: str) -> None:
     if (origin, to) == ("labox", "drop-in"):
         origin = "laboxide"  # the names must differ
     source, target = STORAGES[origin](tmp_path / "source"), STORAGES[to](tmp_path / "target")
     async with opened(sqlite_url(tmp_path / "db")) as sessions:
         async with sessions() as session:
-            await fill(session, target)  # the same content, which is damaged then
+            await fill(session, target)  # the same content, damaged below
         for path in objects(target.path):
             path.chmod(0o644)
             path.write_bytes(bytes(path.stat().st_size))
@@ -194,24 +172,23 @@ async def test_damage_that_the_target_has_already_is_not_taken_for_content(
     assert not target.files.verify_writes if to == "drop-in" else not target.verify_writes
 
 
-# How files get there
+# Links and copies
 
 
 @pytest.mark.parametrize(("link", "names"), [("auto", {2}), ("hardlink", {2}), ("copy", {1})])
-async def test_files_are_linked_where_that_works(
-    tmp_path: Path, source: Any, target: Any, link: ImportLink, names: set[int]
+async def test_link_mode_sets_link_count(  # noqa: PLR0917 - fixtures and parameters
+    tmp_path: Path, source: Any, target: Any, link: ImportLink, names: set[int], session: Any
 ) -> None:
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        await adopt(session, source=source, target=target, link=link)
-    if link == "auto" and reflinks(tmp_path):
+    await fill(session, source)
+    await adopt(session, source=source, target=target, link=link)
+    if link == "auto" and supports_reflinks(tmp_path):
         names = {1}
     assert {path.stat().st_nlink for path in objects(source.path)} == names
     assert {path.stat().st_nlink for path in objects(target.path)} == names
 
 
-def reflinks(directory: Path) -> bool:
-    """Tell whether files here can share their blocks, by the ioctl itself."""
+def supports_reflinks(directory: Path) -> bool:
+    """Tell whether `FICLONE` works in a directory."""
     with (directory / "a").open("wb") as a, (directory / "b").open("wb") as b:
         a.write(bytes(4096))
         a.flush()
@@ -222,21 +199,20 @@ def reflinks(directory: Path) -> bool:
         return True
 
 
-async def test_a_reflink_that_cannot_be_is_an_error_if_nothing_else_is_allowed(
-    tmp_path: Path, source: Any, target: Any
+async def test_unsupported_reflink_raises(
+    tmp_path: Path, source: Any, target: Any, session: Any
 ) -> None:
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        if reflinks(tmp_path):
-            assert (await adopt(session, source=source, target=target, link="reflink")).adopted
-            return
-        with pytest.raises(OSError) as caught:
-            await adopt(session, source=source, target=target, link="reflink")
-        assert caught.value.errno in (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL)
-        assert await check_all(registry_of(source), session) == VALUES + STREAMS
+    await fill(session, source)
+    if supports_reflinks(tmp_path):
+        assert (await adopt(session, source=source, target=target, link="reflink")).adopted
+        return
+    with pytest.raises(OSError) as caught:
+        await adopt(session, source=source, target=target, link="reflink")
+    assert caught.value.errno in (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL)
+    assert await check_all(registry_of(source), session) == VALUES + STREAMS
 
 
-async def test_files_are_copied_to_another_file_system(tmp_path: Path, source: Any) -> None:
+async def test_files_are_copied_across_file_systems(tmp_path: Path, source: Any) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
         assert Path(directory).stat().st_dev != tmp_path.stat().st_dev
         target: Any = laboxide.FileStorage(directory)
@@ -246,33 +222,31 @@ async def test_files_are_copied_to_another_file_system(tmp_path: Path, source: A
             assert await check_all(registry_of(target), session) == VALUES + STREAMS
 
 
-async def test_the_router_of_the_target_sees_the_tags(tmp_path: Path, source: Any) -> None:
+async def test_target_router_receives_tags(tmp_path: Path, source: Any, session: Any) -> None:
     router: Any = lambda digest, tags, *, temp: {  # noqa: E731
         "key": f"{tags['kind']}/{digest['content_hash']}"
     }
     target: Any = laboxide.FileStorage(tmp_path / "target", mkdir=True, router=router)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        await adopt(session, source=source, target=target)
-        assert {path.parent.name for path in objects(target.path)} == {"value", "stream"}
-        assert await check_all(registry_of(target), session) == VALUES + STREAMS
+    await fill(session, source)
+    await adopt(session, source=source, target=target)
+    assert {path.parent.name for path in objects(target.path)} == {"value", "stream"}
+    assert await check_all(registry_of(target), session) == VALUES + STREAMS
 
 
-# Dry
+# Dry runs
 
 
-async def test_a_dry_run_says_what_would_be_and_changes_nothing(
-    tmp_path: Path, source: Any, target: Any
+async def test_dry_run_reports_outcome_and_changes_nothing(
+    tmp_path: Path, source: Any, target: Any, session: Any
 ) -> None:
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        damaged = min(objects(source.path))
-        damaged.write_bytes(b"damaged")
-        before = objects(tmp_path / "source"), (tmp_path / "db").read_bytes()
-        dry = await adopt(session, source=source, target=target, dry_run=True)
-        assert (objects(tmp_path / "source"), (tmp_path / "db").read_bytes()) == before
-        assert objects(target.path) == {}
-        real = await adopt(session, source=source, target=target)
-        assert (dry.adopted, dry.content_size) == (real.adopted, real.content_size)
-        assert {f.content_id for f in dry.failures} == {f.content_id for f in real.failures}
-        assert len(dry.failures) == 2
+    await fill(session, source)
+    damaged = min(objects(source.path))
+    damaged.write_bytes(b"damaged")
+    before = objects(tmp_path / "source"), (tmp_path / "db").read_bytes()
+    dry = await adopt(session, source=source, target=target, dry_run=True)
+    assert (objects(tmp_path / "source"), (tmp_path / "db").read_bytes()) == before
+    assert objects(target.path) == {}
+    real = await adopt(session, source=source, target=target)
+    assert (dry.adopted, dry.content_size) == (real.adopted, real.content_size)
+    assert {f.content_id for f in dry.failures} == {f.content_id for f in real.failures}
+    assert len(dry.failures) == 2

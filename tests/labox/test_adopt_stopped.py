@@ -1,4 +1,4 @@
-"""An adoption that is stopped, killed or overtaken goes on from where it was."""
+"""Adoption resumes after errors, cancellation and kills, and tolerates concurrent adoptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import anyio
 import laboxide
 import laboxide.labox
 import pytest
-from labox.builtin import FileStorage as LaboxFileStorage
 from laboxide.labox import adopt
 
 from tests.support.adopting import STREAMS, VALUES, fill, objects
@@ -28,82 +27,67 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio: SQLAlchemy knows no other loop."""
-    return "asyncio"
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Any:
-    return LaboxFileStorage(tmp_path / "source", mkdir=True)
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Any:
-    return laboxide.FileStorage(tmp_path / "target", mkdir=True)
-
-
-class Failing(laboxide.FileStorage):
-    """Fails, or is cancelled, with one file or another."""
+class Interrupting(laboxide.FileStorage):
+    """A storage that calls `interrupt` before its fifth import."""
 
     name = laboxide.FileStorage.name
     left = 5
-    fail: Callable[[], None]
+    interrupt: Callable[[], None]
 
     async def import_file(self, *args: Any, **options: Any) -> Any:
         self.left -= 1
         if self.left == 0:
-            self.fail()
+            self.interrupt()
         return await super().import_file(*args, **options)
 
 
-async def test_an_error_of_the_target_is_raised_and_what_was_done_is_kept(
-    tmp_path: Path, source: Any
+async def test_target_error_propagates_and_keeps_finished_batches(
+    tmp_path: Path, source: Any, session: Any
 ) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
 
-    target: Any = Failing(tmp_path / "target", mkdir=True)
-    target.fail = full
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        options: Any = {"batch_size": 2, "concurrency": 1, "link": "copy"}
-        with pytest.raises(OSError, match="space left") as caught:
-            await adopt(session, source=source, target=target, **options)
-        assert caught.value.errno == errno.ENOSPC
-        assert await moved(session, target) == 4
-        target.left = 0  # all goes well from here on
-        assert (await adopt(session, source=source, target=target, **options)).adopted == 8
-        assert await check_all(registry_of(target), session) == VALUES + STREAMS
+    target: Any = Interrupting(tmp_path / "target", mkdir=True)
+    target.interrupt = full
+    await fill(session, source)
+    options: Any = {"batch_size": 2, "concurrency": 1, "link": "copy"}
+    with pytest.raises(OSError, match="space left") as caught:
+        await adopt(session, source=source, target=target, **options)
+    assert caught.value.errno == errno.ENOSPC
+    assert await adopted(session, target) == 4
+    target.left = 0  # no more interrupts
+    assert (await adopt(session, source=source, target=target, **options)).adopted == 8
+    assert await check_all(registry_of(target), session) == VALUES + STREAMS
 
 
-async def test_no_transaction_is_open_while_content_is_moved(tmp_path: Path, source: Any) -> None:
-    target: Any = Failing(tmp_path / "target", mkdir=True)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        await fill(session, source)
-        seen = []
-        target.fail = lambda: seen.append(session.in_transaction())
-        await adopt(session, source=source, target=target)
-        assert seen == [False]
+async def test_no_transaction_is_open_during_transfer(
+    tmp_path: Path, source: Any, session: Any
+) -> None:
+    target: Any = Interrupting(tmp_path / "target", mkdir=True)
+    await fill(session, source)
+    seen = []
+    target.interrupt = lambda: seen.append(session.in_transaction())
+    await adopt(session, source=source, target=target)
+    assert seen == [False]
 
 
-async def moved(session: Any, target: Any) -> int:
+async def adopted(session: Any, target: Any) -> int:
+    """Count the records whose content is in the target."""
     return sum(record.storage_name == target.name for record in await contents(session))
 
 
-async def test_it_can_be_cancelled_and_resumed(tmp_path: Path, source: Any, database: str) -> None:
-    target: Any = Failing(tmp_path / "target", mkdir=True)
+async def test_cancelled_adoption_resumes(tmp_path: Path, source: Any, database: str) -> None:
+    target: Any = Interrupting(tmp_path / "target", mkdir=True)
     async with opened(database) as sessions:
         async with sessions() as session:
             await fill(session, source)
         async with sessions() as session:
             with anyio.CancelScope() as scope:
-                target.fail = scope.cancel
+                target.interrupt = scope.cancel
                 await adopt(session, source=source, target=target, batch_size=3, link="copy")
             assert scope.cancelled_caught
         async with sessions() as session:
-            assert await moved(session, target) == 3
+            assert await adopted(session, target) == 3
             assert await check_all(registry_of(source, target), session) == VALUES + STREAMS
             assert (await adopt(session, source=source, target=target)).adopted == 9
             assert await check_all(registry_of(target), session) == VALUES + STREAMS
@@ -139,7 +123,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize(("left", "link"), [(1, "copy"), (6, "auto"), (12, "copy")])
-async def test_it_can_be_killed_and_resumed(
+async def test_killed_adoption_resumes(
     tmp_path: Path, source: Any, target: Any, left: int, link: ImportLink
 ) -> None:
     database = sqlite_url(tmp_path / "db")
@@ -153,13 +137,13 @@ async def test_it_can_be_killed_and_resumed(
     assert (process.returncode, process.stderr) == (-signal.SIGKILL, b"")
     async with opened(database) as sessions, sessions() as session:
         assert await check_all(registry_of(source, target), session) == VALUES + STREAMS
-        assert await moved(session, target) < VALUES + STREAMS
+        assert await adopted(session, target) < VALUES + STREAMS
         await adopt(session, source=source, target=target)
         assert await check_all(registry_of(target), session) == VALUES + STREAMS
     assert objects(source.path) == kept
 
 
-async def test_several_may_run_at_once(
+async def test_concurrent_adoptions_adopt_every_record(
     tmp_path: Path, source: Any, target: Any, database: str
 ) -> None:
     async with opened(database) as sessions:
@@ -174,12 +158,12 @@ async def test_several_may_run_at_once(
             for _ in range(3):
                 group.start_soon(work)
         async with sessions() as session:
-            assert await moved(session, target) == VALUES + STREAMS
+            assert await adopted(session, target) == VALUES + STREAMS
             assert await check_all(registry_of(target), session) == VALUES + STREAMS
 
 
-async def test_what_another_adoption_has_moved_is_left_there(tmp_path: Path, source: Any) -> None:
-    """The record changes between the look at it and the change."""
+async def test_adoption_keeps_concurrently_changed_records(tmp_path: Path, source: Any) -> None:
+    """The other adoption updates the record after this one has read it."""
     target: Any = laboxide.FileStorage(tmp_path / "target", mkdir=True)
     elsewhere: Any = laboxide.MemoryStorage()
 

@@ -1,9 +1,10 @@
-"""Killed savers and damaged files: what Labox's users see, and what heals."""
+"""Damaged files raise errors with their path, and saving again repairs them; killed savers."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import pytest
 from labox.builtin import StorableStream, StorableValue
 from labox.core import save_one
 
+from tests.support.damage import overwrite, replace_by_directory
 from tests.support.labox_world import (
     all_parts,
     check_all,
@@ -32,50 +34,29 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
-KINDS = {"laboxide": laboxide.FileStorage, "drop-in": laboxide.labox.FileStorage}
 ITEMS: dict[str, Callable[[], Any]] = {
     "value": lambda: StorableValue(all_parts(100)),
     "stream": lambda: StorableStream(parts(100)),
 }
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(params=list(KINDS))
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return KINDS[request.param](tmp_path / "root", mkdir=True)
-
-
-def write(path: Path, data: bytes) -> None:
-    path.chmod(0o644)
-    path.write_bytes(data)
-
-
-def replace_by_directory(path: Path) -> None:
+def replace_by_empty_directory(path: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
-def replace_by_full_directory(path: Path) -> None:
-    replace_by_directory(path)
-    (path / "kept").write_bytes(b"kept")
-
-
 FAULTS: dict[str, Callable[[Path], None]] = {
-    "truncated": lambda path: write(path, path.read_bytes()[: 4 << 20]),
-    "truncated by one": lambda path: write(path, path.read_bytes()[:-1]),
-    "emptied": lambda path: write(path, b""),
-    "directory": replace_by_directory,
-    "directory with files": replace_by_full_directory,
+    "truncated": lambda path: overwrite(path, path.read_bytes()[: 4 << 20]),
+    "truncated by one": lambda path: overwrite(path, path.read_bytes()[:-1]),
+    "emptied": lambda path: overwrite(path, b""),
+    "directory": replace_by_empty_directory,
+    "directory with files": replace_by_directory,
     "deleted": Path.unlink,
 }
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """Return what is in Labox's groups of one."""
+    """Return the errors in nested groups; Labox wraps a single error in a group."""
     if isinstance(error, BaseExceptionGroup):
         return [leaf for nested in error.exceptions for leaf in leaves(nested)]
     return [error]
@@ -84,27 +65,24 @@ def leaves(error: BaseException) -> list[BaseException]:
 @pytest.mark.parametrize("accelerated", [False, True], ids=["plain", "accelerated"])
 @pytest.mark.parametrize("fault", list(FAULTS))
 @pytest.mark.parametrize("kind", list(ITEMS))
-async def test_a_damaged_record_says_where_and_saving_again_heals_it(
-    tmp_path: Path, storage: Any, kind: str, fault: str, accelerated: bool
+async def test_damaged_object_error_names_path_and_saving_repairs_it(
+    storage: Any, kind: str, fault: str, accelerated: bool, session: Any
 ) -> None:
     registry = registry_of(storage)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        saved = await save_one(ITEMS[kind](), registry=registry, session=session)
-        [path] = files(storage.path)
-        FAULTS[fault](path)
-        with pytest.raises(BaseException) as caught:
-            await load(saved, registry, session)
-        [error] = leaves(caught.value)
-        assert isinstance(error, laboxide.LaboxideError | OSError)
-        assert str(path) in str(error)
-        acceleration = laboxide.labox.accelerate() if accelerated else None
+    saved = await save_one(ITEMS[kind](), registry=registry, session=session)
+    [path] = files(storage.path)
+    FAULTS[fault](path)
+    with pytest.raises(BaseException) as caught:
+        await load(saved, registry, session)
+    [error] = leaves(caught.value)
+    assert isinstance(error, laboxide.LaboxideError | OSError)
+    assert str(path) in str(error)
+    with laboxide.labox.accelerate() if accelerated else nullcontext():
         await save_one(ITEMS[kind](), registry=registry, session=session)
-        if acceleration is not None:
-            acceleration.undo()
-        assert await load(saved, registry, session) == all_parts(100)
-        assert await check_all(registry, session) == 2
-        kept = [found for found in files(storage.path) if found != path]
-        assert [found.read_bytes() for found in kept] == [b"kept"] * ("files" in fault)
+    assert await load(saved, registry, session) == all_parts(100)
+    assert await check_all(registry, session) == 2
+    kept = [found for found in files(storage.path) if found != path]
+    assert [found.read_bytes() for found in kept] == [b"kept"] * ("files" in fault)
 
 
 UNREADABLE = """
@@ -131,7 +109,7 @@ async def main():
                 assert isinstance(error, PermissionError), error
                 assert error.filename == str(path)
             else:
-                raise AssertionError("was read")
+                raise AssertionError("unreadable object was read")
             await save_one(ITEMS[kind](), registry=registry, session=session)
             assert await load(saved, registry, session) == all_parts(100)
 
@@ -139,7 +117,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_record_that_may_not_be_read_says_where_and_saving_again_heals_it(
+async def test_unreadable_object_error_names_path_and_saving_repairs_it(
     tmp_path: Path, storage: Any
 ) -> None:
     program = UNREADABLE.format(
@@ -188,7 +166,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("accelerated", [False, True], ids=["plain", "accelerated"])
-async def test_a_killed_saver_leaves_whole_records_and_nothing_else(
+async def test_killed_saver_leaves_only_committed_objects(
     tmp_path: Path, storage: Any, database: str, accelerated: bool
 ) -> None:
     program = HALTED.format(
@@ -205,7 +183,7 @@ async def test_a_killed_saver_leaves_whole_records_and_nothing_else(
             while output.count(b"halted") < 2:
                 output += await process.stdout.receive()
         process.kill()
-    if process_left_names(storage.path):  # the portable path sweeps when it next writes
+    if has_staged_files(storage.path):  # the portable path removes them at its next write
         digest = laboxide.digest_data(b"value", content_type="a/b", algorithm="sha256")
         await type(storage)(storage.path).write_data(b"value", digest, {})
     registry = registry_of(storage)
@@ -216,21 +194,20 @@ async def test_a_killed_saver_leaves_whole_records_and_nothing_else(
     assert found == hashes
 
 
-def process_left_names(root: Path) -> bool:
-    """Tell whether there are temporary names, which only the portable path has."""
+def has_staged_files(root: Path) -> bool:
+    """Tell whether temporary files have names, which only the portable path gives them."""
     staging = root / ".laboxide-staging"
     left = list(staging.iterdir()) if staging.is_dir() else []
     assert laboxide._runtime.process.PORTABLE or left == []
     return bool(left)
 
 
-async def test_a_root_that_is_gone_is_said(tmp_path: Path, storage: Any) -> None:
+async def test_missing_root_error_names_root(storage: Any, session: Any) -> None:
     registry = registry_of(storage)
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        saved = await save_one(ITEMS["value"](), registry=registry, session=session)
-        shutil.rmtree(storage.path)
-        with pytest.raises(BaseExceptionGroup) as caught:
-            await load(saved, registry, session)
-        [error] = leaves(caught.value)
-        assert isinstance(error, laboxide.ObjectNotFoundError)
-        assert str(storage.path) in str(error)
+    saved = await save_one(ITEMS["value"](), registry=registry, session=session)
+    shutil.rmtree(storage.path)
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await load(saved, registry, session)
+    [error] = leaves(caught.value)
+    assert isinstance(error, laboxide.ObjectNotFoundError)
+    assert str(storage.path) in str(error)

@@ -1,4 +1,4 @@
-"""Labox's savers and loaders with our storages, their records in SQLite and PostgreSQL."""
+"""Labox saves to and loads from laboxide's storages, with records in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,23 +38,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
-KINDS = {"laboxide": laboxide.FileStorage, "drop-in": laboxide.labox.FileStorage}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio: SQLAlchemy knows no other loop. Trio has a test of its own below."""
-    return "asyncio"
-
-
-@pytest.fixture(params=list(KINDS))
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return KINDS[request.param](tmp_path / "root", mkdir=True)
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "accelerated"])
 def acceleration(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Run a test with Labox's saver as it is and with ours."""
+    """Run a test without and with acceleration."""
     if not request.param:
         yield
         return
@@ -67,9 +55,7 @@ def acceleration(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("acceleration")
-async def test_values_and_streams_are_saved_and_loaded_one_by_one(
-    storage: Any, database: str
-) -> None:
+async def test_values_and_streams_round_trip_one_by_one(storage: Any, database: str) -> None:
     registry = registry_of(storage)
     async with opened(database) as sessions:
         async with sessions() as session:
@@ -98,7 +84,7 @@ async def loaded_manifests(session: Any) -> list[Any]:
 
 
 @pytest.mark.usefixtures("acceleration")
-async def test_many_are_saved_and_loaded_at_once(storage: Any, database: str) -> None:
+async def test_concurrent_saves_and_loads_round_trip(storage: Any, database: str) -> None:
     registry = registry_of(storage)
     async with opened(database) as sessions:
         async with sessions() as session, new_saver(registry, session) as saver:
@@ -117,9 +103,7 @@ async def test_many_are_saved_and_loaded_at_once(storage: Any, database: str) ->
             assert await check_all(registry, session) == 40
 
 
-async def test_an_error_of_a_source_reaches_the_saver_and_nothing_stays(
-    storage: Any, database: str
-) -> None:
+async def test_source_error_reaches_saver_and_leaves_no_file(storage: Any, database: str) -> None:
     async def broken() -> AsyncGenerator[bytes]:
         for index in range(50):
             yield part(index)
@@ -128,8 +112,9 @@ async def test_an_error_of_a_source_reaches_the_saver_and_nothing_stays(
     registry = registry_of(storage)
     async with opened(database) as sessions, sessions() as session:
         for accelerated in (False, True):
-            with pytest.raises(BaseExceptionGroup) as caught:
-                await save_one_with(StorableStream(broken()), registry, session, accelerated)
+            saver = laboxide.labox.accelerate() if accelerated else nullcontext()
+            with saver, pytest.raises(BaseExceptionGroup) as caught:
+                await save_one(StorableStream(broken()), registry=registry, session=session)
             assert caught.group_contains(ConnectionError, match="lost")
         assert await contents(session) == []
         await until(lambda: no_file_is_in(storage.path))
@@ -139,16 +124,8 @@ def no_file_is_in(root: Path) -> bool:
     return not any(path.is_file() for path in root.rglob("*"))
 
 
-async def save_one_with(item: Any, registry: Any, session: Any, accelerated: bool) -> None:
-    if not accelerated:
-        await save_one(item, registry=registry, session=session)
-        return
-    with laboxide.labox.accelerate():
-        await save_one(item, registry=registry, session=session)
-
-
 @pytest.mark.usefixtures("acceleration")
-async def test_a_cancelled_save_leaves_nothing(storage: Any, tmp_path: Path) -> None:
+async def test_cancelled_save_leaves_no_record_and_no_file(storage: Any, tmp_path: Path) -> None:
     async def endless() -> AsyncGenerator[bytes]:
         index = 0
         while True:
@@ -167,7 +144,7 @@ async def test_a_cancelled_save_leaves_nothing(storage: Any, tmp_path: Path) -> 
     await until(lambda: no_file_is_in(storage.path))
 
 
-# In other processes
+# Other processes
 
 
 LOAD_ALL = """
@@ -186,7 +163,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["in place", "moved"])
-async def test_another_process_loads_what_was_committed(
+async def test_other_process_loads_committed_records(
     storage: Any, database: str, tmp_path: Path, moved: bool
 ) -> None:
     registry = registry_of(storage)
@@ -201,7 +178,7 @@ async def test_another_process_loads_what_was_committed(
 
 
 def other_pythons() -> list[Any]:
-    """Return the other versions of CPython from 3.11 on that this machine has."""
+    """Return every other installed version of CPython from 3.11 on."""
     names = [f"python3.{minor}" for minor in range(11, 16)]
     found = [shutil.which(name) for name in names]
     found += sorted(map(str, Path("~/.pyenv/versions").expanduser().glob("3.1[1-9]*/bin/python3")))
@@ -216,7 +193,7 @@ def other_pythons() -> list[Any]:
     return [pytest.param(path, id=version) for version, path in sorted(versions.items())]
 
 
-# The other Python borrows this one's packages, all but greenlet: it reads the records by sqlite3.
+# The other Python imports this one's packages except greenlet, so it reads records with sqlite3.
 OTHER_PYTHON = """
 import asyncio, sqlite3, sys
 from pathlib import Path
@@ -254,7 +231,7 @@ async def main():
             else:
                 data = b"".join([chunk async for chunk in loaded["value_stream"]])
         assert data == all_parts(size >> 16)
-    # The other way round: what Labox writes here is read where the test runs.
+    # In the other direction, the test reads the objects that Labox writes here.
     theirs = LaboxFileStorage(root / "drop-in")
     data = all_parts(3)
     digest = laboxide.digest_data(data, content_type="a/b", algorithm="sha256")
@@ -272,9 +249,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("python", other_pythons())
-async def test_another_python_reads_our_records_and_we_read_its(
-    tmp_path: Path, python: str
-) -> None:
+async def test_python_versions_read_each_others_records(tmp_path: Path, python: str) -> None:
     drop_in = laboxide.labox.FileStorage(tmp_path / "drop-in", mkdir=True)
     ours = laboxide.FileStorage(tmp_path / "laboxide", mkdir=True)
     for storage in (drop_in, ours):
@@ -291,7 +266,7 @@ async def test_another_python_reads_our_records_and_we_read_its(
     assert (process.returncode, process.stderr) == (0, b"")
     count, *written = json.loads(process.stdout)
     assert count == 4
-    # Its configs are paths or URIs, whatever this Python's are.
+    # The form of a location, path or URI, depends on the version that wrote it.
     for config, size in zip(written, (3, 4), strict=True):
         assert await drop_in.read_data(config) == all_parts(size)
 
@@ -300,7 +275,7 @@ async def test_another_python_reads_our_records_and_we_read_its(
 
 
 class Recorder:
-    """As much of a session as Labox's saver needs: SQLAlchemy's own runs on asyncio alone."""
+    """The part of a session that Labox's saver uses; a real one requires asyncio."""
 
     def add_all(self, added: Any) -> None:
         self.added = list(added)
@@ -311,14 +286,14 @@ class Recorder:
 
 @pytest.mark.parametrize("anyio_backend", ["trio", "asyncio"])
 @pytest.mark.usefixtures("acceleration")
-async def test_labox_runs_with_our_storages_on_trio(storage: Any) -> None:
+async def test_labox_saves_and_loads_on_trio(storage: Any) -> None:
     registry = registry_of(storage)
     session: Any = Recorder()
     async with new_saver(registry, session) as saver:
         saver.save_soon(StorableStream(parts(100)))
         saver.save_soon(StorableValue(all_parts(30)))
     streamed, valued = session.added
-    # Not new_loader: on trio it loses, at random, the request that its end comes with.
+    # On trio, new_loader loses its last request at random.
     async with AsyncExitStack() as stack:
         arguments: Any = {"registry": registry, "stack": stack}
         stream: Any = await load_manifest_record(streamed, streamed.contents, **arguments)
@@ -327,17 +302,20 @@ async def test_labox_runs_with_our_storages_on_trio(storage: Any) -> None:
         assert value.value == all_parts(30)
 
 
-# Where Labox's own reader fails at random
+# Slow consumers, with which Labox's own reader fails at random
 
 
 SAVES, AT_ONCE, CHUNK = {"change": 40, "long": 200}, 2, 4 * MIB
 
 
-async def test_many_saves_of_many_chunks_load_to_a_slow_consumer(
+async def test_slow_consumer_receives_all_chunks_of_many_saves(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """40 MiB each, both storages in turn, two in flight; what has been compared is deleted."""
-    kinds = [kind(tmp_path / name, mkdir=True) for name, kind in KINDS.items()]
+    """Compare streams of 40 MiB, two in flight, in both storages; delete each afterwards."""
+    storages = [
+        laboxide.FileStorage(tmp_path / "laboxide", mkdir=True),
+        laboxide.labox.FileStorage(tmp_path / "drop-in", mkdir=True),
+    ]
     pattern = all_parts(10 * CHUNK >> 16)
 
     async def source(index: int) -> AsyncGenerator[bytes]:
@@ -346,7 +324,7 @@ async def test_many_saves_of_many_chunks_load_to_a_slow_consumer(
             yield pattern[start : start + CHUNK]
 
     async def save_and_load(index: int) -> None:
-        storage = kinds[index // 10 % 2]
+        storage: Any = storages[index // 10 % 2]
         registry = registry_of(storage)
         async with sessions() as session, AsyncExitStack() as stack:
             async with new_saver(registry, session) as saver:

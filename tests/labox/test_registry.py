@@ -1,4 +1,4 @@
-"""Storages of laboxide wherever Labox takes a storage."""
+"""Labox accepts laboxide's storages in registries, fields and storables."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from labox.builtin import file_storage as labox_file_storage
 from labox.core import Registry, load_one, new_saver
 from labox.core import Storage as LaboxStorage
 
-from tests.support.labox_world import all_parts, load, opened, parts, registry_of, sqlite_url
+from tests.support.labox_world import all_parts, load, parts, registry_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
 
 
 class Minimal(laboxide.Storage[str]):
-    """A user's own storage, which knows of laboxide's contract alone."""
+    """A user's storage, which implements laboxide's contract only."""
 
     name = "tests.minimal@v1"
 
@@ -57,7 +57,7 @@ def storages(tmp_path: Path) -> list[Any]:
     ]
 
 
-def test_every_storage_is_one_for_labox(tmp_path: Path) -> None:
+def test_storages_satisfy_labox_protocol(tmp_path: Path) -> None:
     for storage in storages(tmp_path):
         assert isinstance(storage, LaboxStorage)
         assert issubclass(type(storage), LaboxStorage)
@@ -68,13 +68,13 @@ def test_every_storage_is_one_for_labox(tmp_path: Path) -> None:
         assert registry.get_storage(storage.name) is storage
 
 
-def test_what_is_no_storage_is_none_for_labox() -> None:
+def test_other_objects_fail_labox_protocol() -> None:
     assert not isinstance(object(), LaboxStorage)
     with pytest.raises(TypeError):
         Registry(default_storage=object())  # type: ignore[arg-type]
 
 
-def test_the_module_replaces_labox_s_storage() -> None:
+def test_module_replaces_labox_file_storage() -> None:
     registry = Registry(modules=["labox.builtin", "laboxide.labox"], default_storage=True)
     found: Any = registry.get_storage("labox.file@v1")
     assert found is laboxide.labox.file_storage
@@ -82,7 +82,7 @@ def test_the_module_replaces_labox_s_storage() -> None:
     assert registry.get_storage("labox.file@v1") is labox_file_storage
 
 
-def test_the_module_gives_a_default_instance() -> None:
+def test_module_provides_default_storage() -> None:
     assert "file_storage" in laboxide.labox.__all__
     storage = laboxide.labox.file_storage
     assert isinstance(storage, laboxide.labox.FileStorage)
@@ -102,19 +102,19 @@ def run(program: str) -> str:
     return process.stdout.strip()
 
 
-def test_the_default_instance_is_gone_with_the_process() -> None:
+def test_default_storage_is_removed_at_exit() -> None:
     path = run("import laboxide.labox; print(laboxide.labox.file_storage.path)")
     assert Path(path).is_absolute()
     assert not Path(path).exists()
 
 
-def test_laboxide_does_not_need_labox() -> None:
+def test_laboxide_does_not_import_labox() -> None:
     loaded = run("import laboxide, sys; print({'labox', 'sqlalchemy'} & set(sys.modules))")
     assert loaded == "set()"
 
 
 @pytest.mark.parametrize("missing", ["labox", "sqlalchemy", "ruyaml"])
-def test_the_extra_is_named_where_it_is_missing(missing: str) -> None:
+def test_import_error_names_missing_extra(missing: str) -> None:
     program = f"""
 import sys
 sys.modules[{missing!r}] = None
@@ -130,7 +130,7 @@ except ImportError as error:
     assert "pip install 'laboxide[labox]'" in run(program)
 
 
-def test_importing_accelerates_nothing() -> None:
+def test_import_does_not_patch_saver() -> None:
     program = """
 from labox.core.api import saver
 before = dict(vars(saver))
@@ -142,7 +142,7 @@ assert vars(saver) == before
 
 @dataclass
 class Document(StorableDataclass, class_id="8f5c2c1d"):
-    """A storable of which two parts go to storages of their own."""
+    """A storable with two parts in other storages."""
 
     title: str
     body: Any = field(metadata={"storage": laboxide.FileStorage})
@@ -150,8 +150,7 @@ class Document(StorableDataclass, class_id="8f5c2c1d"):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_fields_and_storables_name_their_storage(tmp_path: Path) -> None:
+async def test_fields_and_storables_choose_their_storage(tmp_path: Path, session: Any) -> None:
     plain: Any = laboxide.FileStorage
     replacing: Any = laboxide.labox.FileStorage
     ours = plain(tmp_path / "ours", mkdir=True)
@@ -162,24 +161,23 @@ async def test_fields_and_storables_name_their_storage(tmp_path: Path) -> None:
         storables=[Document],
         default_storage=memory,
     )
-    async with opened(sqlite_url(tmp_path / "db")) as sessions, sessions() as session:
-        async with new_saver(registry, session) as saver:
-            document = saver.save_soon(Document(title="a", body=b"body", attachment=parts(3)))
-            stream = saver.save_soon(StorableStream(parts(5), storage=plain))
-            value = saver.save_soon(StorableValue(b"v", storage=replacing))
-        names = {record.content_key: record.storage_name for record in document.value.contents}
-        assert names == {
-            "body": memory.name,
-            "ref/body": ours.name,
-            "ref/attachment": drop_in.name,
-        }
-        assert [record.storage_name for record in stream.value.contents] == [ours.name]
-        assert [record.storage_name for record in value.value.contents] == [drop_in.name]
-        assert await load(stream.value, registry, session) == all_parts(5)
-        assert await load(value.value, registry, session) == b"v"
-        async with AsyncExitStack() as stack:
-            loaded = await load_one(
-                document.value, Document, registry=registry, session=session, stack=stack
-            )
-            assert (loaded.title, loaded.body) == ("a", b"body")
-            assert b"".join([chunk async for chunk in loaded.attachment]) == all_parts(3)
+    async with new_saver(registry, session) as saver:
+        document = saver.save_soon(Document(title="a", body=b"body", attachment=parts(3)))
+        stream = saver.save_soon(StorableStream(parts(5), storage=plain))
+        value = saver.save_soon(StorableValue(b"v", storage=replacing))
+    names = {record.content_key: record.storage_name for record in document.value.contents}
+    assert names == {
+        "body": memory.name,
+        "ref/body": ours.name,
+        "ref/attachment": drop_in.name,
+    }
+    assert [record.storage_name for record in stream.value.contents] == [ours.name]
+    assert [record.storage_name for record in value.value.contents] == [drop_in.name]
+    assert await load(stream.value, registry, session) == all_parts(5)
+    assert await load(value.value, registry, session) == b"v"
+    async with AsyncExitStack() as stack:
+        loaded = await load_one(
+            document.value, Document, registry=registry, session=session, stack=stack
+        )
+        assert (loaded.title, loaded.body) == ("a", b"body")
+        assert b"".join([chunk async for chunk in loaded.attachment]) == all_parts(3)

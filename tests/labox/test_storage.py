@@ -1,4 +1,4 @@
-"""The storage that takes the place of Labox's own: the same files, without its faults."""
+"""The drop-in replacement writes the files of Labox's file storage, without its bugs."""
 
 from __future__ import annotations
 
@@ -43,14 +43,20 @@ class TestConformance(StorageConformance):
         (storage.path / Path(config).name).unlink()
 
     @pytest.fixture(autouse=True)
-    def nothing_is_left(self, tmp_path: Path) -> Any:
+    def no_staged_file_remains(self, tmp_path: Path) -> Any:
         yield
         wait_until(lambda: not [*tmp_path.glob(".laboxide-staging/*")])
 
 
 @pytest.fixture
+def anyio_backend(loop_backend: Any) -> Any:
+    """Run on every loop: no test here needs a database."""
+    return loop_backend
+
+
+@pytest.fixture
 def storage(tmp_path: Path) -> FileStorage:
-    """The drop-in, in the place of the storage of the other tests."""
+    """An empty store of the drop-in replacement."""
     return FileStorage(tmp_path / "root", mkdir=True)
 
 
@@ -81,11 +87,11 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-# Beside Labox's own
+# Compatible with Labox
 
 
 @pytest.mark.parametrize("content_type", TYPES)
-async def test_files_have_the_names_that_labox_gives(tmp_path: Path, content_type: str) -> None:
+async def test_file_names_equal_those_of_labox(tmp_path: Path, content_type: str) -> None:
     ours = FileStorage(tmp_path / "ours", mkdir=True)
     theirs = LaboxFileStorage(tmp_path / "theirs", mkdir=True)
     for index in range(3):
@@ -97,7 +103,7 @@ async def test_files_have_the_names_that_labox_gives(tmp_path: Path, content_typ
 
 
 @pytest.mark.parametrize("write", [put, put_stream])
-async def test_labox_reads_what_we_write(
+async def test_labox_reads_objects_of_drop_in(
     storage: FileStorage, theirs: LaboxFileStorage, write: Any
 ) -> None:
     data = content_of(100_000)
@@ -107,7 +113,7 @@ async def test_labox_reads_what_we_write(
 
 @pytest.mark.parametrize("write", [put, put_stream])
 @pytest.mark.parametrize("read", [FileStorage.read_data, stream])
-async def test_we_read_what_labox_writes(
+async def test_drop_in_reads_objects_of_labox(
     storage: FileStorage, theirs: LaboxFileStorage, write: Any, read: Any
 ) -> None:
     data = content_of(3 * MIB + 1)
@@ -120,8 +126,8 @@ async def test_we_read_what_labox_writes(
 
 @pytest.mark.parametrize("spell", [str, Path.as_uri], ids=["path", "uri"])
 @pytest.mark.parametrize("directory", ["plain", "white space", "100%", "ünï", "a#b?c", "%2e"])
-async def test_paths_and_uris_are_read(tmp_path: Path, spell: Any, directory: str) -> None:
-    """Labox writes paths before Python 3.13 and URIs from then on."""
+async def test_path_and_uri_locations_are_read(tmp_path: Path, spell: Any, directory: str) -> None:
+    """Labox writes paths before Python 3.13, and URIs from 3.13 on."""
     theirs = LaboxFileStorage(tmp_path / directory, mkdir=True)
     await put(theirs, b"content")
     [path] = files(theirs.path)
@@ -130,16 +136,16 @@ async def test_paths_and_uris_are_read(tmp_path: Path, spell: Any, directory: st
     assert await stream(storage, spell(path)) == b"content"
 
 
-async def test_configs_are_of_the_form_of_this_python(storage: FileStorage) -> None:
+async def test_location_form_follows_python_version(storage: FileStorage) -> None:
     config = await put(storage, b"content")
     [path] = files(storage.path)
     assert config == (path.as_uri() if sys.version_info >= (3, 13) else str(path))
 
 
-# What Labox gets wrong
+# Bugs of Labox
 
 
-async def test_a_relative_root_is_made_absolute_once(
+async def test_relative_root_is_resolved_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -151,7 +157,7 @@ async def test_a_relative_root_is_made_absolute_once(
     assert await FileStorage(tmp_path).read_data(config) == b"content"
 
 
-async def test_relative_paths_that_labox_wrote_are_read_from_anywhere(
+async def test_relative_locations_of_labox_are_read_from_any_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -164,7 +170,9 @@ async def test_relative_paths_that_labox_wrote_are_read_from_anywhere(
 
 
 @pytest.mark.parametrize("read", [FileStorage.read_data, stream])
-async def test_missing_data_is_missing_for_everybody(storage: FileStorage, read: Any) -> None:
+async def test_missing_object_error_has_types_of_all_contracts(
+    storage: FileStorage, read: Any
+) -> None:
     config = await put(storage, b"content")
     [path] = files(storage.path)
     path.unlink()
@@ -175,7 +183,7 @@ async def test_missing_data_is_missing_for_everybody(storage: FileStorage, read:
     assert caught.value.filename == str(path)
 
 
-async def test_many_chunks_come_whole_to_a_slow_reader(storage: FileStorage) -> None:
+async def test_slow_reader_receives_all_chunks(storage: FileStorage) -> None:
     data = content_of(40 * MIB)
     config = await put_stream(storage, data)
     hasher = hashlib.sha256()
@@ -186,7 +194,7 @@ async def test_many_chunks_come_whole_to_a_slow_reader(storage: FileStorage) -> 
     assert hasher.digest() == hashlib.sha256(data).digest()
 
 
-async def test_a_stream_can_be_left_early(storage: FileStorage) -> None:
+async def test_abandoned_stream_closes_its_file(storage: FileStorage) -> None:
     config = await put_stream(storage, content_of(20 * MIB))
     before = open_files()
     for close in (True, False):
@@ -203,12 +211,12 @@ async def test_a_stream_can_be_left_early(storage: FileStorage) -> None:
 
 
 @pytest.mark.parametrize("write", [put, put_stream])
-async def test_a_torn_object_of_laboxs_is_replaced(storage: FileStorage, write: Any) -> None:
+async def test_truncated_object_of_labox_is_replaced(storage: FileStorage, write: Any) -> None:
     data = content_of(100_000)
     config = await write(storage, data)
     [path] = files(storage.path)
     path.unlink()
-    path.write_bytes(data[:70_000])  # what Labox leaves when it is killed in write_data
+    path.write_bytes(data[:70_000])  # as after a kill in Labox's write_data
     for read in (FileStorage.read_data, stream):
         with pytest.raises(CorruptDataError) as caught:
             await read(storage, config)
@@ -218,7 +226,7 @@ async def test_a_torn_object_of_laboxs_is_replaced(storage: FileStorage, write: 
     assert files(storage.path) == [path]
 
 
-async def test_nothing_stays_of_a_stream_that_fails(storage: FileStorage) -> None:
+async def test_failed_stream_leaves_no_file(storage: FileStorage) -> None:
     async def broken() -> AsyncGenerator[bytes]:
         for _ in range(50):
             yield bytes(1 << 16)
@@ -229,7 +237,7 @@ async def test_nothing_stays_of_a_stream_that_fails(storage: FileStorage) -> Non
     await until(lambda: files(storage.path) == [])
 
 
-async def test_no_directory_for_temporary_files_is_made(storage: FileStorage) -> None:
+async def test_write_creates_no_temp_directory(storage: FileStorage) -> None:
     await put(storage, b"content")
     assert not (storage.path / "temp").exists()
 
@@ -237,7 +245,7 @@ async def test_no_directory_for_temporary_files_is_made(storage: FileStorage) ->
 # Reading
 
 
-async def test_a_root_that_was_moved_is_read(storage: FileStorage, tmp_path: Path) -> None:
+async def test_moved_root_is_read(storage: FileStorage, tmp_path: Path) -> None:
     config = await put(storage, b"content")
     moved = FileStorage(storage.path.rename(tmp_path / "moved"))
     assert await moved.read_data(config) == b"content"
@@ -245,7 +253,7 @@ async def test_a_root_that_was_moved_is_read(storage: FileStorage, tmp_path: Pat
 
 
 @pytest.mark.parametrize("verify_reads", ["hash", "size"])
-async def test_an_object_elsewhere_is_served_only_verified(
+async def test_foreign_object_is_verified_before_it_is_served(
     storage: FileStorage, tmp_path: Path, verify_reads: VerifyReads
 ) -> None:
     config = await put_stream(storage, content_of(11 * MIB))
@@ -261,7 +269,7 @@ async def test_an_object_elsewhere_is_served_only_verified(
 
 
 @pytest.mark.parametrize("read", [FileStorage.read_data, stream])
-async def test_an_error_tells_nothing_of_a_file_that_a_forged_location_names(
+async def test_forged_location_error_hides_actual_hash(
     storage: FileStorage, tmp_path: Path, read: Any
 ) -> None:
     secret = tmp_path / ("0" * 64)
@@ -274,7 +282,7 @@ async def test_an_error_tells_nothing_of_a_file_that_a_forged_location_names(
 
 
 @pytest.mark.parametrize("size", [10, 11 * MIB])
-async def test_flipped_bits_are_found(storage: FileStorage, size: int) -> None:
+async def test_flipped_bits_raise_corrupt_data_error(storage: FileStorage, size: int) -> None:
     config = await put(storage, content_of(size))
     [path] = files(storage.path)
     path.chmod(0o644)
@@ -292,10 +300,10 @@ async def test_flipped_bits_are_found(storage: FileStorage, size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 10, 11 * MIB])
 @pytest.mark.parametrize("foreign", [False, True])
-async def test_content_named_by_blake3_is_read(
+async def test_object_named_by_blake3_is_read(
     storage: FileStorage, tmp_path: Path, size: int, foreign: bool
 ) -> None:
-    """Labox's names do not tell the algorithm."""
+    """Labox's file names do not contain the algorithm."""
     data = content_of(size)
     pair = digest_stream(stream_of([data]), content_type="a/b")
     config = await storage.write_data_stream(*pair, {})
@@ -305,7 +313,7 @@ async def test_content_named_by_blake3_is_read(
 
 
 @pytest.mark.parametrize("excess", [0, MIB])
-async def test_what_heals_while_it_is_read_is_not_joined_to_what_was_read(
+async def test_stream_does_not_join_corrupt_and_repaired_content(
     storage: FileStorage, excess: int
 ) -> None:
     data = content_of(11 * MIB)
@@ -325,7 +333,7 @@ async def test_what_heals_while_it_is_read_is_not_joined_to_what_was_read(
     assert await storage.read_data(config) == data
 
 
-LIES = [
+INVALID_LOCATIONS = [
     "/etc/hostname",
     "file:///etc/hostname",
     "",
@@ -351,8 +359,10 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize("location", LIES)
-async def test_what_labox_did_not_write_is_refused(storage: FileStorage, location: str) -> None:
+@pytest.mark.parametrize("location", INVALID_LOCATIONS)
+async def test_location_not_written_by_labox_is_refused(
+    storage: FileStorage, location: str
+) -> None:
     with pytest.raises(ValueError):
         await storage.read_data(location)
     with pytest.raises(ValueError):
@@ -360,17 +370,17 @@ async def test_what_labox_did_not_write_is_refused(storage: FileStorage, locatio
 
 
 @pytest.mark.parametrize("location", [None, 1, b"/a", Path("/a"), {"key": "a"}])
-async def test_what_is_no_text_is_refused(storage: FileStorage, location: Any) -> None:
+async def test_non_string_location_raises_type_error(storage: FileStorage, location: Any) -> None:
     with pytest.raises(TypeError):
         await storage.read_data(location)
     with pytest.raises(TypeError):
         storage.read_data_stream(location)
 
 
-# Writing and the rest
+# Writing and values
 
 
-async def test_a_digest_that_does_not_match_is_refused(tmp_path: Path) -> None:
+async def test_mismatched_digest_is_refused(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path, verify_writes=True)
     with pytest.raises(DigestMismatchError):
         await storage.write_data(b"other", describe(b"conte"), {})
@@ -382,7 +392,7 @@ async def test_a_digest_that_does_not_match_is_refused(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-async def test_the_constructor_is_laboxs(tmp_path: Path) -> None:
+async def test_constructor_matches_labox(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         FileStorage(tmp_path / "missing")
     storage = FileStorage(str(tmp_path / "a/b"), mkdir=True, chunk_size=1000)
@@ -392,7 +402,7 @@ async def test_the_constructor_is_laboxs(tmp_path: Path) -> None:
     assert FileStorage(tmp_path).chunk_size == LaboxFileStorage(tmp_path).chunk_size
 
 
-async def test_storages_are_values(tmp_path: Path) -> None:
+async def test_storages_pickle_compare_and_hash_by_value(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path, chunk_size=1000, durable=True)
     copy = pickle.loads(pickle.dumps(storage))
     assert copy == storage
@@ -403,7 +413,7 @@ async def test_storages_are_values(tmp_path: Path) -> None:
     assert repr(storage) == f"FileStorage({str(tmp_path)!r})"
 
 
-async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
+async def test_hashing_does_not_block_event_loop(storage: FileStorage) -> None:
     worst = 0.0
 
     async def tick() -> None:
@@ -419,7 +429,8 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
     hashlib.sha256(data)
     limit = anyio.current_time() - begun
     deadline = anyio.current_time() + 60
-    while best >= limit and anyio.current_time() < deadline:  # other processes stall a loop, too
+    # Other processes also stall the loop: one fast pass is enough.
+    while best >= limit and anyio.current_time() < deadline:
         async with anyio.create_task_group() as group:
             group.start_soon(tick)
             await anyio.sleep(0.01)
@@ -429,13 +440,13 @@ async def test_the_loop_is_not_kept_waiting(storage: FileStorage) -> None:
             group.cancel_scope.cancel()
         (storage.path / Path(config).name).unlink()
         best = min(best, worst)
-    assert best < limit, "hashing 64 MiB on the loop takes longer"
+    assert best < limit, "loop blocked for longer than hashing 64 MiB takes"
 
 
 # Limits
 
 
-async def test_the_drop_in_takes_a_limit_of_size(tmp_path: Path) -> None:
+async def test_max_object_size_is_enforced(tmp_path: Path) -> None:
     limited = FileStorage(tmp_path, max_object_size=10)
     assert await limited.read_data(await limited.write_data(bytes(10), describe(bytes(10)), {}))
     with pytest.raises(laboxide.ObjectTooLargeError):
@@ -446,7 +457,7 @@ async def test_the_drop_in_takes_a_limit_of_size(tmp_path: Path) -> None:
             await limited.write_data_stream(*pair, {})
 
 
-async def test_the_drop_in_leads_to_allowed_directories_alone(tmp_path: Path) -> None:
+async def test_allowed_roots_is_enforced(tmp_path: Path) -> None:
     old = FileStorage(tmp_path / "old", mkdir=True)
     location = await old.write_data(b"data", describe(b"data"), {})
     new = FileStorage(tmp_path / "new", mkdir=True, allowed_roots=[old.path])
@@ -468,7 +479,7 @@ PUT_DATA: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", PUT_DATA)
-async def test_put_names_content_as_labox_does(tmp_path: Path, kind: str) -> None:
+async def test_put_names_files_like_labox(tmp_path: Path, kind: str) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
     data = b"some content"
     location = await storage.put(
@@ -482,14 +493,14 @@ async def test_put_names_content_as_labox_does(tmp_path: Path, kind: str) -> Non
     assert await LaboxFileStorage(storage.path).read_data(location) == content
 
 
-async def test_put_takes_another_algorithm(tmp_path: Path) -> None:
+async def test_put_accepts_several_algorithms(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True)
     location = await storage.put(b"content", algorithm=("blake3", "sha256"))
     assert digest_data(b"content", content_type="a/b")["content_hash"] in location
     assert await storage.get(location) == b"content"
 
 
-async def test_put_goes_through_the_methods_of_a_subclass(tmp_path: Path) -> None:
+async def test_put_calls_methods_of_subclass(tmp_path: Path) -> None:
     class Inverting(FileStorage):
         name = "inverting@v1"
 
