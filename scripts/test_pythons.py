@@ -18,7 +18,7 @@ TESTS = (
     "tests/hostile/test_security.py",
 )
 """Start and exit of loops and interpreters, forks, signals, permissions of another user."""
-CHOSEN = "not test_every_operation or asyncio"
+CHOSEN = "not interrupts_every_operation or asyncio"
 """Interrupts on one loop; `make test` runs all of them."""
 AT_ONCE = "4"
 """Processes. The tests mostly wait."""

@@ -1,4 +1,4 @@
-"""Cancelling any await returns at once and leaves nothing behind."""
+"""Cancelling any await returns at once and leaves no file or descriptor."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ OPERATIONS: dict[str, Callable[[FileStorage, Path, FilePointer], Awaitable[Any]]
 
 @pytest.fixture
 async def stored(tmp_path: Path, large_file: Path) -> tuple[FileStorage, FilePointer]:
-    # SHA-256 takes 0.15 s for this, so that the cancellation comes in the middle of it.
+    # SHA-256 takes 0.15 s for this file, so the cancellation arrives in the middle of it.
     storage = FileStorage(tmp_path, verify_writes=True)
     return storage, await storage.import_file(large_file, algorithm="sha256")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
+async def test_cancelled_operation_returns_at_once_and_leaves_no_file(
     stored: tuple[FileStorage, FilePointer], large_file: Path, operation: str
 ) -> None:
     storage, pointer = stored
@@ -95,13 +95,13 @@ async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
     if operation in ("write_data", "import_file"):
         await storage.delete(pointer)
         before = set(), open_files(storage.path)
-    # One fast return within a minute is enough: a busy machine only delays most of them.
+    # One fast return within a minute is enough: a busy machine delays most of them.
     latencies: list[float] = []
     deadline = time.monotonic() + 60
     while not latencies or (latencies[-1] >= LIMIT and time.monotonic() < deadline):
         latencies.append(await cancelled_in(OPERATIONS[operation](storage, large_file, pointer)))
         if latencies[-1] == math.inf:
-            await undo(storage, large_file, operation, pointer)
+            await revert(storage, large_file, operation, pointer)
     assert latencies[-1] < LIMIT, latencies
     await until(lambda: ({*files(storage.path)}, open_files(storage.path)) == before)
     assert not list(storage.path.glob(".laboxide-staging/*"))
@@ -111,8 +111,8 @@ async def test_a_cancelled_operation_returns_at_once_and_leaves_nothing(
     assert await storage.read_data(again) == small
 
 
-async def undo(storage: FileStorage, path: Path, operation: str, pointer: FilePointer) -> None:
-    """Undo what has come to its end."""
+async def revert(storage: FileStorage, path: Path, operation: str, pointer: FilePointer) -> None:
+    """Remove the result of an operation that finished before its cancellation."""
     path.with_name("copy").unlink(missing_ok=True)
     if operation in ("write_data", "import_file"):
         await storage.delete(pointer, missing_ok=True)
@@ -121,7 +121,7 @@ async def undo(storage: FileStorage, path: Path, operation: str, pointer: FilePo
 async def cancelled_in(operation: Awaitable[Any]) -> float:
     """Return the seconds from the cancellation to its arrival in the caller.
 
-    Infinite if the operation ended before, as the loop got no core for so long.
+    Infinite if the operation finished first, because the loop was not scheduled in time.
     """
     cancelled_at = arrived_at = 0.0
 
@@ -141,7 +141,7 @@ async def cancelled_in(operation: Awaitable[Any]) -> float:
     return arrived_at - cancelled_at if arrived_at else math.inf
 
 
-async def test_a_cancelled_operation_leaves_its_siblings_alone(tmp_path: Path) -> None:
+async def test_cancelled_writes_do_not_affect_sibling_task(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path)
     done = []
 
@@ -160,11 +160,11 @@ async def test_a_cancelled_operation_leaves_its_siblings_alone(tmp_path: Path) -
             with anyio.move_on_after(0.01):
                 await store(storage, stuck_source())
     assert done
-    # What was cancelled is removed by workers, a moment later.
+    # Workers remove the files of cancelled writes a moment later.
     await until(lambda: len(files(tmp_path)) == 1)
 
 
-async def test_a_cancelled_write_has_no_digest(tmp_path: Path) -> None:
+async def test_cancelled_write_has_no_digest(tmp_path: Path) -> None:
     stream, get_digest = digest_stream(fast_source(), content_type="a/b")
     with anyio.move_on_after(0.05):
         await FileStorage(tmp_path).write_data_stream(stream, get_digest, {})
@@ -173,17 +173,17 @@ async def test_a_cancelled_write_has_no_digest(tmp_path: Path) -> None:
             get_digest(allow_incomplete=allow_incomplete)
 
 
-async def test_a_timeout_is_a_timeout(tmp_path: Path) -> None:
+async def test_fail_after_raises_timeout_error(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         with anyio.fail_after(0.02):
             await store(FileStorage(tmp_path), stuck_source())
 
 
-async def test_a_second_task_on_one_read_stream_is_refused(
+async def test_concurrent_reads_of_one_stream_are_refused(
     stored: tuple[FileStorage, FilePointer],
 ) -> None:
     storage, pointer = stored
-    # One chunk of everything takes long enough for both to wait.
+    # A single chunk of 256 MiB takes long enough for both tasks to wait.
     stream = FileStorage(storage.path, chunk_size=LARGE).read_data_stream(pointer)
     refused = []
 
@@ -200,7 +200,7 @@ async def test_a_second_task_on_one_read_stream_is_refused(
     await stream.aclose()
 
 
-async def test_a_read_stream_left_in_the_middle_gives_its_file_back(
+async def test_abandoned_read_stream_closes_its_file(
     stored: tuple[FileStorage, FilePointer],
 ) -> None:
     storage, pointer = stored
@@ -213,7 +213,7 @@ async def test_a_read_stream_left_in_the_middle_gives_its_file_back(
 
 
 def open_files(root: Path) -> int:
-    """Count the descriptors of this process that lead below `root`, nameless ones included."""
+    """Count the descriptors of files below `root`, unnamed files included."""
     count = 0
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):

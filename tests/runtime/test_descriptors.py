@@ -1,4 +1,4 @@
-"""More streams than there are descriptors: they wait for their turn, and none fails."""
+"""More streams than file descriptors: they queue for a permit, and none fails."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MORE = 150
-"""Operations at once, in a process that may have 64 files open."""
+"""Concurrent operations in a process with at most 64 open files."""
 GIVEN_UP = {"readers": 20_000, "writers": 2000}
-"""Streams that are given up at once: a stack has room for about 10,000 that follow one another."""
+"""Streams cancelled at once. Recursion over them would overflow a stack after about 10,000."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ GIVEN_UP = {"readers": 20_000, "writers": 2000}
     ],
     ids=["streams", "large values", "imports", "durable values", "durable streams"],
 )
-def test_writes_beyond_the_descriptors_wait(tmp_path: Path, write: str) -> None:
+def test_writes_beyond_descriptor_limit_queue(tmp_path: Path, write: str) -> None:
     originals = tmp_path / "originals"
     originals.mkdir()
     for index in range(MORE if "import" in write else 0):
@@ -60,7 +60,7 @@ assert len({{pointer["hash"] for pointer in pointers}}) == {MORE}
     ],
     ids=["streams", "large values", "verify", "digest_file", "exports", "foreign streams"],
 )
-def test_reads_beyond_the_descriptors_wait(tmp_path: Path, read: str) -> None:
+def test_reads_beyond_descriptor_limit_queue(tmp_path: Path, read: str) -> None:
     for name in ("store", "moved"):
         (tmp_path / name).mkdir()
     run(
@@ -81,7 +81,7 @@ await settle(before)
     )
 
 
-def test_copies_beyond_the_descriptors_do_not_wait_for_themselves(tmp_path: Path) -> None:
+def test_copies_beyond_descriptor_limit_do_not_deadlock(tmp_path: Path) -> None:
     run(
         f"""
 pointer = await storage.write_data(content(1), digest_of(content(1)), {{}})
@@ -98,7 +98,7 @@ assert [await target.exists(pointer) for target in copies] == [True] * {MORE}
     )
 
 
-def test_a_stream_that_waits_knows_its_digest_so_far(tmp_path: Path) -> None:
+def test_queued_stream_has_digest_of_data_so_far(tmp_path: Path) -> None:
     run(
         """
 import hashlib
@@ -113,7 +113,7 @@ others = [asyncio.ensure_future(storage.write_data_stream(
 await asyncio.sleep(0.3)
 data, get_digest = digest_stream(source(7), content_type="a/b", algorithm="sha256")
 waiting = asyncio.ensure_future(storage.write_data_stream(data, get_digest, {}))
-# The others may hold all the memory there is: then it takes one block of 128 KiB, and no more.
+# The others may have reserved all memory: then this stream gets only one block of 128 KiB.
 while (found := get_digest(allow_incomplete=True))["content_size"] <= 1 << 17:
     await asyncio.sleep(0.01)
 expected = hashlib.sha256(content(7)[: found["content_size"]])
@@ -128,10 +128,10 @@ await asyncio.gather(*others, return_exceptions=True)
     )
 
 
-def test_a_stream_that_waits_can_be_cancelled(tmp_path: Path) -> None:
+def test_cancelled_queued_streams_close_their_descriptors(tmp_path: Path) -> None:
     run(
         f"""
-before = descriptors() + 4  # the loop's wake-ups, and what the first write opens
+before = descriptors() + 4  # eventfd of the loop, and files that the first write opens
 streams = [asyncio.ensure_future(storage.write_data_stream(*stream(index, 60), {{}}))
     for index in range({MORE})]
 large = [asyncio.ensure_future(storage.write_data_stream(
@@ -143,7 +143,7 @@ for task in streams + large:
     task.cancel()
 assert all(isinstance(outcome, asyncio.CancelledError)
     for outcome in await asyncio.gather(*streams, return_exceptions=True))
-await asyncio.gather(*large, return_exceptions=True)  # some were done
+await asyncio.gather(*large, return_exceptions=True)  # some had finished
 await settle(before)
 assert await storage.read_data(await storage.write_data_stream(*stream(3), {{}})) == content(3)
 """,
@@ -151,14 +151,14 @@ assert await storage.read_data(await storage.write_data_stream(*stream(3), {{}})
     )
 
 
-def test_what_gets_no_descriptor_fails_alone(tmp_path: Path) -> None:
+def test_only_streams_without_descriptor_fail(tmp_path: Path) -> None:
     script = f"""
     import resource
 
     async def work():
         storage = FileStorage(root)
         await storage.write_data(b"x", digest_data(b"x", content_type="a/b"), {{}})
-        # Lowered behind the engine's back, so that it counts on more than there are.
+        # Lowered after the engine sized its permits, so that it has more permits than descriptors.
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         before = len(os.listdir("/proc/self/fd"))
         streams = [store(storage, 30, pause=0.005) for _ in range({MORE})]
@@ -179,7 +179,7 @@ def test_what_gets_no_descriptor_fails_alone(tmp_path: Path) -> None:
     assert_clean(run_script(script, tmp_path), "2")
 
 
-def test_a_stream_that_was_aborted_while_it_waited_has_no_digest(tmp_path: Path) -> None:
+def test_stream_aborted_while_queued_has_no_digest(tmp_path: Path) -> None:
     run(
         """
 from laboxide._native import Store, Writer
@@ -201,7 +201,7 @@ else:
 
 
 @pytest.mark.parametrize("kind", ["readers", "writers"])
-def test_thousands_given_up_while_they_waited_are_passed_over(tmp_path: Path, kind: str) -> None:
+def test_thousands_of_cancelled_waiters_are_skipped(tmp_path: Path, kind: str) -> None:
     run(
         f"""
 pointer = await storage.write_data(content(1), digest_of(content(1)), {{}})
@@ -214,7 +214,7 @@ async def reader():
 async def writer():
     return await storage.write_data_stream(*stream(2, 3600), {{}})
 
-async def held():  # from another root: what was verified there stays open
+async def held():  # an object below a foreign root stays open once verified
     async for chunk in FileStorage(elsewhere).read_data_stream(pointer):
         begun.append(chunk)
         await go_on.wait()
@@ -229,7 +229,7 @@ async def held_writer(index):
 go_on, begun = asyncio.Event(), []
 holding = [asyncio.ensure_future(held() if "{kind}" == "readers" else held_writer(index))
     for index in range(12)]
-while len(begun) < 6:  # as many as may be open at once, of either kind
+while len(begun) < 6:  # the number of permits for streams of either kind
     await asyncio.sleep(0.01)
 await asyncio.sleep(0.1)
 waiting = [asyncio.ensure_future({kind[:-1]}()) for index in range({GIVEN_UP[kind]})]
@@ -246,7 +246,7 @@ assert await storage.read_data(pointer) == content(1)
     )
 
 
-def test_a_source_that_stores_durable_objects_does_not_wait_for_its_stream(tmp_path: Path) -> None:
+def test_source_writing_durable_objects_does_not_deadlock(tmp_path: Path) -> None:
     run(
         """
 durable = FileStorage(root / "durable", mkdir=True, durable=True)

@@ -1,4 +1,4 @@
-"""A forked child uses what it can, and is refused what it cannot."""
+"""A forked child uses its parent's storage; streams in progress are refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_forked_child_uses_the_storage_that_its_parent_was_using(tmp_path: Path) -> None:
-    process = run_script(
+def run_forking(body: str, root: Path, *, output: str = "", timeout: float = 60) -> None:
+    """Run a program that forks while other threads run, and assert its output."""
+    options = ("-W", "ignore::DeprecationWarning")
+    assert_clean(run_script(body, root, options=options, timeout=timeout), output)
+
+
+def test_forked_child_uses_storage_of_busy_parent(tmp_path: Path) -> None:
+    run_forking(
         """
         import signal
 
@@ -30,7 +36,7 @@ def test_a_forked_child_uses_the_storage_that_its_parent_was_using(tmp_path: Pat
         for _ in range(20):
             child = os.fork()
             if child == 0:
-                signal.alarm(30)  # a child that hangs may not get as far as its own timeout
+                signal.alarm(30)  # a deadlocked child never reaches its own timeout
                 asyncio.run(work(b"child"))
                 os._exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
@@ -39,14 +45,12 @@ def test_a_forked_child_uses_the_storage_that_its_parent_was_using(tmp_path: Pat
         asyncio.run(work(b"parent again"))
         """,
         tmp_path,
-        options=("-W", "ignore::DeprecationWarning"),
         timeout=120,
     )
-    assert_clean(process)
 
 
-def test_a_stream_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> None:
-    process = run_script(
+def test_forked_child_is_refused_streams_of_parent(tmp_path: Path) -> None:
+    run_forking(
         """
         storage = FileStorage(root)
         async def work():
@@ -74,13 +78,12 @@ def test_a_stream_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> 
         asyncio.run(work())
         """,
         tmp_path,
-        options=("-W", "ignore::DeprecationWarning"),
+        output=f"99 {100 << 16} 6",
     )
-    assert_clean(process, f"99 {100 << 16} 6")
 
 
-def test_a_listing_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) -> None:
-    process = run_script(
+def test_forked_child_is_refused_listing_of_parent(tmp_path: Path) -> None:
+    run_forking(
         """
         storage = FileStorage(root)
         async def begin():
@@ -102,25 +105,23 @@ def test_a_listing_of_the_parent_is_refused_in_a_forked_child(tmp_path: Path) ->
         asyncio.run(go_on())
         """,
         tmp_path,
-        options=("-W", "ignore::DeprecationWarning"),
     )
-    assert_clean(process)
 
 
-def test_a_hasher_goes_on_in_a_forked_child_unless_it_was_in_an_update(tmp_path: Path) -> None:
-    process = run_script(
+def test_forked_child_uses_hasher_unless_update_was_in_flight(tmp_path: Path) -> None:
+    run_forking(
         """
         from laboxide import Hasher
 
         resting, busy = Hasher("sha256", b"before "), Hasher("sha256")
         large, stop = bytes(1 << 30), threading.Event()
-        def update_for_ever():
+        def update_repeatedly():
             while not stop.is_set():
                 busy.update(large)
-        thread = threading.Thread(target=update_for_ever)
+        thread = threading.Thread(target=update_repeatedly)
         before = time.process_time()
         thread.start()
-        while time.process_time() < before + 0.1:  # nothing else computes
+        while time.process_time() < before + 0.1:  # until the update is in flight
             time.sleep(0.01)
         if (child := os.fork()) == 0:
             resting.update(b"after")
@@ -143,15 +144,12 @@ def test_a_hasher_goes_on_in_a_forked_child_unless_it_was_in_an_update(tmp_path:
         thread.join()
         """,
         tmp_path,
-        options=("-W", "ignore::DeprecationWarning"),
+        output="7",
     )
-    assert_clean(process, "7")
 
 
-def test_a_child_that_is_forked_while_its_thread_hashes_with_others_goes_on_alone(
-    tmp_path: Path,
-) -> None:
-    process = run_script(
+def test_child_forked_during_parallel_hash_completes_it_alone(tmp_path: Path) -> None:
+    run_forking(
         """
         import signal
         from laboxide import Hasher
@@ -166,7 +164,7 @@ def test_a_child_that_is_forked_while_its_thread_hashes_with_others_goes_on_alon
 
         children = []
         signal.signal(signal.SIGALRM, lambda *_: children.append(os.fork()))
-        large = bytes(2 << 30)  # takes longer than it takes to look for signals
+        large = bytes(2 << 30)  # hashing outlasts the interval of signal checks
         expected = Hasher("blake3", large).hexdigest()
         for _ in range(4):
             signal.setitimer(signal.ITIMER_REAL, 0.03)
@@ -192,18 +190,16 @@ def test_a_child_that_is_forked_while_its_thread_hashes_with_others_goes_on_alon
                 digest_data(large, content_type="a/b")
         except KeyboardInterrupt:
             os._exit(7)
-        assert 0 not in children, "it went on"
+        assert 0 not in children, "the child ignored the exception"
         assert ended(children.pop()) == 7
         """,
         tmp_path,
-        options=("-W", "ignore::DeprecationWarning"),
         timeout=120,
     )
-    assert_clean(process)
 
 
-def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> None:
-    process = run_script(
+def test_forked_child_keeps_temporary_files_of_parent(tmp_path: Path) -> None:
+    run_forking(
         """
         from laboxide._runtime import hub, process
         from laboxide._native import Store, Writer
@@ -223,6 +219,5 @@ def test_a_forked_child_leaves_its_parents_temporary_files(tmp_path: Path) -> No
         asyncio.run(publish())
         """,
         tmp_path,
-        options=("-W", "ignore::DeprecationWarning"),
+        output="created",
     )
-    assert_clean(process, "created")

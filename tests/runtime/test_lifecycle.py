@@ -1,4 +1,4 @@
-"""Interpreters: ended with work in flight, and more than one of them."""
+"""Interpreters exit with work in flight; subinterpreters are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("leave", ["pass", "sys.exit(0)", "os._exit(0)"])
-def test_the_interpreter_ends_with_work_in_flight(tmp_path: Path, leave: str) -> None:
+def test_interpreter_exits_with_work_in_flight(tmp_path: Path, leave: str) -> None:
     process = run_script(
         f"""
         storage = FileStorage(root)
@@ -42,7 +42,7 @@ def test_the_interpreter_ends_with_work_in_flight(tmp_path: Path, leave: str) ->
     assert leftovers(tmp_path) == []
 
 
-def test_the_interpreter_ends_while_a_daemon_thread_writes(tmp_path: Path) -> None:
+def test_interpreter_exits_while_daemon_thread_writes(tmp_path: Path) -> None:
     process = run_script(
         """
         storage = FileStorage(root)
@@ -59,7 +59,7 @@ def test_the_interpreter_ends_while_a_daemon_thread_writes(tmp_path: Path) -> No
     assert_clean(process)
 
 
-def test_a_subinterpreter_is_refused(tmp_path: Path) -> None:
+def test_subinterpreter_is_refused(tmp_path: Path) -> None:
     process = run_script(
         """
         try:

@@ -1,4 +1,4 @@
-"""Event loops: several at once, one after the other, and closed with work in flight."""
+"""Event loops: several at once, in succession, and closed with work in flight."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(request: pytest.FixtureRequest) -> str:
     return LOOPS[request.param]
 
 
-def test_loops_in_several_threads_share_a_storage(tmp_path: Path, run: str) -> None:
+def test_loops_in_threads_share_storage(tmp_path: Path, run: str) -> None:
     assert_clean(
         run_script(
             f"""
@@ -48,9 +48,7 @@ def test_loops_in_several_threads_share_a_storage(tmp_path: Path, run: str) -> N
     )
 
 
-def test_a_loop_that_ends_with_work_in_flight_disturbs_no_later_one(
-    tmp_path: Path, run: str
-) -> None:
+def test_loop_ended_with_work_in_flight_does_not_affect_next_loop(tmp_path: Path, run: str) -> None:
     assert_clean(
         run_script(
             f"""
@@ -60,7 +58,7 @@ def test_a_loop_that_ends_with_work_in_flight_disturbs_no_later_one(
             async def abandon():
                 coroutine = storage.import_file(root / "large")
                 pending.append(coroutine)
-                coroutine.send(None)  # starts the work, and nobody waits for it
+                coroutine.send(None)  # starts the work without awaiting it
             async def use():
                 pointer = await store(storage, 64) if "asyncio" in "{run}" else None
                 data = b"after"
@@ -79,7 +77,7 @@ def test_a_loop_that_ends_with_work_in_flight_disturbs_no_later_one(
     )
 
 
-def test_a_loop_has_three_descriptors_however_many_operations_there_were(tmp_path: Path) -> None:
+def test_loop_has_three_descriptors_for_any_number_of_operations(tmp_path: Path) -> None:
     process = run_script(
         """
         storage = FileStorage(root)
@@ -100,7 +98,7 @@ def test_a_loop_has_three_descriptors_however_many_operations_there_were(tmp_pat
     assert process.stdout.strip() in ("0", "3")
 
 
-def test_no_thread_and_no_descriptor_outlives_its_loop(tmp_path: Path, run: str) -> None:
+def test_threads_and_descriptors_end_with_their_loop(tmp_path: Path, run: str) -> None:
     process = run_script(
         f"""
         import gc
@@ -125,14 +123,14 @@ def test_no_thread_and_no_descriptor_outlives_its_loop(tmp_path: Path, run: str)
     assert_clean(process, "True")
 
 
-def test_what_finishes_after_its_loop_keeps_no_file_open(tmp_path: Path, run: str) -> None:
+def test_operation_finished_after_its_loop_closes_its_file(tmp_path: Path, run: str) -> None:
     process = run_script(
         f"""
         storage = FileStorage(root)
         (root / "large").write_bytes(b"x" * 50_000_000)
         pending = storage.import_file(root / "large")
         async def abandon():
-            pending.send(None)  # starts the work, and nobody waits for it
+            pending.send(None)  # starts the work without awaiting it
         def open_files():
             links = []
             for number in os.listdir("/proc/self/fd"):
@@ -156,7 +154,7 @@ def test_what_finishes_after_its_loop_keeps_no_file_open(tmp_path: Path, run: st
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def abandoned(request: pytest.FixtureRequest) -> str:
-    """Return the definition of a function that closes a loop whose tasks are at work."""
+    """Return the definition of a function that closes a loop with tasks in flight."""
     return f"""
         import gc, {request.param} as library
         storage = FileStorage(root)
@@ -169,14 +167,14 @@ def abandoned(request: pytest.FixtureRequest) -> str:
             return tasks
         def abandon(count, seconds=0):
             loop = library.new_event_loop()
-            loop.set_exception_handler(lambda *_: None)  # it would tell of tasks that never ended
+            loop.set_exception_handler(lambda *_: None)  # would report the unfinished tasks
             tasks = loop.run_until_complete(begin(count, seconds))
             loop.close()
             return loop, tasks
     """
 
 
-def test_a_loop_that_is_closed_with_work_in_flight_is_freed(tmp_path: Path, abandoned: str) -> None:
+def test_loop_closed_with_work_in_flight_is_freed(tmp_path: Path, abandoned: str) -> None:
     script = f"""
         {abandoned}
         import weakref
@@ -184,13 +182,13 @@ def test_a_loop_that_is_closed_with_work_in_flight_is_freed(tmp_path: Path, aban
             gc.collect()
             return threading.active_count() + len(os.listdir("/proc/self/fd"))
         asyncio.run(store(storage, 1))
-        abandon(0)  # the first loop of uvloop opens what it keeps
+        abandon(0)  # the first loop of uvloop opens descriptors for all
         before = count()
         loops = [weakref.ref(abandon(5)[0]) for _ in range(20)]
         gc.collect()
         deadline = time.monotonic() + 20
         while any(loop() for loop in loops) and time.monotonic() < deadline:
-            time.sleep(0.05)  # in which a thread that wakes one of them has done so
+            time.sleep(0.05)  # a thread may still be waking a loop
         print([loop() for loop in loops] == [None] * 20)
         while count() > before and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -199,9 +197,9 @@ def test_a_loop_that_is_closed_with_work_in_flight_is_freed(tmp_path: Path, aban
     assert_clean(run_script(script, tmp_path), "True\nTrue")
 
 
-# With the time, results are there when the loop ends, and given to tasks that never run again.
+# With a pause, the results arrive before the loop closes, for tasks that never run again.
 @pytest.mark.parametrize("seconds", [0, 0.3])
-def test_what_a_closed_loop_had_in_flight_keeps_nobody_waiting(
+def test_loop_closed_with_work_in_flight_releases_permits(
     tmp_path: Path, abandoned: str, seconds: float
 ) -> None:
     script = f"""
@@ -216,28 +214,28 @@ def test_what_a_closed_loop_had_in_flight_keeps_nobody_waiting(
     assert_clean(run_script(script, tmp_path), "100000")
 
 
-async def _without_a_loop(storage: object) -> None:
+async def first_pointer(storage: object) -> None:
     await storage.list_pointers().__anext__()  # type: ignore[attr-defined]
 
 
-def test_without_a_running_loop_the_error_says_so(tmp_path: Path) -> None:
+def test_operation_without_running_loop_raises(tmp_path: Path) -> None:
     from laboxide import FileStorage
 
-    coroutine = _without_a_loop(FileStorage(tmp_path))
+    coroutine = first_pointer(FileStorage(tmp_path))
     with pytest.raises(RuntimeError, match="no running event loop"):
         coroutine.send(None)
 
 
-def test_a_trio_that_another_thread_is_importing_is_not_asked(tmp_path: Path) -> None:
+def test_partially_imported_trio_is_ignored(tmp_path: Path) -> None:
     script = """
-    sys.modules["trio"] = type(sys)("trio")  # nothing is in it yet
+    sys.modules["trio"] = type(sys)("trio")  # empty, as while another thread imports it
     print(asyncio.run(store(FileStorage(root), 2))["size"])
     """
     assert_clean(run_script(script, tmp_path), str(2 << 16))
 
 
-def test_what_a_trio_run_is_asked_for_at_its_very_end_is_refused(tmp_path: Path) -> None:
-    # trio closes generators that were left open when nobody wakes tasks of laboxide's any more.
+def test_operation_at_end_of_trio_run_is_refused(tmp_path: Path) -> None:
+    # When trio closes abandoned generators, laboxide's wake-up task has ended.
     script = """
     import trio
     storage = FileStorage(root)
@@ -265,7 +263,7 @@ def test_what_a_trio_run_is_asked_for_at_its_very_end_is_refused(tmp_path: Path)
     )
 
 
-def test_a_forked_child_is_told_that_the_trio_run_is_its_parents(tmp_path: Path) -> None:
+def test_forked_child_is_refused_trio_run_of_parent(tmp_path: Path) -> None:
     script = """
     import trio
     storage = FileStorage(root)

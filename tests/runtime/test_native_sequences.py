@@ -1,4 +1,4 @@
-"""Native streams take their calls in any order: no crash, no hang, no wrong digest or object."""
+"""Native streams accept calls in any order: no crash, hang, wrong digest or wrong object."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from laboxide._native import Staged
 
-PATIENCE = 20.0
-"""Seconds that no call takes."""
+TIMEOUT = 20.0
+"""Seconds, more than any call takes."""
 KIB, MIB = 1 << 10, 1 << 20
 CHUNKS = [b"", b"a", b"\x11" * 1000, b"\xa5" * (70 * KIB), b"\x5a" * (MIB + 1), b"\x3c" * (5 * MIB)]
-TOO_LATE = (ValueError, RuntimeError, LaboxideError)
-"""What a call raises for which it is too early or too late."""
+STATE_ERRORS = (ValueError, RuntimeError, LaboxideError)
+"""Errors of a call that the state of the stream does not allow."""
 
 many = settings(max_examples=4 * settings().max_examples)
 
@@ -35,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
 
 
 class Calls:
-    """Starts native operations and waits for them, without an event loop."""
+    """Runs native operations without an event loop."""
 
     def __init__(self) -> None:
         self._completions = Completions(portable=True)
@@ -44,17 +44,17 @@ class Calls:
         ticket = self._completions.ticket()
         if start(ticket, *args) is True:
             return None
-        while self._completions.wait(PATIENCE):
+        while self._completions.wait(TIMEOUT):
             for ticket_id, value, error in self._completions.drain():
                 if ticket_id == ticket.id:
                     if error is not None:
                         raise error
                     return value
-        raise AssertionError(f"{start} did not come to an end")
+        raise AssertionError(f"{start}: no completion in {TIMEOUT} s")
 
 
 class WriterTrial:
-    """A writer, and what it should know."""
+    """A writer and its expected state."""
 
     def __init__(self, store: Store, root: Path) -> None:
         self.calls = Calls()
@@ -69,11 +69,11 @@ class WriterTrial:
             self.writer.feed(chunk)
             self.fed += chunk
         else:
-            with pytest.raises(TOO_LATE):
+            with pytest.raises(STATE_ERRORS):
                 self.writer.feed(chunk)
 
     def feed_changing(self, chunk: bytes) -> None:
-        """Feed a buffer that changes once the call has returned."""
+        """Feed a buffer that changes after the call."""
         buffer = bytearray(chunk)
         if self.is_open:
             self.writer.feed(buffer)
@@ -84,7 +84,7 @@ class WriterTrial:
         if self.is_open:
             self.calls.run(self.writer.room)
         else:
-            with pytest.raises(TOO_LATE):
+            with pytest.raises(STATE_ERRORS):
                 self.calls.run(self.writer.room)
 
     def finish(self) -> None:
@@ -92,13 +92,13 @@ class WriterTrial:
             self.calls.run(self.writer.finish)
             self.is_open = False
         else:
-            with pytest.raises(TOO_LATE):
+            with pytest.raises(STATE_ERRORS):
                 self.calls.run(self.writer.finish)
 
     def digest(self) -> None:
         try:
             found = self.writer.digest()
-        except TOO_LATE:
+        except STATE_ERRORS:
             assert self.is_aborted
         else:
             self._assert_right(found)
@@ -110,7 +110,7 @@ class WriterTrial:
     def take(self) -> None:
         try:
             staged = self.writer.take_staged()
-        except TOO_LATE:
+        except STATE_ERRORS:
             assert self.is_open or self.is_aborted or self.staged is not None
         else:
             assert not self.is_open
@@ -124,7 +124,7 @@ class WriterTrial:
         expected = len(self.fed), ("sha256", content_hash)
         try:
             self.calls.run(self.staged.publish, content_hash, expected, True)
-        except TOO_LATE:
+        except STATE_ERRORS:
             return
         path = self.root / content_hash
         assert path.read_bytes() == self.fed
@@ -140,9 +140,10 @@ class WriterTrial:
         assert found == (len(self.fed), [("blake3", blake3), ("sha256", sha256)])
 
 
-feeding = st.tuples(st.sampled_from(["feed", "feed_changing"]), st.sampled_from(CHUNKS))
-others = ["room", "finish", "digest", "abort", "take", "publish", "discard"]
-anything = st.tuples(st.sampled_from(others))
+feeds = st.tuples(st.sampled_from(["feed", "feed_changing"]), st.sampled_from(CHUNKS))
+other_calls = st.tuples(
+    st.sampled_from(["room", "finish", "digest", "abort", "take", "publish", "discard"])
+)
 STORED = [("feed", CHUNKS[4]), ("finish",), ("take",), ("publish",)]
 
 
@@ -151,8 +152,8 @@ STORED = [("feed", CHUNKS[4]), ("finish",), ("take",), ("publish",)]
 @example([*STORED, ("publish",), ("take",), ("abort",), ("digest",)])
 @example([("feed", CHUNKS[4]), ("finish",), ("abort",), ("take",), ("publish",)])
 @example([("finish",), ("take",), ("discard",), ("publish",)])
-@given(steps=st.lists(feeding | feeding | anything, max_size=20))
-def test_a_writer_takes_its_calls_in_any_order(
+@given(steps=st.lists(feeds | feeds | other_calls, max_size=20))
+def test_writer_accepts_calls_in_any_order(
     store: tuple[Store, Path], steps: list[tuple[Any, ...]]
 ) -> None:
     trial = WriterTrial(*store)
@@ -176,7 +177,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str, bytes]
     chunk_size=st.sampled_from([1000, 64 * KIB, MIB, 3 * MIB]),
     algorithm=st.sampled_from(["blake3", "sha256", None]),
 )
-def test_a_reader_takes_its_calls_in_any_order(
+def test_reader_accepts_calls_in_any_order(
     stored: tuple[Store, str, bytes], calls: list[str], chunk_size: int, algorithm: str | None
 ) -> None:
     store, key, data = stored
@@ -198,7 +199,7 @@ def test_a_reader_takes_its_calls_in_any_order(
 
 
 def assert_next(reader: Reader, expected: bytes, *, is_closed: bool) -> int:
-    """Take what there is, which may be nothing yet, and return how much it was."""
+    """Take the next chunk if it is ready, and return its length."""
     try:
         chunk = reader.next()
     except StopAsyncIteration:

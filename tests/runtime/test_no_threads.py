@@ -1,4 +1,4 @@
-"""A process that may start no more threads: errors and no waiting, and all is well once it may."""
+"""Without new threads, operations raise at once, and work again when threads can start."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tests.support.scripts import assert_clean, run_script
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("resource", reason="here threads are not counted")
+pytest.importorskip("resource", reason="needs RLIMIT_NPROC")
 
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
-# The limit does not hold for root. What is imported, or loaded for threads, later than this may be
-# out of the user's reach.
-BEFORE = f"""
+# The limit does not apply to root. Modules and libraries load before the change of user, since the
+# new user may lack permission to read them.
+SETUP = f"""
     import errno, resource
     import laboxide._runtime.asyncio
 
     threading.Thread(target=int).start()
     (root / "store").mkdir()
     if os.geteuid() == 0:
-        os.chown(root / "store", {NOBODY}, {NOBODY})
+        os.chown(root / "store", {UNPRIVILEGED}, {UNPRIVILEGED})
         os.setgroups([])
-        os.setgid({NOBODY})
-        os.setuid({NOBODY})
+        os.setgid({UNPRIVILEGED})
+        os.setuid({UNPRIVILEGED})
     _, most = resource.getrlimit(resource.RLIMIT_NPROC)
 
-    def let_threads_start(count):
+    def limit_threads(count):
         resource.setrlimit(resource.RLIMIT_NPROC, (count, most))
 
     def put(storage, data):
@@ -46,16 +46,16 @@ BEFORE = f"""
             assert error.errno == errno.EAGAIN, error
             assert "cannot start a " in str(error), error
         else:
-            raise AssertionError("it was done without a thread")
+            raise AssertionError("the operation ran without a thread")
 """
 
 
-def test_without_threads_each_call_says_so_until_there_are_some(shared: Path) -> None:
-    script = f"""{BEFORE}
+def test_operations_raise_eagain_until_threads_can_start(shared: Path) -> None:
+    script = f"""{SETUP}
     async def work():
         storage = FileStorage(root / "store")
         pointer = dict(root=str(root), key="a", algorithm="blake3", hash="0" * 64, size=1)
-        let_threads_start(0)
+        limit_threads(0)
         for _ in range(3):
             await refused(put(storage, b"data"))
             await refused(store(storage, 30))
@@ -65,7 +65,7 @@ def test_without_threads_each_call_says_so_until_there_are_some(shared: Path) ->
             await refused(storage.clean())
             await refused(digest_file(sys.executable))
             await refused(audit(storage))
-        let_threads_start(most)
+        limit_threads(most)
         assert await storage.read_data(await put(storage, b"data")) == b"data"
         assert len(await load(storage, await store(storage, 30))) == 30 << 16
         assert await audit(storage) == []
@@ -75,14 +75,14 @@ def test_without_threads_each_call_says_so_until_there_are_some(shared: Path) ->
     assert_clean(run_script(script, shared))
 
 
-def test_with_the_threads_that_there_are_a_storage_goes_on(shared: Path) -> None:
-    script = f"""{BEFORE}
+def test_existing_threads_suffice_for_storage(shared: Path) -> None:
+    script = f"""{SETUP}
     async def work():
         storage = FileStorage(root / "store", durable=True)
         pointer = await FileStorage(root / "store").write_data(
             b"data", digest_data(b"data", content_type="a/b"), {{}}
         )
-        let_threads_start(0)
+        limit_threads(0)
         assert await storage.read_data(await put(storage, b"durable")) == b"durable"
         assert len(await load(storage, await store(storage, 30))) == 30 << 16
         await refused(audit(storage))
@@ -93,12 +93,12 @@ def test_with_the_threads_that_there_are_a_storage_goes_on(shared: Path) -> None
     assert_clean(run_script(script, shared))
 
 
-def test_without_threads_large_data_is_hashed_by_the_one_that_asks(shared: Path) -> None:
-    script = f"""{BEFORE}
+def test_caller_hashes_large_data_without_threads(shared: Path) -> None:
+    script = f"""{SETUP}
     from laboxide import Hasher
 
     large = os.urandom(3 << 20)
-    let_threads_start(0)
+    limit_threads(0)
     digest = digest_data(large, content_type="a/b")
     print(digest["content_hash"] == Hasher("blake3", large).hexdigest())
     """

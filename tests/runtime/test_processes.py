@@ -1,4 +1,4 @@
-"""Several processes on one root, and what is left of those that are killed."""
+"""Several processes on one root, and the temporary files of killed processes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Stops in the middle of a stream, when a worker has written to its file, until it is told to go on.
-# Until then the worker would only make another one if a sweep came.
+# Halts in the middle of a stream, after a worker wrote to the temporary file, until a line arrives.
+# A file without data would not be missed: if a cleanup removes it, the worker creates another.
 STREAM = """
 def is_written(descriptor):
     with contextlib.suppress(FileNotFoundError):
@@ -49,7 +49,7 @@ async def work():
 asyncio.run(work())
 """
 
-# Writes, reads and deletes the same few objects as its siblings do.
+# Writes, reads and deletes the same objects as its sibling process.
 CONTENTION = """
 import random
 from laboxide import ObjectNotFoundError
@@ -89,7 +89,7 @@ asyncio.run(work())
 
 @contextmanager
 def running(body: str, root: Path, portable: str | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Run a program in a process of its own, which ends with the block."""
+    """Run a program in another process, and kill it at the end of the block."""
     environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
     if portable is not None:
         environment["LABOXIDE_PORTABLE"] = portable
@@ -109,7 +109,7 @@ def running(body: str, root: Path, portable: str | None = None) -> Iterator[subp
 
 @pytest.fixture(params=["0", "1"], ids=["fast", "portable"])
 def halted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
-    """A process in the middle of writing a stream below `tmp_path`."""
+    """A process halted in the middle of writing a stream below `tmp_path`."""
     with running(STREAM, tmp_path, request.param) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "halted\n"
@@ -122,7 +122,7 @@ async def write(root: Path) -> tuple[FileStorage, Any]:
 
 
 @pytest.mark.anyio
-async def test_a_writer_that_is_killed_shows_no_object(
+async def test_killed_writer_publishes_no_object(
     tmp_path: Path, halted: subprocess.Popen[str]
 ) -> None:
     halted.kill()
@@ -131,7 +131,7 @@ async def test_a_writer_that_is_killed_shows_no_object(
 
 
 @pytest.mark.anyio
-async def test_what_a_killed_writer_left_is_gone_after_the_next_write(
+async def test_next_write_removes_temporary_file_of_killed_writer(
     tmp_path: Path, halted: subprocess.Popen[str]
 ) -> None:
     halted.kill()
@@ -141,7 +141,7 @@ async def test_what_a_killed_writer_left_is_gone_after_the_next_write(
 
 
 @pytest.mark.anyio
-async def test_a_writer_at_work_keeps_its_temporary_file(
+async def test_cleanup_keeps_temporary_file_of_active_writer(
     tmp_path: Path, halted: subprocess.Popen[str]
 ) -> None:
     await write(tmp_path)
@@ -150,7 +150,7 @@ async def test_a_writer_at_work_keeps_its_temporary_file(
     assert output == f"{80 << 16}\n"
 
 
-def test_processes_write_read_and_delete_the_same_objects(tmp_path: Path) -> None:
+def test_processes_write_read_and_delete_same_objects(tmp_path: Path) -> None:
     outcomes = []
     with running(CONTENTION, tmp_path) as one, running(CONTENTION, tmp_path) as two:
         for process in (one, two):
@@ -168,7 +168,7 @@ def test_processes_write_read_and_delete_the_same_objects(tmp_path: Path) -> Non
 
 
 @pytest.mark.anyio
-async def test_a_sweep_keeps_each_of_two_second_names_of_one_file(tmp_path: Path) -> None:
+async def test_cleanup_keeps_both_staged_hard_links_of_one_file(tmp_path: Path) -> None:
     source, root = tmp_path / "source", tmp_path / "root"
     source.write_bytes(b"imported twice at once")
     root.mkdir()
@@ -177,6 +177,6 @@ async def test_a_sweep_keeps_each_of_two_second_names_of_one_file(tmp_path: Path
         await hub.run(store.import_file, source, "hardlink", ["blake3"], None) for _ in range(2)
     ]
     await hub.run(first.publish, "first", (22, None), False)
-    await write(root)  # by a storage that has not swept yet
+    await write(root)  # the first write of a storage cleans the staging directory
     assert await hub.run(second.publish, "second", (22, None), False) == "created"
     assert not list((root / ".laboxide-staging").iterdir())

@@ -1,4 +1,4 @@
-"""Streams whose source, or whose reader, has to do with other streams: nobody waits for ever."""
+"""Sources and readers that use other streams never deadlock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANY = 40
-"""Several times as many as may be open at once, of 64 descriptors."""
+"""Several times the number of streams that 64 descriptors allow."""
 
 STORED = """
 pointers = [await storage.write_data(content(index), digest_of(content(index)), {})
@@ -20,7 +20,7 @@ pointers = [await storage.write_data(content(index), digest_of(content(index)), 
 """
 
 
-def test_streams_are_made_of_others_that_are_read_one_after_the_other(tmp_path: Path) -> None:
+def test_source_reading_streams_in_turn_does_not_deadlock(tmp_path: Path) -> None:
     run(
         f"""{STORED}
 async def all_three():
@@ -48,9 +48,9 @@ assert await storage.read_data(pointer) == b"".join(map(content, range(3)))
         "storage.read_data(pointers[1])",
         "digest_file(root / pointers[1]['key'])",
     ],
-    ids=["verify", "another stream", "a large value", "digest_file"],
+    ids=["verify", "stream", "large value", "digest_file"],
 )
-def test_the_reader_of_a_stream_reads_another_object_meanwhile(tmp_path: Path, done: str) -> None:
+def test_reader_reads_other_object_between_chunks(tmp_path: Path, done: str) -> None:
     run(
         f"""{STORED}
 async def read():
@@ -67,7 +67,7 @@ async with asyncio.timeout(50):
     )
 
 
-def test_one_task_begins_more_streams_than_may_be_open(tmp_path: Path) -> None:
+def test_one_task_starts_more_streams_than_descriptors(tmp_path: Path) -> None:
     run(
         f"""{STORED}
 storage = FileStorage(root, chunk_size=1 << 16)
@@ -81,10 +81,10 @@ async with asyncio.timeout(50):
     )
 
 
-def test_a_stream_that_was_closed_meanwhile_goes_on_with_the_same_file_only(tmp_path: Path) -> None:
+def test_suspended_stream_refuses_replaced_file(tmp_path: Path) -> None:
     run(
         f"""{STORED}
-large = content(0) * 8  # more than is read ahead
+large = content(0) * 8  # more than the read-ahead
 large_pointer = await storage.write_data(large, digest_of(large), {{}})
 path = root / large_pointer["key"]
 
@@ -103,7 +103,7 @@ try:
 except CorruptDataError as error:
     assert error.path == str(path), error
 else:
-    raise AssertionError("it went on with another file")
+    raise AssertionError("the stream continued with another file")
 for other in others:
     await other.aclose()
 """,

@@ -1,4 +1,4 @@
-"""Chunks are let go of once nobody needs them any more, whoever keeps the stream they were of."""
+"""Streams drop their chunks when they end, even if the stream object lives on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 @pytest.mark.parametrize("algorithm", ["blake3", "sha256"])
 @pytest.mark.parametrize("count", [1, 40])
-async def test_a_digested_stream_that_has_ended_keeps_no_chunk(algorithm: str, count: int) -> None:
+async def test_exhausted_digest_stream_holds_no_chunk(algorithm: str, count: int) -> None:
     chunk = content_of(256 * KIB)
     before = sys.getrefcount(chunk)
     stream, get_digest = digest_stream(
@@ -35,12 +35,13 @@ async def test_a_digested_stream_that_has_ended_keeps_no_chunk(algorithm: str, c
     assert sys.getrefcount(chunk) == before
 
 
-async def cancelled_while_it_waited(
+async def cancelled_while_waiting(
     storage: FileStorage, pointer: FilePointer
 ) -> AsyncGenerator[bytes]:
-    """A stream that was. One whose chunk was there before the loop had turned did not wait.
+    """Return a stream that was cancelled while it waited for a chunk.
 
-    That is seen with uvloop on a loaded machine: milliseconds of hashing can pass within a turn.
+    The first attempt can fail: with uvloop on a loaded machine, one loop iteration can outlast the
+    milliseconds of hashing, and the chunk is ready before the stream waits.
     """
     for _attempt in range(100):
         stream = storage.read_data_stream(pointer)
@@ -50,19 +51,19 @@ async def cancelled_while_it_waited(
         if scope.cancelled_caught:
             return stream
         await stream.aclose()
-    raise AssertionError("it never waits")
+    raise AssertionError("the stream never waited")
 
 
-async def test_a_stream_that_was_cancelled_while_it_waited_keeps_no_chunk(tmp_path: Path) -> None:
-    # Of a size that takes milliseconds to hash, so that it is waited for.
+async def test_cancelled_read_stream_holds_no_chunk(tmp_path: Path) -> None:
+    # SHA-256 of 8 MiB takes milliseconds, so the stream waits for its chunk.
     storage = FileStorage(tmp_path, chunk_size=8 * MIB)
     pointer = await put(storage, content_of(24 * MIB), algorithm="sha256")
     tracemalloc.start()
     try:
-        stream = await cancelled_while_it_waited(storage, pointer)
+        stream = await cancelled_while_waiting(storage, pointer)
         with anyio.fail_after(10):
             while tracemalloc.get_traced_memory()[0] > MIB:
-                await storage.exists(pointer)  # what workers let go of is freed when loops wake
+                await storage.exists(pointer)  # memory is freed when the loop wakes
                 await anyio.sleep(0.01)
         assert await anext(stream, None) is None
     finally:
