@@ -85,7 +85,10 @@ def build_base(revision: str, raw: Path) -> Path:
     try:
         target = SCRATCH / "compare-target"
         build = ("build", "--release", "--locked", "--out", wheels, "--target-dir", target)
-        run(sys.executable, "-m", "maturin", *build, cwd=tree)
+        # In the build directory of make, cargo would reuse crates of one tree for the other: it
+        # compares paths relative to the tree.
+        environment = {**os.environ, "CARGO_BUILD_BUILD_DIR": str(target)}
+        run(sys.executable, "-m", "maturin", *build, cwd=tree, environment=environment)
         install = ("install", "--quiet", "--no-deps", "--target", site)
         run(sys.executable, "-m", "pip", *install, *wheels.glob("*.whl"))
     finally:
@@ -93,9 +96,9 @@ def build_base(revision: str, raw: Path) -> Path:
     return site
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> None:
+def run(*command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> None:
     """Run a command that reports its own errors."""
-    if status := subprocess.run(command, cwd=cwd, check=False).returncode:
+    if status := subprocess.run(command, cwd=cwd, env=environment, check=False).returncode:
         raise SystemExit(f"{' '.join(map(str, command))}: status {status}")
 
 

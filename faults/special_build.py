@@ -99,6 +99,8 @@ def _build(copy: Path) -> None:
         env={
             **os.environ,
             "CARGO_TARGET_DIR": str(copy.with_name("cargo")),
+            # In the build directory of make, cargo could take crates of the copy for the project's.
+            "CARGO_BUILD_BUILD_DIR": str(copy.with_name("cargo")),
             "RUSTFLAGS": FLAGS,
         },
         capture_output=True,

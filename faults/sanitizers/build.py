@@ -103,6 +103,8 @@ class Build:
             "RUSTC_BOOTSTRAP": "1",
             "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(self.flags),
             "CARGO_TARGET_DIR": str(DIRECTORY),
+            # Keeps these builds out of the build directory that make shares between clones.
+            "CARGO_BUILD_BUILD_DIR": str(DIRECTORY),
         }
 
 
