@@ -9,7 +9,7 @@
 	format wheel sdist clean fuzz needs-faults \
 	bench bench-quick bench-plot bench-compare bench-scaling needs-rust needs-lint needs-postgres
 
-# The directory of rustup; a shell that is older than the installation lacks it.
+# The directory of rustup, which shells started before its installation lack.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
@@ -24,8 +24,8 @@ DEMO_PY := $(DEMO_VENV)/bin/python
 export PYO3_PYTHON = $(realpath $(PY))
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-# Intermediate files of cargo stay out of the clone: dependencies are compiled once for all clones.
-# Programs and libraries are still put below target/. A cargo older than 1.91 keeps everything there.
+# All clones share a build directory, so that dependencies are compiled once. Programs and libraries
+# are still written below target/. A cargo older than 1.91 keeps all files there.
 ifeq ($(CARGO_TARGET_DIR)$(CARGO_BUILD_BUILD_DIR)$(RUSTC_WORKSPACE_WRAPPER),)
 BUILD_DIR := $(shell sh scripts/build_dir.sh)
 ifneq ($(BUILD_DIR),)
@@ -47,7 +47,7 @@ WHEEL := dist/.wheel-built
 SDIST := dist/.sdist-built
 DEMO := $(DEMO_VENV)/.wheel-installed
 
-# Fails with one line and status 2, before the first step.
+# Fails with one line and status 2 before the first recipe runs.
 fail_if = $(if $(1),$(error $(1)))
 require = $(call fail_if,$(shell sh scripts/missing_tool.sh $(1)))
 PYTHONS = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -64,10 +64,10 @@ test: needs-postgres lint test-rust test-bench test-package ## checks and tests 
 
 test-long: needs-postgres lint test-rust test-bench test-package-long test-pythons test-faults-long ## all loops, both paths, all drivers, other Pythons (100 minutes, root)
 
-test-night: test-faults-night ## the largest numbers of all fault drivers; continues a stopped night (root)
+test-night: test-faults-night ## all fault drivers with the largest numbers; resumes a stopped run (root)
 
-# The folders whose tests can differ on the portable path: they publish, stage, list, lock, follow
-# links, fork or open below a root. The others never reach the code that has two implementations.
+# The tests whose result can depend on the portable path: they publish, stage, list, lock, follow
+# links, fork or open files below a root. The others do not reach code with two implementations.
 BOTH_PATHS := tests/audit tests/faults tests/file tests/hostile tests/contract/test_limits.py \
 	$(addprefix tests/contract/test_conformance.py::, TestFileStorage TestFileStorageWithLargeChunks \
 	TestFileStorageWithOtherOptions TestFileStorageWithARouterAndOddChunks) \
@@ -82,16 +82,16 @@ test-package-long: $(EXTENSION)
 	$(PY) -m pytest -n auto --tier=long
 	LABOXIDE_PORTABLE=1 $(PY) -m pytest -n auto --tier=long
 
-# The engine alone: the binding has no tests in Rust, and its test program would have to link
-# libpython, which many installations of CPython lack.
+# The binding has no tests in Rust, and its test program would have to link libpython, which many
+# installations of CPython lack.
 test-rust: | $(PY)
 	cargo test --workspace --exclude laboxide-python --locked
 
-# One tiny round of every benchmark: does it run, and is all content right?
+# Runs one tiny round of every benchmark, which checks the content.
 test-bench: $(EXTENSION) $(REFERENCE)
 	$(PY) -m pytest benches/suite --bench-scale=tiny --benchmark-quiet -q
 
-test-pythons: $(WHEEL) ## check the wheel, and test it on each other CPython of this machine
+test-pythons: $(WHEEL) ## test the wheel on each other CPython of this machine
 	$(PY) scripts/test_pythons.py dist/*.whl
 
 test-faults: needs-faults $(EXTENSION) ## fault drivers of each change: kills, errnos, power cuts, mutants (4 minutes, root)
@@ -108,26 +108,26 @@ fuzz: needs-rust | $(PY) ## fuzz the engine (TARGET=streams SECONDS=60), or repe
 	$(PY) -m faults.fuzz.fuzzer $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(INPUT),--input $(INPUT))
 
-bench: $(EXTENSION) $(REFERENCE) ## measure every operation beside peers and limit, write benches/results
+bench: $(EXTENSION) $(REFERENCE) ## measure every operation, peers and hardware limits; write benches/results
 	$(PY) -m benches.run
 	$(PY) -m benches.report.pictures
 
-bench-quick: $(EXTENSION) $(REFERENCE) ## measure the rows with floors, and print them
+bench-quick: $(EXTENSION) $(REFERENCE) ## measure and print the rows that have floors
 	$(PY) -m benches.run --quick
 
-bench-plot: $(DEV) ## draw the pictures of the last results
+bench-plot: $(DEV) ## draw the plots of the last results
 	$(PY) -m benches.report.pictures
 
 bench-compare: $(EXTENSION) $(REFERENCE) ## compare this tree with a revision (BASE=revision)
 	@:$(call fail_if,$(if $(BASE),,name the revision to compare with: make bench-compare BASE=main))
 	$(PY) -m benches.compare $(BASE)
 
-bench-scaling: $(EXTENSION) ## measure the gain of each further core
+bench-scaling: $(EXTENSION) ## measure the speedup per core
 	$(PY) -m benches.scaling
 
 lint: lint-text lint-rust lint-python ## words, layers, formatting, clippy, ruff, mypy and stubtest; changes nothing
 
-# Markers of unclear prose (`scripts/check_words.py PATH...` lists them), and imports that run up.
+# Finds markers of unclear prose (`scripts/check_words.py PATH...` lists them) and upward imports.
 lint-text: | $(PY)
 	$(PY) scripts/check_words.py
 	$(PY) scripts/check_layers.py
@@ -150,13 +150,13 @@ format: $(DEV) | needs-lint ## format Rust and Python, and apply the linters' fi
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-wheel: $(WHEEL) ## build the wheel into dist/, install and try it on each CPython of this machine
+wheel: $(WHEEL) ## build the wheel into dist/, and try it on each CPython of this machine
 	$(PY) scripts/check_dist.py dist/*.whl
 
-sdist: $(SDIST) ## build the source distribution into dist/, build and try a wheel from it
+sdist: $(SDIST) ## build the source distribution into dist/, and try a wheel built from it
 	$(PY) scripts/check_dist.py dist/*.tar.gz
 
-clean: ## remove all files that these commands made
+clean: ## remove all files that these commands create
 	rm -rf $(VENV) target dist demo-data .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/laboxide/_native.*.so python/laboxide/_native.so
 	find python tests benches scripts docs -name __pycache__ -prune -exec rm -rf {} +

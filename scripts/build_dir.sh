@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the folder that clones share for compiled code, or nothing if the cache is not writable. Each
-# Cargo.lock has its own; a folder that no command has used for two weeks is removed.
+# Prints the build directory that all clones with the same Cargo.lock share, or nothing if the cache is
+# not writable. Removes build directories that were last used more than two weeks ago.
 set -eu
 
 cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/laboxide

@@ -1,4 +1,4 @@
-"""Check built distributions: their files, and a trial on each CPython of this machine.
+"""Check the files of built distributions, and try them on each CPython of this machine.
 
 Usage: python scripts/check_dist.py FILE... with wheels (.whl) or source distributions (.tar.gz).
 """
@@ -31,9 +31,9 @@ REQUIRED = {
     ),
 }
 MUTANTS = b"LABOXIDE_MUTANT"
-"""In the special build of faults/ alone; see faults/mutants/mutant.rs."""
+"""Contained only in the special build of `faults/`; see faults/mutants/mutant.rs."""
 FORBIDDEN = {
-    # laboxide/testing is public: users run it against their storages.
+    # laboxide/testing belongs to the wheel: users test their storages with it.
     ".whl": (".rs", "Cargo.", "tests/", "benches/", "scripts/", "__pycache__", "conftest"),
     ".gz": ("__pycache__", ".abi3.so", "/target/", "/.venv/"),
 }
@@ -48,7 +48,7 @@ def main() -> int:
     try:
         for path in map(Path, sys.argv[1:]):
             check_contents(path)
-            check_everywhere(path)
+            check_trials(path)
     except CheckFailedError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
@@ -65,9 +65,9 @@ def check_contents(path: Path) -> None:
         if unwanted := [name for name in names if part in name]:
             raise CheckFailedError(f"{path.name} must not have {unwanted[0]}")
     if path.suffix == ".whl" and "-cp311-abi3-" not in path.name:
-        raise CheckFailedError(f"{path.name} is not a wheel for every CPython from 3.11 on")
+        raise CheckFailedError(f"{path.name} is not an abi3 wheel for CPython 3.11 and newer")
     if path.suffix == ".whl" and any(MUTANTS in data for data in extensions_in(path)):
-        raise CheckFailedError(f"{path.name} was built with defects on purpose: {MUTANTS.decode()}")
+        raise CheckFailedError(f"{path.name} contains mutants: {MUTANTS.decode()}")
     print(f"{path.name}: {path.stat().st_size / 1024:,.0f} KiB, {len(names)} files, complete")
 
 
@@ -86,33 +86,33 @@ def names_in(path: Path) -> list[str]:
         return source.getnames()
 
 
-def check_everywhere(path: Path) -> None:
-    """Install the distribution with each CPython of this machine, and use it."""
+def check_trials(path: Path) -> None:
+    """Install and use the distribution on each CPython of this machine."""
     pythons = {version: find_python(version) for version in VERSIONS}
     if not any(pythons.values()):
-        raise CheckFailedError(f"there is no CPython {' or '.join(VERSIONS)} here")
+        raise CheckFailedError(f"no CPython found: {', '.join(VERSIONS)}")
     for version, python in pythons.items():
         if python is None:
-            print(f"CPython {version}: not on this machine, left out")
+            print(f"CPython {version}: not installed, skipped")
         else:
             print(f"CPython {version}: {check_installed(path, python)}", flush=True)
 
 
 def check_installed(path: Path, python: str) -> str:
-    """Install `path` with pip alone in an empty environment, and return the output of the trial."""
+    """Install `path` with pip in an empty environment, and return the output of the trial."""
     with tempfile.TemporaryDirectory(prefix="laboxide-") as directory:
         environment = Path(directory, "venv")
         run(python, "-m", "venv", environment)
         installed = next(environment.glob("[bS]*/python*")).parent / "python"
         run(installed, "-m", "pip", "install", "--quiet", path.resolve())
-        # Isolated, in another directory: only the installed package can be imported.
+        # Isolated mode in another directory can import only the installed package.
         return run(installed, "-I", "-W", "error", TRIAL.resolve(), directory).strip()
 
 
 def run(*command: str | Path) -> str:
     """Run a command and return its output, or raise with the output if it fails."""
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    # The package is built by the interpreter that installs it.
+    # The interpreter that installs the package also builds it.
     environment.pop("PYO3_PYTHON", None)
     process = subprocess.run(
         command,
@@ -128,7 +128,7 @@ def run(*command: str | Path) -> str:
 
 
 def find_python(version: str) -> str | None:
-    """Return a CPython of that version that runs: a name may be a version manager's shim."""
+    """Return a CPython of a version, after a trial run: a name may be a version manager's shim."""
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
     managed = sorted(versions.glob(f"{version}.*/bin/python{version}"))
     for candidate in (f"python{version}", "python3", *map(str, managed)):

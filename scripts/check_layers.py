@@ -1,8 +1,8 @@
-"""Check that imports of the engine and of the package run down the layers, and never in a circle.
+"""Check that imports of the engine and the package point down the layers, without cycles.
 
-Usage: python scripts/check_layers.py. ARCHITECTURE.md describes the layers. A folder or module of
-the first level is in one layer. It imports lower layers, and a neighbour of its own layer only if
-that neighbour does not lead back to it. Imports inside functions count, unit tests do not.
+Usage: python scripts/check_layers.py. ARCHITECTURE.md describes the layers. Each folder or module
+of the first level belongs to one layer. It may import lower layers, and neighbours of its own layer
+that do not import it, directly or indirectly. Imports inside functions count; unit tests do not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PATH = re.compile(r"(?<!\$)\b(crate::|(?:super::)+)\s*(\w+|\{)")
 
 
 class Import(NamedTuple):
-    """One folder or module of the first level imports another: where, and both names."""
+    """An import of one folder or module of the first level by another, and its place."""
 
     file: str
     line: int
@@ -39,7 +39,7 @@ class Import(NamedTuple):
 
 
 def group_names(source: str, start: int) -> Iterator[str]:
-    """Return the first names in `a::b, c::{d, e}`, up to the brace that closes the group."""
+    """Return the first names of a group, such as `a` and `c` in `{a::b, c::{d, e}}`."""
     depth = 0
     for token in re.finditer(r"[{}]|(?:::|\bas\s+)?\b\w+", source[start:]):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
@@ -50,7 +50,7 @@ def group_names(source: str, start: int) -> Iterator[str]:
 
 
 def rust_imports(file: Path, src: Path) -> Iterator[Import]:
-    """Return the imports of one file, by `crate::` and by `super::` up to the crate's root."""
+    """Return the imports of one file by `crate::`, or by `super::` up to the crate root."""
     parts = file.relative_to(src).with_suffix("").parts
     depth = len(parts) - (parts[-1] == "mod")
     source = COMMENT.sub("", file.read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def rust_imports(file: Path, src: Path) -> Iterator[Import]:
 
 
 def python_imports(file: Path, package: Path) -> Iterator[Import]:
-    """Return the imports of one module that lead to its own package."""
+    """Return the imports of one module from its own package."""
     parts = file.relative_to(package).with_suffix("").parts
     modules = {path.stem for path in package.iterdir()}
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -83,7 +83,7 @@ def python_imports(file: Path, package: Path) -> Iterator[Import]:
 
 
 def problems(imports: Iterable[Import], layers: str) -> Iterator[str]:
-    """Return one line for each import that runs up, leads to no layer, or closes a circle."""
+    """Return one line for each import that points up, has no layer, or closes a cycle."""
     ranks = {name: rank for rank, names in enumerate(layers.split(";")) for name in names.split()}
     neighbours = dict[str, set[str]]()
     for file, line, importer, imported in imports:
@@ -92,23 +92,23 @@ def problems(imports: Iterable[Import], layers: str) -> Iterator[str]:
         if unknown := {importer, imported} - set(ranks):
             yield f"{file}:{line}: not in any layer: {', '.join(sorted(unknown))}"
         elif ranks[imported] > ranks[importer]:
-            yield f"{file}:{line}: import runs up: {importer} imports {imported}"
+            yield f"{file}:{line}: import points up: {importer} imports {imported}"
         elif ranks[imported] == ranks[importer]:
-            if leads_to(imported, importer, neighbours):
-                yield f"{file}:{line}: circle: {importer} imports {imported}"
+            if reaches(imported, importer, neighbours):
+                yield f"{file}:{line}: import cycle: {importer} imports {imported}"
             else:
                 neighbours.setdefault(importer, set()).add(imported)
 
 
-def leads_to(name: str, target: str, neighbours: dict[str, set[str]]) -> bool:
-    """Tell whether imports among neighbours lead from one to another."""
+def reaches(name: str, target: str, neighbours: dict[str, set[str]]) -> bool:
+    """Return whether one neighbour imports another, directly or indirectly."""
     return name == target or any(
-        leads_to(other, target, neighbours) for other in neighbours.get(name, ())
+        reaches(other, target, neighbours) for other in neighbours.get(name, ())
     )
 
 
 def check(root: Path) -> list[str]:
-    """Return the problems of the engine and of the package below a root."""
+    """Return the problems of the engine and the package below a root."""
     src, package = root / "rust/core/src", root / "python/laboxide"
     rust = (
         found

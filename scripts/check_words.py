@@ -5,8 +5,8 @@ Usage:
     python scripts/check_words.py PATH...    list every marker in files or folders
     python scripts/check_words.py --all      count the markers of every folder
 
-The prose is comments, docstrings, string literals with a space, names of tests, and Markdown
-outside code. CONTRIBUTING.md has the rules. An exception needs a place in ALLOWED.
+Prose means comments, docstrings, string literals with a space, test names, and Markdown outside
+code. CONTRIBUTING.md states the rules. ALLOWED lists the exceptions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHECKED = (
     *(f"rust/core/src/{name}" for name in ("runtime", "memory", "digest", "fs", "store", "pass")),
     *(f"rust/core/src/{name}" for name in ("write", "read", "audit")),
 )
-"""Files and folders that must pass, below the root of the project."""
+"""Files and folders that must pass, relative to the root of the project."""
 EVERYTHING = (
     *(".ci", ".cargo", "Makefile", "Cargo.toml", "clippy.toml", "pyproject.toml", "mkdocs.yml"),
     *("rust", "python", "tests", "faults", "benches", "scripts", "docs"),
@@ -56,7 +56,7 @@ ALLOWED: tuple[Allowed, ...] = ()
 MOST_ALLOWED = 15
 
 NOUN_CLAUSE = "a clause as a noun"
-# A pattern has no space in it, so that this file passes its own check.
+# Patterns contain no space, so that this file passes its own check.
 STARTS = re.compile(
     r"(?:^|[.!?:;]\s+|[.!?:]['\")]\s+|[(\[]\s*|\*\*)(What|Who|Whoever|Of|Those)\b(?![\"'`])",
     re.MULTILINE,
@@ -114,7 +114,7 @@ COMMENT = re.compile(r"(?:^|\s)#+!?\s?(.*)$")
 
 
 class Text(NamedTuple):
-    """A piece of prose and the line on which it begins."""
+    """A piece of prose and its first line number."""
 
     line: int
     text: str
@@ -167,14 +167,14 @@ def joined(comments: Iterable[Text]) -> Iterator[Text]:
 
 
 def strings(literals: Iterable[Text]) -> Iterator[Text]:
-    """Return the paragraphs of all literals that have a space, and so may be prose."""
+    """Return the paragraphs of the literals with a space, which may be prose."""
     for line, text in literals:
         if " " in text.strip():
             yield from paragraphs(text, line)
 
 
 def python_literals(tree: ast.AST) -> Iterator[Text]:
-    """Return the string literals of a module; a placeholder stands for a replacement field."""
+    """Return the string literals of a module, with X for each replacement field."""
     inside = set[int]()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -225,7 +225,7 @@ def rust_texts(source: str) -> tuple[list[Text], list[Text]]:
 
 
 def other_texts(source: str) -> tuple[list[Text], list[Text]]:
-    """Return the comments of a file of settings or a script, and its other lines one by one."""
+    """Return the comments of a settings file or script, and each of its other lines."""
     comments, lines = list[Text](), list[Text]()
     for number, line in enumerate(source.split("\n"), 1):
         comment = COMMENT.search(line)
@@ -248,13 +248,13 @@ def texts_of(path: Path) -> tuple[list[Text], list[Text]]:
 
 
 def is_question(text: str, position: int) -> bool:
-    """Tell whether the sentence at a position ends with a question mark."""
+    """Return whether the sentence at a position ends with a question mark."""
     end = SENTENCE_END.search(text, position)
     return end is not None and end[0] == "?"
 
 
 def markers_of(text: str) -> Iterator[tuple[int, str]]:
-    """Return position and kind of each marker in a piece of prose."""
+    """Return the position and kind of each marker in a piece of prose."""
     text = INLINE_CODE.sub(lambda code: re.sub(r"[^\n]", "X", code[0]), text)
     text = URL.sub(lambda url: "]" * len(url[0]), text)
     found = {match.start(1): f"begins with {match[1]}" for match in STARTS.finditer(text)}
@@ -292,7 +292,7 @@ def check_file(path: Path, name: str) -> Iterator[Finding]:
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """Return the files with prose, in order, that the paths are or contain."""
+    """Return the files with prose among the paths and below them, in order."""
     suffixes = {".py", ".pyi", ".rs", ".md", ".toml", ".yml", ".yaml", ".sh"}
     for path in paths:
         if path.is_file():
@@ -305,7 +305,7 @@ def files_below(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def check(paths: Iterable[Path], root: Path, allowed: Iterable[Allowed]) -> list[Finding]:
-    """Return the markers in files and folders that no exception allows."""
+    """Return the markers in files and folders, without the allowed exceptions."""
     exceptions = [(one.file, one.text) for one in allowed]
     findings = list[Finding]()
     for path in files_below(paths):
@@ -319,7 +319,7 @@ def check(paths: Iterable[Path], root: Path, allowed: Iterable[Allowed]) -> list
 
 
 def stale(allowed: Iterable[Allowed], root: Path) -> list[str]:
-    """Return the exceptions whose text is gone from the file, and the want of a reason."""
+    """Return a problem for each exception that is obsolete or has no reason."""
     problems = []
     for one in allowed:
         path = root / one.file
@@ -331,15 +331,15 @@ def stale(allowed: Iterable[Allowed], root: Path) -> list[str]:
 
 
 def folder_of(name: str) -> str:
-    """Return the folder that a file is counted for."""
+    """Return the folder under which a file is counted, at most four levels deep."""
     return "/".join(name.split("/")[:-1][:4]) or name
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check the paths of the command line, print the findings, and return the exit status."""
+    """Check the given paths, print the findings, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--all", action="store_true", help="count the markers of every folder")
-    parser.add_argument("paths", nargs="*", type=Path, help="list the markers of these alone")
+    parser.add_argument("paths", nargs="*", type=Path, help="files and folders to check")
     chosen = parser.parse_args(arguments)
     if chosen.all:
         paths = [ROOT / name for name in EVERYTHING if (ROOT / name).exists()]
@@ -357,7 +357,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.all or chosen.paths:
         counts = Counter(folder_of(finding.file) for finding in findings)
         print(*(f"{count:6} {folder}" for folder, count in sorted(counts.items())), sep="\n")
-        print(f"{len(findings):6} in all")
+        print(f"{len(findings):6} total")
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     return 1 if findings or problems else 0
 

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Runs clippy in the place of rustc for the crates of this clone; see rustc_of_clone.sh. `cargo clippy`
-# calls one program from every clone, and so would take the results of another clone for its own.
+# Runs clippy instead of rustc for the crates of this clone; see rustc_of_clone.sh. `cargo clippy` uses
+# the same wrapper path in every clone, so clones would reuse each other's results.
 exec clippy-driver "$@" -D warnings

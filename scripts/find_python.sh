@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the first CPython that runs, is 3.11 or newer and can make environments.
+# Prints the first candidate that is CPython 3.11 or newer with venv and ensurepip.
 # Arguments: the candidates. A name on the PATH may be a version manager's shim, so each is run.
 
 for candidate in "$@"; do

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Prints one line about the first tool that laboxide needs and this machine lacks, or nothing.
+# Prints one line about the first missing tool, or nothing.
 # Arguments: any of `rust`, `lint` and `c`. The Makefile turns the line into its own error.
 
-required=88 # the minor version of Rust 1.x, as `rust-version` in Cargo.toml has it
+required=88 # the minor version of `rust-version` in Cargo.toml
 
 rust() {
     minor=$(cargo --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9][0-9]*\).*/\1/p')
     if [ -z "$minor" ]; then
         echo "laboxide needs cargo 1.$required or newer to build; install it from https://rustup.rs"
     elif [ "$minor" -lt "$required" ]; then
-        echo "laboxide needs cargo 1.$required or newer to build, and this is 1.$minor;" \
+        echo "laboxide needs cargo 1.$required or newer to build; found 1.$minor:" \
             "run \`rustup update\` or install it from https://rustup.rs"
     fi
 }
@@ -20,7 +20,7 @@ lint() {
     fi
 }
 
-# Compiles and links, because a compiler without the C library's headers is of no use.
+# Compiles and links a program, because the build also needs the headers of the C library.
 c() {
     program=$(mktemp)
     if ! echo '#include <stdlib.h>

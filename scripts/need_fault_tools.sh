@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the tools of the drivers in faults/ from Debian's packages, as root on Debian. A driver
-# reports a missing tool and is skipped; LABOXIDE_REQUIRE_FAULTS=1 makes that an error.
+# Installs the tools of the drivers in faults/ as Debian packages, if run by root on Debian. A driver
+# whose tool is missing is skipped with a report; LABOXIDE_REQUIRE_FAULTS=1 makes that an error.
 
 found() {
     for tool in strace fiu-run fsfreeze chattr mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.exfat \

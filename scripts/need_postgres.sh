@@ -1,7 +1,7 @@
 #!/bin/sh
-# Finds a PostgreSQL server for the tests, on the PATH or in Debian's place for it, or installs Debian's
-# package, as root on Debian. Without a server it prints a warning, and the tests that need one are
-# skipped; LABOXIDE_REQUIRE_POSTGRES=1 makes that an error.
+# Finds a PostgreSQL server for the tests, on the PATH or in Debian's directory. Otherwise installs
+# Debian's package, if run by root on Debian. Without a server it prints a warning, and tests that need
+# one are skipped; LABOXIDE_REQUIRE_POSTGRES=1 makes that an error.
 
 found() {
     command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1

@@ -1,6 +1,6 @@
-"""Use an installed laboxide: import it, and take a value and a stream there and back.
+"""Use an installed laboxide: import it, and write and read a value and a stream.
 
-Usage: python -I scripts/try_package.py DIRECTORY. Run by `check_dist.py`.
+Usage: python -I scripts/try_package.py DIRECTORY. `check_dist.py` runs it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def chunks() -> AsyncIterator[bytes]:
 
 
 async def main(root: Path) -> None:
-    """Write and read, and compare the hashes with those of the standard library."""
+    """Write and read, and compare the hashes with hashlib."""
     storage = laboxide.FileStorage(root / "store", mkdir=True)
     value = b"a value"
     digest = laboxide.digest_data(value, content_type="text/plain", algorithm="sha256")
@@ -45,12 +45,12 @@ async def main(root: Path) -> None:
     require(get_digest().get("content_hashes") == {"sha256": expected}, "the hash of a stream")
 
 
-def require(holds: bool, what: str) -> None:  # noqa: FBT001
-    """Exit with status 1 unless `holds`."""
-    if not holds:
-        sys.exit(f"{what} is wrong")
+def require(condition: bool, name: str) -> None:  # noqa: FBT001
+    """Exit with status 1 and the name of the check unless the condition holds."""
+    if not condition:
+        sys.exit(f"check failed: {name}")
 
 
 if __name__ == "__main__":
     asyncio.run(main(Path(sys.argv[1])))
-    print(f"laboxide {version('laboxide')} installed, a value and a stream there and back")
+    print(f"laboxide {version('laboxide')} installed, wrote and read a value and a stream")

@@ -61,14 +61,18 @@ def test_upward_import_is_found(tmp_path: Path, name: str, text: str, imported: 
     [problem] = check_tree(tmp_path, {name: text})
     importer = name.split("/")[2 if name.startswith(PYTHON) else 3].removesuffix(".py")
     assert problem.startswith(f"{name}:")
-    assert problem.endswith(f"import runs up: {importer} imports {imported}")
+    assert problem.endswith(f"import points up: {importer} imports {imported}")
 
 
 @pytest.mark.parametrize(
     ("name", "text", "ends"),
     [
-        (f"{RUST}/read/blob.rs", "use crate::write::Sink;\n", "circle: write imports read"),
-        (f"{PYTHON}/memory.py", "from laboxide.file import a\n", "circle: memory imports file"),
+        (f"{RUST}/read/blob.rs", "use crate::write::Sink;\n", "cycle: write imports read"),
+        (
+            f"{PYTHON}/memory.py",
+            "from laboxide.file import a\n",
+            "cycle: memory imports file",
+        ),
     ],
 )
 def test_cycle_within_a_layer_is_found(tmp_path: Path, name: str, text: str, ends: str) -> None:
