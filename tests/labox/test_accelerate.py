@@ -100,9 +100,8 @@ def test_undo_keeps_patch_of_other_code(monkeypatch: pytest.MonkeyPatch) -> None
         acceleration.undo()
         assert saver._wrap_stream_dump is other
         assert saver._make_value_dump_digest is ORIGINALS["_make_value_dump_digest"]
-    saver._wrap_stream_dump = ORIGINALS[
-        "_wrap_stream_dump"
-    ]  # monkeypatch restored the accelerated function
+    # monkeypatch has restored the accelerated function.
+    saver._wrap_stream_dump = ORIGINALS["_wrap_stream_dump"]
 
 
 # Guards against other versions of Labox

@@ -13,9 +13,9 @@ from tests.support.scripts import assert_clean, run_script
 if TYPE_CHECKING:
     from pathlib import Path
 
-MORE = 150
+COUNT = 150
 """Concurrent operations in a process with at most 64 open files."""
-GIVEN_UP = {"readers": 20_000, "writers": 2000}
+CANCELLED = {"readers": 20_000, "writers": 2000}
 """Streams cancelled at once. Recursion over them would overflow a stack after about 10,000."""
 
 
@@ -33,16 +33,16 @@ GIVEN_UP = {"readers": 20_000, "writers": 2000}
 def test_writes_beyond_descriptor_limit_queue(tmp_path: Path, write: str) -> None:
     originals = tmp_path / "originals"
     originals.mkdir()
-    for index in range(MORE if "import" in write else 0):
+    for index in range(COUNT if "import" in write else 0):
         (originals / str(index)).write_bytes(index.to_bytes(4, "little") * (3 << 18))
     (tmp_path / "store").mkdir()
     run(
         f"""
 originals, durable = root.parent / "originals", FileStorage(root, durable=True)
-pointers = await asyncio.gather(*({write} for index in range({MORE})))
+pointers = await asyncio.gather(*({write} for index in range({COUNT})))
 for index, pointer in enumerate(pointers):
     assert await storage.read_data(pointer) == content(index)[: pointer["size"]]
-assert len({{pointer["hash"] for pointer in pointers}}) == {MORE}
+assert len({{pointer["hash"] for pointer in pointers}}) == {COUNT}
 """,
         tmp_path / "store",
     )
@@ -74,7 +74,7 @@ async def slowly(stream):
 pointers = [await storage.write_data(content(index), digest_of(content(index)), {{}})
     for index in range(5)]
 before = descriptors()
-await asyncio.gather(*({read} for index in range({MORE}) for pointer in [pointers[index % 5]]))
+await asyncio.gather(*({read} for index in range({COUNT}) for pointer in [pointers[index % 5]]))
 await settle(before)
 """,
         tmp_path / "store",
@@ -85,14 +85,14 @@ def test_copies_beyond_descriptor_limit_do_not_deadlock(tmp_path: Path) -> None:
     run(
         f"""
 pointer = await storage.write_data(content(1), digest_of(content(1)), {{}})
-copies = [FileStorage(root / str(index), mkdir=True) for index in range({MORE})]
+copies = [FileStorage(root / str(index), mkdir=True) for index in range({COUNT})]
 
 async def copy(target):
     read = storage.read_data_stream(pointer)
     await target.write_data_stream(*digest_stream(read, content_type="a/b"), {{}})
 
 await asyncio.gather(*map(copy, copies))
-assert [await target.exists(pointer) for target in copies] == [True] * {MORE}
+assert [await target.exists(pointer) for target in copies] == [True] * {COUNT}
 """,
         tmp_path,
     )
@@ -131,13 +131,13 @@ await asyncio.gather(*others, return_exceptions=True)
 def test_cancelled_queued_streams_close_their_descriptors(tmp_path: Path) -> None:
     run(
         f"""
-before = descriptors() + 4  # eventfd of the loop, and files that the first write opens
+before = descriptors() + 4  # wake-ups of the loop, and files that the first write opens
 streams = [asyncio.ensure_future(storage.write_data_stream(*stream(index, 60), {{}}))
-    for index in range({MORE})]
+    for index in range({COUNT})]
 large = [asyncio.ensure_future(storage.write_data_stream(
     *digest_stream(storage.read_data_stream(pointer), content_type="a/b"), {{}}))
     for pointer in [await storage.write_data(content(0), digest_of(content(0)), {{}})]
-    for _ in range({MORE})]
+    for _ in range({COUNT})]
 await asyncio.sleep(0.05)
 for task in streams + large:
     task.cancel()
@@ -161,7 +161,7 @@ def test_only_streams_without_descriptor_fail(tmp_path: Path) -> None:
         # Lowered after the engine sized its permits, so that it has more permits than descriptors.
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         before = len(os.listdir("/proc/self/fd"))
-        streams = [store(storage, 30, pause=0.005) for _ in range({MORE})]
+        streams = [store(storage, 30, pause=0.005) for _ in range({COUNT})]
         outcomes = await asyncio.gather(*streams, return_exceptions=True)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         assert len(errors) < len(outcomes)
@@ -217,28 +217,28 @@ async def writer():
 async def held():  # an object below a foreign root stays open once verified
     async for chunk in FileStorage(elsewhere).read_data_stream(pointer):
         begun.append(chunk)
-        await go_on.wait()
+        await resume.wait()
 
 async def held_writer(index):
     async def source():
         yield content(index)
         begun.append(index)
-        await go_on.wait()
+        await resume.wait()
     await storage.write_data_stream(*digest_stream(source(), content_type="a/b"), {{}})
 
-go_on, begun = asyncio.Event(), []
+resume, begun = asyncio.Event(), []
 holding = [asyncio.ensure_future(held() if "{kind}" == "readers" else held_writer(index))
     for index in range(12)]
 while len(begun) < 6:  # the number of permits for streams of either kind
     await asyncio.sleep(0.01)
 await asyncio.sleep(0.1)
-waiting = [asyncio.ensure_future({kind[:-1]}()) for index in range({GIVEN_UP[kind]})]
+waiting = [asyncio.ensure_future({kind[:-1]}()) for index in range({CANCELLED[kind]})]
 await asyncio.sleep(0.5)
 assert not any(task.done() for task in waiting)
 for task in waiting:
     task.cancel()
 await asyncio.gather(*waiting, return_exceptions=True)
-go_on.set()
+resume.set()
 await asyncio.gather(*holding)
 assert await storage.read_data(pointer) == content(1)
 """,

@@ -93,16 +93,16 @@ def test_forked_child_is_refused_listing_of_parent(tmp_path: Path) -> None:
             await anext(listing)
             return listing
         listing = asyncio.run(begin())
-        async def go_on():
+        async def resume():
             await anext(listing)
         if (child := os.fork()) == 0:
             try:
-                asyncio.run(go_on())
+                asyncio.run(resume())
             except RuntimeError as error:
                 os._exit(7 if "fork" in str(error) else 1)
             os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-        asyncio.run(go_on())
+        asyncio.run(resume())
         """,
         tmp_path,
     )

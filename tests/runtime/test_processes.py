@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Halts in the middle of a stream, after a worker wrote to the temporary file, until a line arrives.
-# A file without data would not be missed: if a cleanup removes it, the worker creates another.
+# Without data in it, the file could be removed unnoticed: the worker would create another one.
 STREAM = """
 def is_written(descriptor):
     with contextlib.suppress(FileNotFoundError):
