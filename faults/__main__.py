@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.driver import TIERS
+from faults.file_systems import unmount_below
 from faults.night import Night
 from faults.registry import MODULES, load
 from faults.results import Row, record, table_of_rows
@@ -95,7 +97,10 @@ async def _rows(
     names: list[str], options: argparse.Namespace, night: Night | None, lanes: int
 ) -> list[Row]:
     free = Lanes(lanes)
-    return await asyncio.gather(*(_row(name, options, night, free) for name in names))
+    # Not gather, which ends with the first task that Ctrl-C cancels.
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_row(name, options, night, free)) for name in names]
+    return [task.result() for task in tasks]
 
 
 async def _row(name: str, options: argparse.Namespace, night: Night | None, free: Lanes) -> Row:
@@ -135,6 +140,10 @@ async def _run(row: Row, options: argparse.Namespace, night: Night | None) -> No
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        # A driver that was killed, as by Ctrl-C, leaves its file systems mounted.
+        for scratch in RESULTS.glob(f"laboxide-{row.name}-{process.pid}-*"):
+            unmount_below(scratch.absolute())
+            shutil.rmtree(scratch, ignore_errors=True)
     row.seconds = time.monotonic() - begun
     if output.exists():
         result = json.loads(output.read_text(encoding="utf-8"))

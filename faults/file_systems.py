@@ -119,6 +119,19 @@ def unmount(mount: Path) -> None:
             break
 
 
+def unmount_below(directory: Path) -> None:
+    """Unmount everything below `directory`, the last mount first, and detach its loop devices."""
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    for mount in reversed([line.split()[1] for line in mounts]):
+        if directory in Path(mount).parents:
+            with suppress(OSError):  # unmounted by now
+                command("umount", "--lazy", mount)
+    for device, file in _loop_devices().items():
+        if directory in Path(file).parents:
+            with suppress(OSError):  # released by now
+                command("losetup", "--detach", device)
+
+
 def _wait_for_release(image: Path) -> None:
     """Wait until no loop device has the file.
 
@@ -126,16 +139,19 @@ def _wait_for_release(image: Path) -> None:
     next mount would return that file system, which is the one before the cut.
     """
     deadline = time.monotonic() + UNMOUNT_LIMIT
-    while any(file == str(image) for file in _files_of_loop_devices()):
+    while str(image) in _loop_devices().values():
         if time.monotonic() > deadline:
             raise OSError(f"{image}: still mounted in another mount namespace")
         time.sleep(0.005)
 
 
-def _files_of_loop_devices() -> Iterator[str]:
+def _loop_devices() -> dict[str, str]:
+    """Return the loop devices in use, and their files."""
+    files = {}
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):  # released by now
-            yield path.read_text(encoding="utf-8").rstrip("\n")
+            files[f"/dev/{path.parts[3]}"] = path.read_text(encoding="utf-8").rstrip("\n")
+    return files
 
 
 def command(*words: str | Path) -> str:

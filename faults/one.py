@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import math
+import os
 import resource
 import shutil
 import sys
@@ -65,7 +66,7 @@ def main() -> int:
     options = _options()
     below = options.below.absolute()
     below.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-", dir=below))
+    directory = Path(tempfile.mkdtemp(prefix=f"laboxide-{options.name}-{os.getpid()}-", dir=below))
     counts = load(options.name).counts_of(options.tier)
     trial = Trial(
         options.seed, options.tier, counts, directory, until=options.until, saved=options.saved
