@@ -71,7 +71,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tier", choices=TIERS, default="change", help="how much to try")
     parser.add_argument("--seed", type=int, help="seed of every driver (default: random)")
     parser.add_argument("--record", action="store_true", help="write faults/RESULTS.md")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(MODULES)):
+        parser.error(f"unknown drivers: {', '.join(unknown)}; choose from {', '.join(MODULES)}")
+    return options
 
 
 class Lanes:
