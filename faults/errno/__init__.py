@@ -1,1 +1,1 @@
-"""Every system call made to fail, with each errno."""
+"""Every system call of an operation fails, with each errno that it can return (`errnos`)."""
