@@ -174,7 +174,8 @@ async def test_cleanup_keeps_both_staged_hard_links_of_one_file(tmp_path: Path) 
     root.mkdir()
     store = Store(root, portable=True)
     first, second = [
-        await hub.run(store.import_file, source, "hardlink", ["blake3"], None) for _ in range(2)
+        await hub.run(store.import_file, source, "hardlink", ["blake3"], None, None)
+        for _ in range(2)
     ]
     await hub.run(first.publish, "first", (22, None), False)
     await write(root)  # the first write of a storage cleans the staging directory
