@@ -28,9 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CHECKED = (
     *("Makefile", ".cargo", "Cargo.toml", "clippy.toml", "pyproject.toml"),
     *("scripts", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
-    *("docs", "benches", "faults", ".ci"),
+    *("docs", "benches", "faults", ".ci", "tests/conftest.py", "tests/labox"),
     *(f"tests/{name}" for name in ("audit", "digest", "docs", "lints", "package", "support")),
-    "tests/conftest.py",
     *("rust/fuzz", "rust/sha256-pair"),
     *(f"rust/core/src/{name}" for name in ("runtime", "memory", "digest", "fs", "store", "pass")),
     *(f"rust/core/src/{name}" for name in ("write", "read", "audit")),
