@@ -145,19 +145,20 @@ def test_failed_write_frees_its_space_before_it_raises(small_disk: Path, attempt
     assert_clean(run_script(script, small_disk))
 
 
-@pytest.mark.parametrize("progress", ["None", "told.append"])
-def test_a_put_of_existing_content_needs_no_space(small_disk: Path, progress: str) -> None:
+@NEEDS_TMPFS
+@pytest.mark.parametrize("progress", ["None", "counts.append"])
+def test_put_of_existing_content_needs_no_space(small_disk: Path, progress: str) -> None:
     script = f"""
     async def work():
         storage = FileStorage(root / "store")
-        large, told = bytes(2 << 20), []
+        large, counts = bytes(2 << 20), []
         pointer = await storage.put(large)
         try:
             (root / "store/filler").write_bytes(bytes(8 << 20))
         except OSError:
             pass
         print(await storage.put(large, progress={progress}) == pointer)
-        print(sum(told) in (0, len(large)), bool(told))
+        print(sum(counts) in (0, len(large)), bool(counts))
         try:
             await storage.put(b"x" * (2 << 20))
         except OSError as error:

@@ -37,7 +37,7 @@ def mounted_xfs(directory: Path) -> Iterator[Path]:
 def mounted_tmpfs(path: Path, size: str) -> Iterator[None]:
     """Create the directory `path` and mount a file system in memory there."""
     path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         skip_or_fail(f"cannot mount a tmpfs: {done.stderr.strip()}")
