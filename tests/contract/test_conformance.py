@@ -221,15 +221,15 @@ class ReadsAhead(PlainStorage):
 
 
 BROKEN = {
-    LosesTheLastChunk: "test_a_value_is_read_as_it_was_written",
-    TruncatesValues: "test_a_value_is_read_as_it_was_written",
-    DoesNotDrain: "test_the_digest_is_complete_when_the_stream_is_written",
-    DoesNotDrainDuplicates: "test_a_stream_is_drained_when_its_content_is_there_already",
-    GroupsErrors: "test_the_error_of_a_source_is_the_callers",
-    StoresFailedStreams: "test_the_error_of_a_source_is_the_callers",
-    ReadsAhead: "test_a_read_stream_may_be_left_in_the_middle",
-    StarvesTheLoop: "test_a_producer_that_never_suspends_keeps_nobody_waiting",
-    ReturnsNothingForMissing: "test_missing_content_is_an_error",
+    LosesTheLastChunk: "test_value_round_trip",
+    TruncatesValues: "test_value_round_trip",
+    DoesNotDrain: "test_digest_is_complete_after_stream_write",
+    DoesNotDrainDuplicates: "test_stream_of_existing_content_is_drained",
+    GroupsErrors: "test_source_error_reaches_caller",
+    StoresFailedStreams: "test_source_error_reaches_caller",
+    ReadsAhead: "test_read_stream_can_be_left_midway",
+    StarvesTheLoop: "test_producer_without_suspension_does_not_block_loop",
+    ReturnsNothingForMissing: "test_missing_content_raises",
 }
 
 

@@ -132,7 +132,7 @@ def calls_nothing(  # noqa: PLR0917 - the parameters of Labox
 calls_nothing.__module__ = saver.__name__
 
 DIFFERENCES: dict[str, tuple[str, Any]] = {
-    "in another way": ("_wrap_stream_dump", reports_md5),
+    "makes other digests of streams": ("_wrap_stream_dump", reports_md5),
     "does not take archive": ("_wrap_stream_dump", lacks_parameter),
     "does not call": ("_save_storage_stream", calls_nothing),
     "not Labox's own": ("_make_value_dump_digest", lambda archive: archive),

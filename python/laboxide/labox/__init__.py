@@ -1,8 +1,14 @@
-"""For users of the Labox framework: its file storage replaced, its saver off the event loop.
+"""Integration with the Labox framework: a drop-in file storage and a native saver.
 
-Needs ``pip install laboxide[labox]``. Importing this module makes every `laboxide.Storage` a
-storage for Labox as well, and changes nothing else. Like Labox's own modules it can be given to a
-registry: ``Registry(modules=["labox.builtin", "laboxide.labox"], ...)``.
+Needs ``pip install laboxide[labox]``. Importing this module registers `laboxide.Storage` as a
+subclass of Labox's ``Storage`` and has no other effect. Like Labox's own modules, it can be passed
+to a registry: ``Registry(modules=["labox.builtin", "laboxide.labox"], ...)``.
+
+- `_storage`, `_location`: `FileStorage` reads and writes the files and records of Labox's own.
+- `_accelerate`, `_saving`: `accelerate` replaces the functions of Labox's saver that hash on the
+  event loop.
+- `_adopt`, `_transfer`: `adopt` moves the content of records to another storage.
+- `_default`: the instance `file_storage`, created on first access.
 """
 
 from __future__ import annotations
@@ -13,8 +19,7 @@ try:
     from labox.core.storage import Storage as _LaboxStorage
 except ImportError as error:
     raise ImportError(
-        f"laboxide.labox needs Labox, with what it needs itself: pip install 'laboxide[labox]' "
-        f"({error})",
+        f"laboxide.labox needs Labox: pip install 'laboxide[labox]' ({error})",
         name=error.name,
         path=error.path,
     ) from error
@@ -38,12 +43,12 @@ __all__ = (
     "file_storage",
 )
 
-# The names and signatures are the same; with this, isinstance and issubclass say so, too.
+# Names and signatures are the same; registering makes isinstance and issubclass agree.
 _LaboxStorage.register(_Storage)  # type: ignore[type-abstract]
 
 
 def __getattr__(name: str) -> Any:
-    """Make the default storage when it is first asked for: importing this writes nothing."""
+    """Create the default storage on first access, so that the import writes no files."""
     if name != "file_storage":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from laboxide.labox._default import file_storage  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Labox's saver with its hashing moved off the event loop."""
+"""Patch Labox's saver so that it hashes off the event loop."""
 
 from __future__ import annotations
 
@@ -35,21 +35,20 @@ _CALLS = {
 
 
 class Acceleration:
-    """An acceleration of Labox's saver, until it is undone. Made by `accelerate`.
+    """Handle of an accelerated saver, returned by `accelerate`.
 
     Attributes:
-        active: Whether the saver is accelerated. False if Labox is not as it is known here, and
-            after `undo`.
+        active: Whether the saver is accelerated. False after `undo`, and if the installed Labox is
+            unknown.
     """
 
     def __init__(self) -> None:
         self.active = _switch.on()
 
     def undo(self) -> None:
-        """Take the acceleration back. Saves that are under way are finished as they were begun.
+        """Restore Labox's saver; saves in flight finish as they started.
 
-        Where there is more than one acceleration, the saver goes back to its own ways with the
-        last. Calling this again does nothing.
+        With several accelerations, the last `undo` restores the saver. Idempotent.
         """
         with _switch.lock:
             active, self.active = self.active, False
@@ -69,24 +68,23 @@ class Acceleration:
 
 
 def accelerate() -> Acceleration:
-    """Let Labox's saver hash natively and off the event loop, until that is undone.
+    """Make Labox's saver hash natively and off the event loop.
 
-    A stream that is saved through a storage of laboxide is then hashed while it is written, in one
-    pass by native threads; through any other storage, on its way there. Values of 64 KiB and more
-    are hashed before they are written. What is stored and what the records say stays the same.
+    A stream saved to a storage of laboxide is hashed while it is written, in one pass on native
+    threads; a stream saved to another storage is hashed as that storage reads it. Values of 64 KiB
+    or more are hashed before they are written. Stored files and records stay the same.
 
-    Use it as a context manager, or call `Acceleration.undo` on what it returns. It holds for all
-    of the process. If the installed Labox is not of a version and shape that is known here, it
-    changes nothing, and warns once.
+    Use the result as a context manager, or call `Acceleration.undo`. The patch is process-wide. If
+    the version or the functions of the installed Labox are unknown, the saver stays unpatched.
 
     Warns:
-        RuntimeWarning: Labox is not as it is known here; the first time in a process.
+        RuntimeWarning: The installed Labox is unknown; once per process.
     """
     return Acceleration()
 
 
 class _Switch:
-    """Replaces functions of Labox's saver while at least one acceleration is active."""
+    """Patches Labox's saver while at least one acceleration is active."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -95,7 +93,7 @@ class _Switch:
         self._replaced: dict[str, tuple[Any, Any]] = {}
 
     def on(self) -> bool:
-        """Replace the functions unless they are replaced already; tell whether they are."""
+        """Patch the saver unless it is patched; return True if it is now."""
         with self.lock:
             if self._count == 0 and not self._replace():
                 return False
@@ -103,18 +101,18 @@ class _Switch:
             return True
 
     def off(self) -> None:
-        """Put the functions back with the last acceleration that goes."""
+        """Restore the functions when the last acceleration ends."""
         with self.lock:
             self._count -= 1
             if self._count == 0:
-                self._put_back()
+                self._restore()
 
     def _replace(self) -> bool:
         if (difference := find_difference()) is not None:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"laboxide.labox.accelerate() changes nothing: {difference}",
+                    f"laboxide.labox.accelerate() has no effect: {difference}",
                     RuntimeWarning,
                     stacklevel=5,
                 )
@@ -131,9 +129,9 @@ class _Switch:
             setattr(saver, name, replacement)
         return True
 
-    def _put_back(self) -> None:
+    def _restore(self) -> None:
         for name, (original, replacement) in self._replaced.items():
-            # What somebody else has put there since is theirs.
+            # A later patch by other code stays.
             if getattr(saver, name) is replacement:
                 setattr(saver, name, original)
 
@@ -142,7 +140,7 @@ _switch = _Switch()
 
 
 def find_difference() -> str | None:
-    """Return how the installed Labox differs from the one that is known here, or None."""
+    """Describe how the installed Labox differs from the known one, or return None."""
     try:
         installed = version("labox")
     except PackageNotFoundError:
@@ -160,21 +158,21 @@ def _difference_in_shape() -> str | None:
         if list(inspect.signature(function).parameters) != parameters:
             return f"{saver.__name__}.{name} does not take {', '.join(parameters)}"
         if not _CALLS.get(name, set()).issubset(function.__code__.co_names):
-            return f"{saver.__name__}.{name} does not call what it is known to call"
+            return f"{saver.__name__}.{name} does not call the expected functions"
     return None
 
 
 def _difference_in_digests() -> str | None:
-    """Compare what Labox's functions say of a stream and a value with what ours say."""
+    """Compare the digests that Labox's and our functions make of a stream and a value."""
     archive: Any = {"content_type": "a/b", "content_encoding": "c", "data_stream": once(b"")}
     try:
         _, theirs = saver._wrap_stream_dump(archive)  # noqa: SLF001
         _, ours = wrap_stream_dump(archive)
         if theirs(allow_incomplete=True) != ours(allow_incomplete=True):
-            return f"{saver.__name__} describes streams in another way"
+            return f"{saver.__name__} makes other digests of streams"
         value: Any = saver._make_value_dump_digest(archive | {"data": b""})  # noqa: SLF001
         if {**value, "is_complete": False} != ours(allow_incomplete=True):
-            return f"{saver.__name__} describes values in another way"
-    except Exception as error:  # noqa: BLE001 - whatever it is, this is not the Labox that is known
-        return f"{saver.__name__} cannot describe a stream and a value: {error!r}"
+            return f"{saver.__name__} makes other digests of values"
+    except Exception as error:  # noqa: BLE001 - any error shows that this Labox is unknown
+        return f"{saver.__name__} fails to make digests: {error!r}"
     return None

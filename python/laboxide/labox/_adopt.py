@@ -1,4 +1,4 @@
-"""The content of Labox's records, moved to another storage."""
+"""Move the content of Labox's records to another storage, batch by batch."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
     from laboxide.file import ImportLink
 
 _MOST = 1_000_000
-"""Records, or contents, at once."""
+"""Upper bound of `batch_size` and `concurrency`."""
 
 _LOG = logging.getLogger("laboxide.labox")
 
 
 @dataclass(frozen=True)
 class AdoptionFailure:
-    """A record that was left as it is."""
+    """A record that was not changed."""
 
     content_id: UUID
     """The ID of the content record."""
     error: Exception
-    """What is wrong with it or its content."""
+    """The error of the record or its content."""
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """What `adopt` has done or, in a dry run, would have done."""
+    """The result of `adopt`; after a dry run, the result of a real run."""
 
     adopted: int = 0
-    """The number of content records that lead to the target now."""
+    """The number of content records that now point to the target."""
     content_size: int = 0
-    """The bytes of their content. Content that several records share is counted for each."""
+    """The bytes of their content. Content shared by several records counts once per record."""
     failures: tuple[AdoptionFailure, ...] = field(default=())
-    """The records that were left as they are, and why."""
+    """The records that were not changed, with their errors."""
 
 
 async def adopt(
@@ -61,35 +61,33 @@ async def adopt(
     link: ImportLink = "auto",
     dry_run: bool = False,
 ) -> Adoption:
-    """Move the content of all of Labox's records in one storage to another storage.
+    """Move the content of all records of one storage to another storage.
 
-    Content is compared with the hash and size in its record before the record is changed. Records
-    are changed in batches, each committed by itself, after the content of all of it is in the
-    target. So it can be stopped at any moment, by cancelling it or killing the process, and called
-    again: it goes on with the records that still lead to the source. Several may run at once.
+    Content is verified against the hash and size in its record before the record is changed.
+    Records are changed in batches; each batch is committed after all of its content is in the
+    target. The call can therefore be cancelled, or the process killed, at any time: the next call
+    continues with the records that still point to the source. Several calls may run concurrently.
     Nothing is deleted from the source.
 
-    Records that cannot be understood, and those whose content the source does not give or gives
-    damaged, are left as they are and listed in the result. What goes wrong with the target or the
-    database is raised.
+    Invalid records, and records whose content is missing, unreadable or corrupt in the source,
+    stay unchanged and are listed in the result. Errors of the target and the database are raised.
 
     Args:
-        session: A session of the database. It is committed after each batch, so it should have
-            nothing pending.
-        source: Where the content is: a storage of Labox, laboxide, or your own.
-        target: Where it goes, of another name. A value is handed to its ``write_data``, a stream
-            to its ``write_data_stream``; files go to a ``FileStorage`` as they are.
-        batch_size: The number of records that are changed at once.
-        concurrency: The number of contents that are moved at once.
-        link: How a file becomes one of the target. ``"auto"`` shares its blocks where the file
-            system can, else gives it a second name (a hard link), and copies it as the last
-            resort. ``"reflink"``, ``"hardlink"`` and ``"copy"`` do only one of them.
-        dry_run: Whether to read and compare all content, but to write nothing.
+        session: A database session without pending changes. It is committed after each batch.
+        source: The storage with the content: one of Labox, of laboxide, or your own.
+        target: The storage to move to, with another name. Values are passed to its ``write_data``,
+            streams to its ``write_data_stream``; a ``FileStorage`` imports files.
+        batch_size: The number of records per batch, 1 to 1,000,000; 100 by default.
+        concurrency: The number of contents moved concurrently, 1 to 1,000,000; 4 by default.
+        link: How to import a file. ``"auto"`` (the default) tries a reflink (shared blocks), then
+            a hard link, then a copy. ``"reflink"``, ``"hardlink"`` and ``"copy"`` try only one.
+        dry_run: Whether to read and verify all content without writing; False by default.
 
     Raises:
-        OSError: The target's file system refuses; ``errno`` and ``filename`` say what and where.
-        TypeError: `source` or `target` is not a storage, or a number is no integer.
-        ValueError: Both have the same name, or an argument is none of the values it can have.
+        OSError: A file system call of the target failed.
+        TypeError: `source` or `target` is not a storage, or a number is not an integer.
+        ValueError: Both storages have the same name, or an argument is out of range or not an
+            allowed value.
     """
     check_flag("dry_run", dry_run)
     _check_storages(source, target)
@@ -116,9 +114,8 @@ def _check_storages(source: Any, target: Any) -> None:
             raise TypeError(f"{name} must be a storage, not {storage!r}")
     if source.name == target.name:
         raise ValueError(
-            f"source and target are both named {source.name!r}: a record tells by this name where "
-            "its content is, so there is nothing to adopt (a file storage that was moved needs "
-            "only its new path)"
+            f"source and target are both named {source.name!r}: records refer to a storage by its "
+            "name, so none would change (a moved file storage only needs its new path)"
         )
 
 
@@ -126,7 +123,7 @@ async def _next_batch(
     session: AsyncSession, storage_name: str, last: UUID | None, size: int
 ) -> Sequence[Any]:
     rows = (await session.execute(_query(storage_name, last).limit(size))).all()
-    # Moving takes long: no transaction should be open meanwhile.
+    # Moving content takes long: no transaction stays open during it.
     await session.commit()
     return rows
 
@@ -154,7 +151,7 @@ def _query(storage_name: str, last: UUID | None) -> Select[Any]:
 async def _move(
     transfer: Transfer, rows: Sequence[Any], concurrency: int
 ) -> tuple[Adoption, dict[UUID, str]]:
-    """Move the content of a batch; return what came of it and the configs of what was moved."""
+    """Move the content of a batch; return its result and the new config of each moved record."""
     configs: dict[UUID, str] = {}
     failures: list[AdoptionFailure] = []
     fatal: list[Exception] = []
@@ -165,9 +162,9 @@ async def _move(
             try:
                 configs[row.id] = await transfer.move(row)
             except UnmovableError as error:
-                _LOG.warning("left content %s where it is: %s", row.id, error.reason)
+                _LOG.warning("content not moved: %s: %s", row.id, error.reason)
                 failures.append(AdoptionFailure(row.id, error.reason))
-            except Exception as error:  # noqa: BLE001 - raised below, not in a group
+            except Exception as error:  # noqa: BLE001 - raised below, without an exception group
                 fatal.append(error)
                 group.cancel_scope.cancel()
 
@@ -178,18 +175,18 @@ async def _move(
         raise fatal[0]
     moved = [row for row in rows if row.id in configs]
     size = sum(row.content_size for row in moved)
-    # In the order of their IDs: two adoptions at work on the same rows could deadlock otherwise.
+    # Ordered by ID: two adoptions that update the same rows could deadlock otherwise.
     return Adoption(len(moved), size, tuple(failures)), {row.id: configs[row.id] for row in moved}
 
 
 async def _record(
     session: AsyncSession, source_name: str, target_name: str, configs: dict[UUID, str]
 ) -> None:
-    """Let the records of a batch lead to the target, all of them or none."""
+    """Point the records of a batch to the target in one transaction."""
     for content_id, config in configs.items():
         await session.execute(
             update(ContentRecord)
-            # Another adoption may have come first.
+            # Another adoption may have updated the record first.
             .where(ContentRecord.id == content_id, ContentRecord.storage_name == source_name)
             .values(storage_name=target_name, storage_config=config)
         )

@@ -1,4 +1,4 @@
-"""The storage that takes the place of ``labox.builtin.file_storage``."""
+"""The default storage, a replacement for ``labox.builtin.file_storage``."""
 
 from __future__ import annotations
 

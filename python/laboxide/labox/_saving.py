@@ -1,4 +1,4 @@
-"""What stands in for the parts of Labox's saver that hash on the event loop."""
+"""Replacements for the functions of Labox's saver that hash on the event loop."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from laboxide.types import Digest, GetStreamDigest
 
 ALGORITHM = "sha256"
-"""What Labox names all content by."""
+"""The algorithm of every content hash in Labox."""
 
-BRIEF = 64 << 10
-"""Bytes: hashing fewer takes less time than going to another thread for it."""
+DIGEST_OFF_LOOP_FROM = 64 << 10
+"""Size in bytes from which a thread is used: below, hashing is faster than the switch."""
 
 
 def wrap_stream_dump(archive: Mapping[str, Any]) -> tuple[AsyncIterable[bytes], GetStreamDigest]:
-    """Return a serialized stream and its digest as a pair that laboxide's storages recognise."""
+    """Return a stream and its digest function as a pair of `digest_stream`."""
     return digest_stream(
         archive["data_stream"],
         content_type=archive["content_type"],
@@ -56,13 +56,13 @@ async def once(data: bytes) -> AsyncGenerator[bytes]:
 
 
 class DigestedContent(dict[str, Any]):
-    """Serialized data with its digest, on the way to where Labox asks for the digest."""
+    """Serialized content that carries its precomputed digest to `make_value_dump_digest`."""
 
     digest: Digest
 
 
 def digest_of_value(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return `original`, but for content that brings its digest."""
+    """Wrap `original` to return the digest of a `DigestedContent`."""
 
     def make_value_dump_digest(archive: Any) -> Any:
         return archive.digest if isinstance(archive, DigestedContent) else original(archive)
@@ -71,7 +71,7 @@ def digest_of_value(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class _Serialized:
-    """A serializer that has done its work already."""
+    """A serializer that returns content serialized earlier."""
 
     def __init__(self, serializer: Any, content: Any) -> None:
         self._serializer = serializer
@@ -85,7 +85,7 @@ class _Serialized:
 
 
 def save_of_value(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Return `original`, but with a digest of large values that was made off the event loop."""
+    """Wrap `original` to hash large values off the event loop first."""
 
     async def save_storage_value(  # noqa: PLR0917 - the parameters are Labox's
         tags: Any,
@@ -99,7 +99,7 @@ def save_of_value(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awai
         serializer = serializer or registry.get_serializer_by_type(type(value))
         content = serializer.serialize_data(value)
         data = content["data"]
-        if type(data) is bytes and len(data) >= BRIEF:
+        if type(data) is bytes and len(data) >= DIGEST_OFF_LOOP_FROM:
             digested = DigestedContent(content)
             digested.digest = await digest_off_loop(
                 data, content["content_type"], content.get("content_encoding")

@@ -1,4 +1,4 @@
-"""Labox's file storage, done over: the same files, the same records."""
+"""A drop-in replacement of Labox's file storage, with the same files and records."""
 
 from __future__ import annotations
 
@@ -26,50 +26,56 @@ if TYPE_CHECKING:
     from laboxide.file import FilePointer, VerifyReads
     from laboxide.types import Digest, GetStreamDigest, Progress, TagMap
 
-# Labox's saver names everything by SHA-256. A name of BLAKE3 looks the same.
+# Labox's saver hashes with SHA-256. A BLAKE3 hash in a name cannot be told apart from it.
 _ALGORITHM, _OTHER_ALGORITHM = "sha256", "blake3"
 
 
 class NoStorageData(errors.ObjectNotFoundError, _LaboxNoStorageData):
-    """There is no object where the location says.
+    """The object at a location does not exist.
 
-    It is Labox's exception of this name, laboxide's, and a ``FileNotFoundError``.
+    A subclass of Labox's ``NoStorageData``, `laboxide.ObjectNotFoundError` and
+    ``FileNotFoundError``.
     """
 
 
 class FileStorage(Storage[str]):
-    """Takes the place of Labox's ``FileStorage``: same name, same constructor, same files.
+    """Replacement for Labox's ``FileStorage``, with its name, constructor and files.
 
-    It reads every record that Labox's wrote, on whatever Python, and writes records that Labox's
-    reads on the Python that is running. What differs is how: an object is visible whole or not at
-    all, reads are verified, a torn object is replaced, and the event loop is never kept waiting.
+    It reads every record written by Labox's storage on any Python version, and writes records that
+    Labox's storage reads on the running Python version. In addition, objects appear atomically,
+    reads are verified, truncated objects are replaced, and file I/O never blocks the event loop.
 
-    An object is looked for by its name below `path` first, wherever the record says it is; below
-    another directory it is served only after all of it was verified.
+    The directory in a location is a hint: the name is looked up below `path` first. An object
+    below another directory is returned only after all of it is verified.
+
+    Every method raises `OSError`, with ``errno`` and ``filename``, if a file system call fails.
 
     Args:
         path: The root. A relative path is resolved once, here.
-        mkdir: Whether to make the root, and what leads to it, if it is missing.
-        chunk_size: Bytes in the chunks that `read_data_stream` yields; 5 MiB by default.
-        durable: Whether a write returns only when object and directory are on the device.
-        verify_reads: ``"hash"`` compares all that is read with the hash in its name; ``"size"``
-            only sees to it that all of the file is read. Labox's records do not tell the storage
-            how large an object was.
-        verify_writes: Whether data is hashed to check the digest that comes with it, and an object
-            that is there already to check that it is what is written. Sizes are always checked.
-        max_object_size: Bytes that an object may have to be written; None for any number.
-        allowed_roots: The directories that a location may lead to besides `path`, of storages that
-            were here before; with ``()`` it leads nowhere else. None allows every directory.
+        mkdir: Whether to create a missing root and its parents; False by default.
+        chunk_size: The size in bytes of chunks that `read_data_stream` yields, 1 byte to 1 GiB;
+            5 MiB by default.
+        durable: Whether a write flushes the object and its directory to the device before it
+            returns; False by default.
+        verify_reads: ``"hash"`` (the default) compares content with the hash in its name;
+            ``"size"`` only detects files truncated while being read. Labox's records do not tell
+            the storage the size of an object.
+        verify_writes: Whether to hash data to check its digest, and an existing object to check
+            its content; False by default. Sizes are always checked.
+        max_object_size: The maximum size in bytes of an object to write; None (the default) for no
+            limit.
+        allowed_roots: The directories besides `path` that a location may lead to, such as former
+            roots; ``()`` allows none, None (the default) allows all.
 
     Attributes:
-        files: The `laboxide.FileStorage` that does the work, by pointers instead of locations.
+        files: The underlying `laboxide.FileStorage`, which uses pointers instead of locations.
 
     Raises:
-        FileNotFoundError: There is no directory at `path`, and `mkdir` is False.
-        NotADirectoryError: `path` is something else.
+        FileNotFoundError: `path` does not exist and `mkdir` is False.
+        NotADirectoryError: `path` is not a directory.
         PermissionError: The directory cannot be entered.
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is none of the values it can have.
+        ValueError: An argument is out of range or not an allowed value.
     """
 
     name = "labox.file@v1"
@@ -88,7 +94,7 @@ class FileStorage(Storage[str]):
         allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
     ) -> None:
         if not mimetypes.inited:
-            mimetypes.init()  # reads files of the system's: not later, on an event loop
+            mimetypes.init()  # reads system files: here rather than later, on an event loop
         self.files = file.FileStorage(
             path,
             router=file_name_router,
@@ -108,20 +114,19 @@ class FileStorage(Storage[str]):
 
     @property
     def chunk_size(self) -> int:
-        """Bytes in the chunks that `read_data_stream` yields."""
+        """The size in bytes of chunks that `read_data_stream` yields."""
         return self.files.chunk_size
 
     async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> str:
-        """Write `data` and return its location. Data that is there already is not written again.
+        """Write `data` and return its location. An existing object is not written again.
 
         Raises:
-            BufferError: The data is not contiguous.
-            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
-                not of its hash.
-            ObjectTooLargeError: It is larger than `max_object_size`.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            BufferError: `data` is not contiguous.
+            DigestMismatchError: The size of `data` or, with `verify_writes`, its hash does not
+                match `digest`.
+            ObjectTooLargeError: `data` is larger than `max_object_size`.
             TypeError: `data` is not bytes-like.
-            ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3.
+            ValueError: The digest is invalid, or its algorithm is neither SHA-256 nor BLAKE3.
         """
         return self.location_of(await self.files.write_data(data, digest, tags))
 
@@ -136,8 +141,8 @@ class FileStorage(Storage[str]):
     ) -> str:
         """Write a stream and return its location.
 
-        A pair from `laboxide.digest_stream`, such as Labox's saver passes while `accelerate` is
-        active, is hashed during the write. Any other is only written.
+        A pair made by `laboxide.digest_stream`, which Labox's saver passes while `accelerate` is
+        active, is hashed while it is written. Any other stream is written without hashing.
 
         Args:
             data_stream: The content in chunks.
@@ -146,13 +151,13 @@ class FileStorage(Storage[str]):
             progress: Receives the number of bytes since its last call.
 
         Raises:
-            DigestMismatchError: The stream was not of the size in its digest or, with
-                `verify_writes`, not of its hash.
-            ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: A chunk is not bytes-like, or `progress` not a function.
-            ValueError: The digest is not valid, or of an algorithm other than SHA-256 and BLAKE3;
-                or the stream is one of `digest_stream` that was read, written or closed before.
+            DigestMismatchError: The size of the stream or, with `verify_writes`, its hash does not
+                match its digest.
+            ObjectTooLargeError: The stream is larger than `max_object_size`; reading it stops
+                there.
+            TypeError: A chunk is not bytes-like, or `progress` is not a function.
+            ValueError: The digest is invalid, or its algorithm is neither SHA-256 nor BLAKE3; or
+                the stream is one of `digest_stream` that was read, written or closed before.
         """
         pointer = await self.files.write_data_stream(
             data_stream, get_digest, tags, progress=progress
@@ -189,12 +194,12 @@ class FileStorage(Storage[str]):
         """Return the data at a location, verified.
 
         Raises:
-            CorruptDataError: What is there is not what its name says.
-            NoStorageData: There is nothing, neither below this root nor at the location itself.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the location's is not allowed.
+            CorruptDataError: The content does not match the hash in its name.
+            NoStorageData: The object is missing, both below this root and at the location itself.
+            RootNotAllowedError: The object is missing below this root, and the location's root is
+                not allowed.
             TypeError: `config` is not a string.
-            ValueError: `config` is not a location of Labox's.
+            ValueError: `config` is not a location of Labox.
         """
         with _errors_of_labox():
             pointer = await self.find(config)
@@ -212,40 +217,40 @@ class FileStorage(Storage[str]):
     ) -> AsyncGenerator[bytes]:
         """Return a stream of the data at a location, in chunks of `chunk_size`.
 
-        With ``verify_reads="hash"`` the last chunk is yielded only after all of the content has
-        matched the hash in its name.
+        With ``verify_reads="hash"`` the last chunk is yielded only after all content matched the
+        hash in its name.
 
         Args:
             config: The location that a write returned.
             progress: Receives the number of bytes since its last call, as they are yielded.
 
         Raises:
-            CorruptDataError: What is there is not what its name says (while reading).
-            NoStorageData: There is nothing (while reading).
-            OSError: The file system refuses (while reading).
-            RootNotAllowedError: The location's root is not allowed (while reading).
-            TypeError: `config` is not a string, or `progress` not a function.
-            ValueError: `config` is not a location of Labox's.
+            CorruptDataError: The content does not match the hash in its name (while reading).
+            NoStorageData: The object is missing (while reading).
+            RootNotAllowedError: The object is missing below this root, and the location's root is
+                not allowed (while reading).
+            TypeError: `config` is not a string, or `progress` is not a function.
+            ValueError: `config` is not a location of Labox.
         """
         if progress is not None:
             check_progress(progress)
-        pointer_of(config, _ALGORITHM)  # a bad location is refused at once
+        pointer_of(config, _ALGORITHM)  # raises for an invalid location now, not while reading
         return _LocationStream(self, config, progress)
 
     async def find(self, location: str, algorithm: str = _ALGORITHM) -> FilePointer:
-        """Return a pointer to what is at a location, of the size that it has.
+        """Return a pointer to the object at a location, with its present size.
 
         Args:
-            location: What a write returned, of this storage or of Labox's.
-            algorithm: What the object is named by.
+            location: The location returned by a write of this storage or Labox's.
+            algorithm: The algorithm of the hash in the name; ``"sha256"`` by default.
 
         Raises:
-            CorruptDataError: Something that is not a file is in the object's place.
-            NoStorageData: There is nothing, neither below this root nor at the location itself.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the location's is not allowed.
+            CorruptDataError: The object is not a regular file.
+            NoStorageData: The object is missing, both below this root and at the location itself.
+            RootNotAllowedError: The object is missing below this root, and the location's root is
+                not allowed.
             TypeError: `location` is not a string.
-            ValueError: `location` is not a location of Labox's.
+            ValueError: `location` is not a location of Labox.
         """
         with _errors_of_labox():
             pointer = pointer_of(location, algorithm)
@@ -253,7 +258,7 @@ class FileStorage(Storage[str]):
             return pointer
 
     def location_of(self, pointer: FilePointer) -> str:
-        """Return the location that stands in a record for an object below this root."""
+        """Return the location, as stored in records, of an object below this root."""
         return location_of(self.path / pointer["key"])
 
     def __eq__(self, other: object) -> bool:
@@ -270,7 +275,7 @@ class FileStorage(Storage[str]):
 
 
 class _LocationStream(ChunkStream):
-    """Yields the chunks of the object at a location, whichever algorithm it is named by."""
+    """Yields the chunks of the object at a location, named by either algorithm."""
 
     def __init__(self, storage: FileStorage, location: str, progress: Progress | None) -> None:
         super().__init__(progress)
@@ -285,7 +290,7 @@ class _LocationStream(ChunkStream):
             try:
                 chunk = await anext(stream)
             except CorruptDataError as error:
-                chunk = await self._go_on(error)
+                chunk = await self._retry_with_other_algorithm(error)
         self._yielded += 1
         return chunk
 
@@ -294,8 +299,8 @@ class _LocationStream(ChunkStream):
         self._stream = self._storage.files.read_data_stream(pointer)
         return self._stream
 
-    async def _go_on(self, error: CorruptDataError) -> bytes:
-        """Return the chunk in whose place the error came, if the other algorithm knows better."""
+    async def _retry_with_other_algorithm(self, error: CorruptDataError) -> bytes:
+        """Return the chunk that failed, if the content matches by the other algorithm."""
         stream = await self._open(_OTHER_ALGORITHM)
         try:
             return await (self._last_of(stream, error) if self._yielded else anext(stream))
@@ -303,10 +308,10 @@ class _LocationStream(ChunkStream):
             raise error from None
 
     async def _last_of(self, stream: AsyncGenerator[bytes], error: CorruptDataError) -> bytes:
-        """Return the last chunk, if all are what was read before: it may be another file."""
+        """Return the last chunk, if the hash shows that the file is still the same."""
         again, get_digest = digest_stream(stream, content_type="", algorithm=_ALGORITHM)
         last, count = b"", 0
-        async for last in again:  # noqa: B007 - all of it is read for its digest
+        async for last in again:  # noqa: B007 - the digest needs every chunk
             count += 1
         found = f"{_ALGORITHM} {get_digest()['content_hash']}"
         if (found, count) != (error.actual, self._yielded + 1):
@@ -314,13 +319,13 @@ class _LocationStream(ChunkStream):
         return last
 
     def _release(self) -> None:
-        # Nobody but this stream has seen it; dropped, it lets go of its reader.
+        # The inner stream has no other reference: dropping it closes its reader.
         self._stream = None
 
 
 @contextmanager
 def _errors_of_labox() -> Iterator[None]:
-    """Raise what Labox's users expect for missing data."""
+    """Convert errors for missing objects to Labox's exception."""
     try:
         yield
     except NoStorageData:

@@ -1,4 +1,4 @@
-"""The content of one record on its way to another storage, compared with what the record says."""
+"""Move the content of one record to another storage, verified against the record."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _CANNOT_LINK = {
     errno.ENOTTY,
     errno.ENOSYS,
 }
-"""What file systems say when they do not share blocks or names, or not between these two files."""
+"""Errors of reflinks and hard links that the file system cannot make."""
 
 
 class UnmovableError(Exception):
-    """The content of one record cannot be moved, for a reason that is not the target's."""
+    """The record is invalid, or the source cannot return its content."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -53,10 +53,10 @@ class Transfer:
     """Moves content from one storage to another.
 
     Args:
-        source: Where it is.
-        target: Where it goes.
-        link: How a file becomes one of the target.
-        dry_run: Whether to read and compare only.
+        source: The storage with the content.
+        target: The storage to move to.
+        link: How to import a file into the target.
+        dry_run: Whether to verify only.
     """
 
     def __init__(self, source: Any, target: Any, link: ImportLink, *, dry_run: bool) -> None:
@@ -70,12 +70,11 @@ class Transfer:
         self._dry_run = dry_run
 
     async def move(self, row: Any) -> str:
-        """Move the content of a record; return the serialized config that leads to it.
+        """Move the content of a record and return its serialized config in the target.
 
         Raises:
-            UnmovableError: The record cannot be understood, or the source does not give what it
-                says.
-            Exception: Whatever the target raises.
+            UnmovableError: The record is invalid, or the source has other content or none.
+            Exception: Any error of the target.
         """
         digest, tags = _digest_of(row), row.tags or {}
         with _unmovable():
@@ -91,7 +90,7 @@ class Transfer:
         return "" if self._dry_run else self._target.serialize_config(moved)
 
     async def _path_of(self, config: Any) -> Path | None:
-        """Return the path of the content, if the source keeps it in a file as it is."""
+        """Return the path of the content, if the source stores it unchanged in a file."""
         if (files := _files_of(self._source)) is None:
             return None
         pointer = config if files is self._source else await self._source.find(config)
@@ -110,7 +109,7 @@ class Transfer:
             if error.filename != str(path) or error.errno in _CANNOT_LINK:
                 raise
             raise UnmovableError(error) from error
-        except ValueError as error:  # not what the record says, or changed while it was read
+        except ValueError as error:  # differs from the record, or changed while being read
             raise UnmovableError(error) from None
         return pointer if files is self._target else self._target.location_of(pointer)
 
@@ -126,7 +125,7 @@ class Transfer:
                     raise
                 if error.errno == errno.EMLINK:
                     continue
-                # Of other files the file system will say the same.
+                # This kind of link fails for every file: stop trying it.
                 self._links = tuple(name for name in self._links if name != link)
         return await files.import_file(path, tags, digest=digest, link=last)
 
@@ -169,7 +168,7 @@ class Transfer:
 
 @contextmanager
 def _unmovable() -> Iterator[None]:
-    """Take what goes wrong here for a fault of the record or of the source."""
+    """Turn any error into an `UnmovableError`."""
     try:
         yield
     except UnmovableError:
@@ -179,9 +178,9 @@ def _unmovable() -> Iterator[None]:
 
 
 def _reads_and_writes_as(kind: type, storage: Any) -> bool:
-    """Tell whether `storage` is a `kind` that keeps content as that does.
+    """Return whether `storage` is a `kind` with its methods not overridden.
 
-    A subclass that compresses, for one, has files that are not the content.
+    The files of a subclass that compresses, for example, differ from the content.
     """
     methods = ("write_data", "write_data_stream", "read_data", "read_data_stream")
     return isinstance(storage, kind) and all(
@@ -190,24 +189,26 @@ def _reads_and_writes_as(kind: type, storage: Any) -> bool:
 
 
 def _files_of(storage: Any) -> file.FileStorage | None:
-    """Return what keeps the content of `storage` in files, if they are nothing but the content."""
+    """Return the native file storage of `storage`, if its files are the plain content."""
     if _reads_and_writes_as(FileStorage, storage):
         storage = storage.files
     return storage if _reads_and_writes_as(file.FileStorage, storage) else None
 
 
 def _strict(target: Any) -> Any:
-    """Return `target`, but hashing what it has already before it takes that for the content."""
+    """Return a copy of `target` with `verify_writes`, which hashes existing objects."""
     if isinstance(target, FileStorage):
-        return _twin(target, files=_strict(target.files))
-    return _twin(target, verify_writes=True) if isinstance(target, file.FileStorage) else target
+        return _copy_with(target, files=_strict(target.files))
+    if isinstance(target, file.FileStorage):
+        return _copy_with(target, verify_writes=True)
+    return target
 
 
-def _twin(storage: Any, **attributes: Any) -> Any:
-    """Return a copy of `storage` that differs in `attributes`."""
-    twin = object.__new__(type(storage))
-    twin.__dict__.update(storage.__dict__, **attributes)
-    return twin
+def _copy_with(storage: Any, **attributes: Any) -> Any:
+    """Return a copy of `storage` with other values of `attributes`."""
+    copied = object.__new__(type(storage))
+    copied.__dict__.update(storage.__dict__, **attributes)
+    return copied
 
 
 def _algorithm_of(digest: Digest) -> str:
@@ -225,7 +226,7 @@ def _digest_of(row: Any) -> Digest:
 
 
 def _check_same(expected: Digest, found: Digest | StreamDigest) -> None:
-    """Refuse content that is not what its record says."""
+    """Raise `DigestMismatchError` if content differs from its record."""
     texts = _text_of(expected), _text_of(found)
     if texts[0] != texts[1]:
         raise DigestMismatchError(*texts)

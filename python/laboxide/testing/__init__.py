@@ -1,6 +1,7 @@
-"""What every storage has to do, as tests that anyone's storage can be run against.
+"""Conformance tests for storages: one class of pytest tests to subclass.
 
-It needs pytest, and runs on asyncio as well as on uvloop and trio where they are installed::
+The suite needs pytest. It runs on asyncio, and on uvloop and trio if they are installed. `_suite`
+has the tests, `_sources` the streams, digests and sizes that they use::
 
     from laboxide.testing import StorageConformance
 

@@ -1,4 +1,4 @@
-"""Content and the streams that carry it, good and bad."""
+"""Content, streams and digests for the tests of the suite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from laboxide.types import Digest, GetStreamDigest, StreamDigest
 
 Pair = tuple["AsyncIterable[bytes]", "GetStreamDigest"]
-"""What `Storage.write_data_stream` takes."""
+"""A stream and its digest function, as `Storage.write_data_stream` takes them."""
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -26,7 +26,7 @@ SIZES = sorted(
     | {edge + step for edge in (2 * KIB, 16 * KIB, 64 * KIB) for step in (-1, 0, 1)}
     | {count * MIB + step for count in (1, 2, 4, 7, 8) for step in (-1, 0, 1)}
 )
-"""Bytes: the smallest, and around everything at which a storage may change its ways."""
+"""Sizes in bytes: the smallest ones, and those around common thresholds of storages."""
 
 CHUNKINGS = {
     "one byte": [1],
@@ -38,11 +38,11 @@ CHUNKINGS = {
     "5 MiB": [5 * MIB],
     "mixed": [1, 70_000, 3, 16 * KIB, 0, 2 * MIB, 999, 64 * KIB],
 }
-"""Bytes per chunk, over and over."""
+"""Sizes in bytes of chunks, repeated until the end of the content."""
 
 
 def backends() -> list[Any]:
-    """Return what anyio's ``anyio_backend`` fixture takes, for each loop that is installed."""
+    """Return the parameters of anyio's ``anyio_backend`` fixture for each installed loop."""
     installed: list[Any] = [("asyncio", {"use_uvloop": False})]
     if find_spec("uvloop"):
         installed.append(("asyncio", {"use_uvloop": True}))
@@ -52,19 +52,19 @@ def backends() -> list[Any]:
 
 
 def backend_name(backend: tuple[str, dict[str, Any]]) -> str:
-    """Return the name of a loop as it stands in the name of a test."""
+    """Return the name of a loop for the name of a test."""
     name, options = backend
     return "uvloop" if options.get("use_uvloop") else name
 
 
 def content_of(size: int, seed: int = 0) -> bytes:
-    """Return `size` bytes, others for each `seed`, of which no aligned block is like the next."""
-    cycle = bytes(range(251))  # a prime, so that blocks of a power of two are never in step
+    """Return `size` bytes that depend on `seed`; adjacent aligned blocks differ."""
+    cycle = bytes(range(251))  # a prime number, so blocks of a power of two never repeat
     return (bytes([seed]) + cycle * (size // len(cycle) + 1))[:size]
 
 
 def cut(data: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
-    """Yield `data` in chunks of `sizes`, over and over."""
+    """Yield `data` in chunks of `sizes`, repeated."""
     repeated = list(sizes)
     start = 0
     while start < len(data):
@@ -74,7 +74,7 @@ def cut(data: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
 
 
 async def stream_of(chunks: Iterable[bytes], pause: float | None = 0) -> AsyncGenerator[bytes]:
-    """Yield `chunks`, pausing before each; None never suspends."""
+    """Yield `chunks`, each after a pause in seconds; None never suspends."""
     for chunk in chunks:
         if pause is not None:
             await anyio.sleep(pause)
@@ -87,12 +87,12 @@ def describe(data: bytes) -> Digest:
 
 
 def native_pair(source: AsyncIterable[bytes]) -> Pair:
-    """Return a stream and its digest as laboxide makes them."""
+    """Return a stream and its digest function, made by laboxide."""
     return digest_stream(source, content_type="application/octet-stream")
 
 
 def plain_pair(source: AsyncIterable[bytes]) -> Pair:
-    """Return a stream and its digest as a framework would make them, without laboxide."""
+    """Return a stream and its digest function, made by a framework without laboxide."""
     content_hash = hashlib.sha256()
     size = 0
     is_complete = False
@@ -124,7 +124,7 @@ PAIRS: dict[str, Callable[[AsyncIterable[bytes]], Pair]] = {
     "digest_stream": native_pair,
     "hashlib": plain_pair,
 }
-"""The ways in which a stream comes to its digest."""
+"""The makers of digest functions."""
 
 
 def _file_of(data: bytes, path: Path) -> Path:
@@ -139,4 +139,4 @@ DATA_KINDS: dict[str, Callable[[bytes, Path], Any]] = {
     "async iterable": lambda data, _: stream_of(cut(data, [100_000])),
     "path": _file_of,
 }
-"""The kinds of data that `Storage.put` takes, each made of content and the path of a new file."""
+"""The kinds of data that `Storage.put` takes, made from content and the path of a new file."""

@@ -1,4 +1,4 @@
-"""The suite itself: one promise of the contract a test."""
+"""The conformance tests, one for each guarantee of the `Storage` contract."""
 
 from __future__ import annotations
 
@@ -30,65 +30,64 @@ if TYPE_CHECKING:
     from laboxide.storage import Storage
 
 MakePair = Any
-"""A function from a source to a stream and what tells its digest."""
+"""A function that returns a stream of a source and its digest function."""
 
-PATIENCE = 10
-"""Seconds, many more than anything here takes on a busy machine."""
+TIMEOUT = 10
+"""Seconds, far more than any operation here takes on a busy machine."""
 
 
 class SourceError(Exception):
-    """What a source of these tests fails with."""
+    """The error of a failing source."""
 
 
 @pytest.mark.anyio
 class StorageConformance:
-    """The tests that a storage has to pass. Subclass it, and override `make_storage`.
+    """Tests that every storage must pass. Subclass it and override `make_storage`.
 
-    Override `remove`, too, if content can be removed: the tests of missing content then run.
+    If content can be removed, override `remove` and `missing_error` as well; otherwise the test of
+    missing content is skipped.
     """
 
     missing_error: ClassVar[type[Exception]] = Exception
-    """What reading content that was removed raises."""
+    """The exception raised when removed content is read."""
 
     def make_storage(self, path: Path) -> Storage[Any]:
         """Return a new storage.
 
         Args:
-            path: An empty directory of the test's own.
+            path: An empty directory for this test.
         """
         raise NotImplementedError(f"{type(self).__name__} must override make_storage")
 
     async def remove(self, storage: Storage[Any], config: Any) -> None:
-        """Remove what `config` leads to, past the contract, which has no way to."""
+        """Remove the content of `config` by means outside the contract, which has none."""
         del storage, config
         pytest.skip(f"{type(self).__name__} does not override remove")
 
     @pytest.fixture(params=backends(), ids=backend_name)
     def anyio_backend(self, request: pytest.FixtureRequest) -> Any:
-        """Run each test on every event loop that is installed."""
+        """Return the parameters of each installed event loop."""
         return request.param
 
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Storage[Any]:
-        """Make the storage under test."""
+        """Return the storage under test."""
         return self.make_storage(tmp_path)
 
     @pytest.fixture(params=list(PAIRS.values()), ids=list(PAIRS))
     def make_pair(self, request: pytest.FixtureRequest) -> MakePair:
-        """Let a stream come to its digest in each of the ways there are."""
+        """Return each maker of digest functions."""
         return request.param
 
     @pytest.mark.parametrize("size", SIZES)
-    async def test_a_value_is_read_as_it_was_written(
-        self, storage: Storage[Any], size: int
-    ) -> None:
+    async def test_value_round_trip(self, storage: Storage[Any], size: int) -> None:
         data = content_of(size)
         config = await storage.write_data(data, describe(data), {})
         assert_same(await storage.read_data(config), data)
         assert_same(await read_stream(storage, config), data)
 
     @pytest.mark.parametrize("size", SIZES)
-    async def test_a_stream_is_read_as_it_was_written(
+    async def test_stream_round_trip(
         self, storage: Storage[Any], make_pair: MakePair, size: int
     ) -> None:
         data = content_of(size)
@@ -97,7 +96,7 @@ class StorageConformance:
         assert_same(await read_stream(storage, config), data)
 
     @pytest.mark.parametrize("sizes", list(CHUNKINGS.values()), ids=list(CHUNKINGS))
-    async def test_the_size_of_chunks_does_not_matter(
+    async def test_chunk_sizes_do_not_change_content(
         self, storage: Storage[Any], make_pair: MakePair, sizes: list[int]
     ) -> None:
         data = content_of(3000 if sizes == [1] else 6 * MIB + 5)
@@ -109,7 +108,7 @@ class StorageConformance:
 
     @pytest.mark.parametrize("kind", list(DATA_KINDS))
     @pytest.mark.parametrize("size", [0, 1000, 2 * MIB + 1])
-    async def test_get_returns_data_that_was_put(
+    async def test_put_get_round_trip(
         self, storage: Storage[Any], tmp_path: Path, kind: str, size: int
     ) -> None:
         content = content_of(size)
@@ -119,27 +118,27 @@ class StorageConformance:
         assert_same(await storage.get(config), content)
         assert_same(await read_stream(storage, config), content)
 
-    async def test_a_storage_is_an_async_context_manager(self, storage: Storage[Any]) -> None:
+    async def test_storage_is_async_context_manager(self, storage: Storage[Any]) -> None:
         async with storage as entered:
             assert entered is storage
             config = await storage.put(b"content")
             assert_same(await storage.get(config), b"content")
 
-    async def test_values_and_streams_are_bytes(self, storage: Storage[Any]) -> None:
+    async def test_values_and_chunks_are_bytes(self, storage: Storage[Any]) -> None:
         data = content_of(100_000)
         config = await storage.write_data(data, describe(data), {})
         assert type(await storage.read_data(config)) is bytes
         async with aclosing(storage.read_data_stream(config)) as stream:
             assert {type(chunk) async for chunk in stream} == {bytes}
 
-    async def test_a_config_survives_as_a_string(self, storage: Storage[Any]) -> None:
+    async def test_config_survives_serialization(self, storage: Storage[Any]) -> None:
         data = content_of(1000)
         config = await storage.write_data(data, describe(data), {"user": "tag"})
         text = storage.serialize_config(config)
         assert isinstance(text, str)
         assert_same(await storage.read_data(storage.deserialize_config(text)), data)
 
-    async def test_the_digest_is_complete_when_the_stream_is_written(
+    async def test_digest_is_complete_after_stream_write(
         self, storage: Storage[Any], make_pair: MakePair
     ) -> None:
         stream, get_digest = make_pair(stream_of([b"abc"] * 3))
@@ -150,7 +149,7 @@ class StorageConformance:
         digest = get_digest()
         assert (digest["is_complete"], digest["content_size"]) == (True, 9)
 
-    async def test_an_incomplete_digest_covers_what_was_yielded(
+    async def test_incomplete_digest_covers_yielded_chunks(
         self, storage: Storage[Any], make_pair: MakePair
     ) -> None:
         data = content_of(4 * MIB)
@@ -168,7 +167,7 @@ class StorageConformance:
         config = await storage.write_data_stream(stream, get_digest, {})
         assert_same(await storage.read_data(config), data)
 
-    async def test_a_stream_is_drained_when_its_content_is_there_already(
+    async def test_stream_of_existing_content_is_drained(
         self, storage: Storage[Any], make_pair: MakePair
     ) -> None:
         data = content_of(3 * MIB)
@@ -178,13 +177,13 @@ class StorageConformance:
             assert get_digest()["content_size"] == len(data)
         assert_same(await storage.read_data(config), data)
 
-    async def test_content_may_be_written_twice(self, storage: Storage[Any]) -> None:
+    async def test_writing_content_twice_succeeds(self, storage: Storage[Any]) -> None:
         data = content_of(100_000)
         configs = [await storage.write_data(data, describe(data), {}) for _ in range(2)]
         for config in configs:
             assert_same(await storage.read_data(config), data)
 
-    async def test_the_same_bytes_may_have_several_types(self, storage: Storage[Any]) -> None:
+    async def test_content_types_may_share_content(self, storage: Storage[Any]) -> None:
         data = b'{"a": 1}'
         configs = []
         for content_type in ("application/json", "text/plain", "no type at all", ""):
@@ -193,14 +192,14 @@ class StorageConformance:
             configs.append(await storage.write_data(data, digest, {}))
         assert {await storage.read_data(config) for config in configs} == {data}
 
-    async def test_tags_may_be_anything(self, storage: Storage[Any]) -> None:
+    async def test_arbitrary_tags_are_accepted(self, storage: Storage[Any]) -> None:
         data = b"tagged"
         tags = {"": "", "../../..": "/etc", "key\0": "\n\udc80", "ключ": "値" * 1000}
         config = await storage.write_data(data, describe(data), tags)
         assert_same(await storage.read_data(config), data)
 
     @pytest.mark.parametrize("size", [10, 100_000, 9 * MIB])
-    async def test_the_error_of_a_source_is_the_callers(
+    async def test_source_error_reaches_caller(
         self, storage: Storage[Any], make_pair: MakePair, size: int
     ) -> None:
         async def failing() -> AsyncGenerator[bytes]:
@@ -215,7 +214,7 @@ class StorageConformance:
         await assert_usable(storage)
 
     @pytest.mark.parametrize("size", [10, 100_000, 9 * MIB])
-    async def test_a_cancelled_write_leaves_the_storage_usable(
+    async def test_cancelled_write_leaves_storage_usable(
         self, storage: Storage[Any], make_pair: MakePair, size: int
     ) -> None:
         async def stuck() -> AsyncGenerator[bytes]:
@@ -227,10 +226,10 @@ class StorageConformance:
         with anyio.move_on_after(0.05) as scope:
             await write_stream(storage, make_pair, stuck())
         assert scope.cancelled_caught
-        assert anyio.current_time() - begun < PATIENCE
+        assert anyio.current_time() - begun < TIMEOUT
         await assert_usable(storage)
 
-    async def test_a_read_stream_may_be_closed_at_any_point(self, storage: Storage[Any]) -> None:
+    async def test_read_stream_can_be_closed_at_any_point(self, storage: Storage[Any]) -> None:
         data = content_of(9 * MIB)
         config = await storage.write_data(data, describe(data), {})
         for count in range(4):
@@ -241,14 +240,14 @@ class StorageConformance:
             assert [chunk async for chunk in stream] == []
         assert_same(await read_stream(storage, config), data)
 
-    async def test_a_read_stream_may_be_left_unread(self, storage: Storage[Any]) -> None:
+    async def test_read_stream_can_be_left_unread(self, storage: Storage[Any]) -> None:
         data = content_of(9 * MIB)
         config = await storage.write_data(data, describe(data), {})
         for _ in range(3):
             storage.read_data_stream(config)
         assert_same(await read_stream(storage, config), data)
 
-    async def test_a_read_stream_may_be_left_in_the_middle(self, storage: Storage[Any]) -> None:
+    async def test_read_stream_can_be_left_midway(self, storage: Storage[Any]) -> None:
         data = content_of(9 * MIB)
         config = await storage.write_data(data, describe(data), {})
         async with aclosing(storage.read_data_stream(config)) as stream:
@@ -257,30 +256,32 @@ class StorageConformance:
                 break
         assert_same(await read_stream(storage, config), data)
 
-    async def test_the_body_of_a_read_may_fail(self, storage: Storage[Any]) -> None:
+    async def test_error_in_reading_loop_leaves_storage_usable(self, storage: Storage[Any]) -> None:
         data = content_of(9 * MIB)
         config = await storage.write_data(data, describe(data), {})
         with pytest.raises(SourceError):
             await fail_while_reading(storage, config)
         await assert_usable(storage)
 
-    async def test_a_consumer_may_be_slow(self, storage: Storage[Any]) -> None:
+    async def test_slow_consumer_reads_all_content(self, storage: Storage[Any]) -> None:
         data = content_of(9 * MIB)
         config = await storage.write_data(data, describe(data), {})
         received: list[bytes] = []
         async with aclosing(storage.read_data_stream(config)) as stream:
             async for chunk in stream:
-                # Chunks may be small and many.
+                # The number of chunks is up to the storage: only the first 50 are slow.
                 await anyio.sleep(0.002 if len(received) < 50 else 0)  # noqa: PLR2004
                 received.append(chunk)
         assert_same(b"".join(received), data)
 
-    async def test_a_producer_may_be_slow(self, storage: Storage[Any], make_pair: MakePair) -> None:
+    async def test_slow_producer_writes_all_content(
+        self, storage: Storage[Any], make_pair: MakePair
+    ) -> None:
         data = content_of(300_000)
         config = await write_stream(storage, make_pair, stream_of(cut(data, [20_000]), 0.002))
         assert_same(await storage.read_data(config), data)
 
-    async def test_a_producer_that_never_suspends_keeps_nobody_waiting(
+    async def test_producer_without_suspension_does_not_block_loop(
         self, storage: Storage[Any], make_pair: MakePair
     ) -> None:
         turns = turns_at_the_last_chunk = 0
@@ -303,7 +304,7 @@ class StorageConformance:
             group.cancel_scope.cancel()
         assert turns_at_the_last_chunk > 1
 
-    async def test_missing_content_is_an_error(self, storage: Storage[Any]) -> None:
+    async def test_missing_content_raises(self, storage: Storage[Any]) -> None:
         data = content_of(1000)
         config = await storage.write_data(data, describe(data), {})
         await self.remove(storage, config)
@@ -314,7 +315,7 @@ class StorageConformance:
         await assert_usable(storage)
 
     @pytest.mark.parametrize("alike", [True, False], ids=["the same", "different"])
-    async def test_many_may_write_at_once(
+    async def test_concurrent_writes(
         self, storage: Storage[Any], make_pair: MakePair, *, alike: bool
     ) -> None:
         results = {}
@@ -330,11 +331,11 @@ class StorageConformance:
         async with anyio.create_task_group() as group:
             for number in range(64):
                 group.start_soon(write, number)
-        assert len(results) == 64  # noqa: PLR2004 - as many as were started
+        assert len(results) == 64  # noqa: PLR2004 - the number of tasks
         for data, config in results.values():
             assert_same(await storage.read_data(config), data)
 
-    async def test_many_may_read_at_once(self, storage: Storage[Any]) -> None:
+    async def test_concurrent_reads(self, storage: Storage[Any]) -> None:
         data = content_of(3 * MIB)
         config = await storage.write_data(data, describe(data), {})
         received: list[bytes] = []
@@ -353,7 +354,7 @@ class StorageConformance:
 async def write_stream(
     storage: Storage[Any], make_pair: MakePair, source: AsyncGenerator[bytes]
 ) -> Any:
-    """Write a stream without tags and return its config. However it ends, its source is closed."""
+    """Write a stream without tags and return its config. The source is closed in any case."""
     async with aclosing(source):
         stream, get_digest = make_pair(source)
         async with aclosing(stream):
@@ -361,13 +362,13 @@ async def write_stream(
 
 
 async def read_stream(storage: Storage[Any], config: Any) -> bytes:
-    """Return all of a stream."""
+    """Return the whole content of a stream."""
     async with aclosing(storage.read_data_stream(config)) as stream:
         return b"".join([chunk async for chunk in stream])
 
 
 def assert_same(received: bytes, expected: bytes) -> None:
-    """Assert that content is right. A plain assert would print what differs, megabytes of it."""
+    """Assert that content is equal, without printing megabytes of differences."""
     if received != expected:
         differing = (
             at
@@ -376,19 +377,20 @@ def assert_same(received: bytes, expected: bytes) -> None:
         )
         at = next(differing, min(len(received), len(expected)))
         raise AssertionError(
-            f"{len(received)} bytes where {len(expected)} were written, different from byte {at} on"
+            f"wrong content: expected {len(expected)} bytes, received {len(received)}, "
+            f"first difference at byte {at}"
         )
 
 
 async def fail_while_reading(storage: Storage[Any], config: Any) -> None:
-    """Raise from the body of a loop over a stream."""
+    """Raise an error in the body of a loop over a stream."""
     async with aclosing(storage.read_data_stream(config)) as stream:
         async for _ in stream:
             raise SourceError
 
 
 async def assert_usable(storage: Storage[Any]) -> None:
-    """Assert that the storage works, whatever happened before."""
+    """Assert that the storage still writes and reads."""
     for seed, size in enumerate((17, 2 * MIB)):
         data = content_of(size, seed)
         chunks = stream_of(cut(data, [100_000]))
