@@ -1,4 +1,9 @@
-"""Content-addressed storages for async Python, with a Rust core."""
+"""Content-addressed storage for async Python, with a Rust core.
+
+The names below are the whole public interface, besides `laboxide.labox` and `laboxide.testing`.
+`storage` defines the contract of a storage, `memory` and `file` implement it, `digest` hashes data,
+streams and files. `_runtime` connects the native extension `_native` to the event loop.
+"""
 
 from __future__ import annotations
 
@@ -84,10 +89,10 @@ __all__ = (
 
 if typing.TYPE_CHECKING:
     __version__: str
-else:  # for the type checker, other names would be there as well
+else:  # a type checker would accept any attribute
 
     def __getattr__(name: str) -> str:
-        """Return the version, once it is asked for: finding it takes longer than the import."""
+        """Return the version. Looked up lazily, which takes longer than the whole import."""
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib.metadata import version  # noqa: PLC0415 - as above
@@ -96,11 +101,11 @@ else:  # for the type checker, other names would be there as well
         return globals()[name]
 
 
-if _native.DEBUG:  # pragma: no cover - tests run on what users get
+if _native.DEBUG:  # pragma: no cover - tests run on optimised builds
     import warnings
 
     warnings.warn(
-        "laboxide was built without optimisation and is many times slower than it should be",
+        "laboxide was built without optimisation and is many times slower than a release build",
         RuntimeWarning,
         stacklevel=2,
     )

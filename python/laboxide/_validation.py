@@ -1,7 +1,8 @@
-"""Checks of arguments, digests and paths, and how errors name values.
+"""Validation of arguments, digests and paths.
 
-`check_*` functions return what they were given, or raise an error that names the parameter and the
-value. `shown` spells a value for such an error.
+Each `check_*` function returns its argument, or raises a ``TypeError`` or ``ValueError`` that names
+the parameter and the value. `shown` formats a value for such an error; it is safe for hostile
+values. `plain_*` functions convert instances of subclasses of ``str`` and ``int``.
 """
 
 from __future__ import annotations
@@ -28,36 +29,36 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=str)
 
 CHUNK_SIZE_MAX = 1 << 30
-"""Bytes: more in one piece is not a stream any more."""
+"""The largest chunk size in bytes."""
 
 FILE_SIZE_MAX = (1 << 63) - 1
-"""Bytes: no system has larger files."""
+"""The largest file size in bytes that a system call takes."""
 
 SHOWN = 200
-"""Characters of a value that an error names."""
+"""The number of characters of a value in an error text."""
 
 
 def shown(value: object) -> str:
-    """Return how an error names `value`: as Python spells it, cut after `SHOWN` characters.
+    """Return the `repr` of `value` for an error text, cut after `SHOWN` characters.
 
-    Hostile values take neither long nor raise: this may run on an event loop.
+    Bounded in time, also for hostile values, since it may run on an event loop. Never raises.
     """
     text = _Shown().repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 class _Shown(reprlib.Repr):
-    """Spells the start of one value.
+    """Formats the start of one value.
 
-    `reprlib` alone sorts whole sets and dicts, spells ``bytes`` whole, and takes exponential time
-    for containers that hold each other.
+    `reprlib` alone sorts whole sets and dicts, formats whole ``bytes``, and takes exponential time
+    for nested containers.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.maxlevel = 20
         self.maxlist = self.maxtuple = self.maxset = self.maxdict = SHOWN
-        self._left = SHOWN  # objects: each takes a character or more
+        self._left = SHOWN  # remaining objects: each takes at least one character
 
     def repr1(self, x: Any, level: int) -> str:
         self._left -= 1
@@ -65,13 +66,13 @@ class _Shown(reprlib.Repr):
             return self.fillvalue
         try:
             return super().repr1(x, level)
-        except Exception:  # noqa: BLE001 - the value's own code may raise anything
+        except Exception:  # noqa: BLE001 - `__repr__` of the value may raise anything
             return f"an object of type {type(x).__name__!r}"
 
     def repr_int(self, x: int, level: int) -> str:
         del level
-        # Python refuses to spell integers of many digits.
-        return repr(x) if x.bit_length() <= _SPELLED_BITS else "a large int"
+        # Python raises for integers of more than 4300 digits.
+        return repr(x) if x.bit_length() <= _SHOWN_BITS else "a large int"
 
     def repr_str(self, x: Any, level: int) -> str:
         del level
@@ -90,24 +91,24 @@ class _Shown(reprlib.Repr):
         return repr(x)
 
 
-_SPELLED_BITS = 2000
+_SHOWN_BITS = 2000
 
 
 def plain_text(text: str) -> str:
-    """Return a string of a subclass, a member of an enumeration say, as a plain one.
+    """Convert an instance of a subclass of ``str``, such as an enum member, to a plain string.
 
-    Pointers and digests are made of plain ones: that is what they must be when they are read.
+    Pointers and digests contain only plain values: reading a pointer requires them.
     """
     return text if type(text) is str else str.__str__(text)
 
 
 def plain_size(size: int) -> int:
-    """Return an integer of a subclass as a plain one."""
+    """Convert an instance of a subclass of ``int`` to a plain integer."""
     return size if type(size) is int else int.__int__(size)
 
 
-def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001 - what is checked
-    """Return `value` if it is True or False; ``"no"`` would be true as well."""
+def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001 - the value to check
+    """Return `value` if it is True or False. Other values are refused: ``"no"`` is truthy."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {shown(value)}")
     return value
@@ -136,7 +137,7 @@ def check_choice(name: str, value: S, choices: Sequence[str]) -> S:
 
 
 def check_limit(name: str, value: int | None) -> int | None:
-    """Return `value` if it is a number of bytes that a file can have, or None for no limit."""
+    """Return `value` if it is None (no limit) or a file size in bytes."""
     return None if value is None else check_integer(name, value, 0, FILE_SIZE_MAX)
 
 
@@ -145,32 +146,29 @@ def check_number(name: str, value: float, least: float, most: float = math.inf) 
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, not {shown(value)}")
     most_finite = min(most, sys.float_info.max)
-    if not least <= value <= most_finite:  # nor is NaN a number
+    if not least <= value <= most_finite:  # also refuses NaN
         span = f"finite and {least} or more" if most == math.inf else f"from {least} to {most}"
         raise ValueError(f"{name} must be {span}, not {shown(value)}")
     return value
 
 
 def algorithm_names(algorithm: object) -> list[str]:
-    """Return the names of one or several algorithms, each of them known and given once."""
+    """Return a list of known, distinct algorithm names, given one name or a sequence."""
     if isinstance(algorithm, str):
         return [algorithm_name(algorithm)]
     if not isinstance(algorithm, Iterable) or isinstance(algorithm, (bytes, bytearray)):
         raise TypeError(f"algorithm must be a name or a sequence of names, not {shown(algorithm)}")
     names = [algorithm_name(name) for name in algorithm]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"algorithm must name one or more, each once, not {shown(algorithm)}")
+        raise ValueError(f"algorithm must have one or more distinct names, not {shown(algorithm)}")
     return names
 
 
 def algorithm_name(name: str) -> str:
     """Return the name of a known algorithm as a plain string."""
     if not isinstance(name, str):
-        raise TypeError(f"a hash algorithm is named by a string, not {shown(name)}")
-    if name not in ALGORITHMS:
-        known = ", ".join(ALGORITHMS)
-        raise ValueError(f"unknown hash algorithm {shown(name)}: known are {known}")
-    return plain_text(name)
+        raise TypeError(f"a hash algorithm must be a string, not {shown(name)}")
+    return plain_text(check_choice("algorithm", name, ALGORITHMS))
 
 
 def check_tags(tags: object) -> Mapping[str, str]:
@@ -194,40 +192,41 @@ def check_progress(progress: object) -> None:
 
 
 def check_fields(what: str, config: object, fields: Mapping[str, type]) -> Mapping[str, Any]:
-    """Return `config` if it is a mapping that has each of `fields`, of its type.
+    """Return `config` if it is a mapping with all `fields`, each of its exact type.
 
     Raises:
-        TypeError: It is no mapping, or one of its values is of the wrong type.
-        ValueError: One of its values is missing.
+        TypeError: `config` is not a mapping, or a field is of the wrong type.
+        ValueError: A field is missing.
     """
     if not isinstance(config, Mapping):
-        raise TypeError(f"a {what} is a mapping, not {shown(config)}")
+        raise TypeError(f"a {what} must be a mapping, not {shown(config)}")
     for name, kind in fields.items():
         if name not in config:
-            raise ValueError(f"the {what} {shown(config)} has no {name!r}")
+            raise ValueError(f"a {what} must have {name!r}: {shown(config)}")
         if type(config[name]) is not kind:
             raise TypeError(
-                f"{name!r} of a {what} is of type {kind.__name__}, not {shown(config[name])}"
+                f"{name!r} of a {what} must be {kind.__name__}, not {shown(config[name])}"
             )
     return config
 
 
 def check_digest(digest: Digest) -> Digest:
-    """Return a digest, of plain values, or refuse one by which nothing can be stored.
+    """Return a validated digest with plain values.
 
-    A member of an enumeration, say, is a string that a pointer cannot have, and that comes out
-    otherwise when a router makes a key of it.
+    Pointers must have plain values, and a router that formats an enum member would make another
+    key of it.
 
     Raises:
-        TypeError: It is not a mapping, its size not an integer, or its hash not a string.
-        ValueError: Its algorithm is unknown, its hash not one of that algorithm, its size negative,
-            or one of them missing.
+        TypeError: The digest is not a mapping, its size is not an integer, or its hash or
+            algorithm is not a string.
+        ValueError: A field is missing, the algorithm is unknown, the hash is not one of that
+            algorithm, or the size is out of range.
     """
     for name in ("content_hash_algorithm", "content_hash", "content_size"):
         digest_value(digest, name)
     algorithm, content_hash = digest["content_hash_algorithm"], digest["content_hash"]
     if not (isinstance(algorithm, str) and isinstance(content_hash, str)):
-        raise TypeError(f"a digest names its algorithm and hash by strings, not {shown(digest)}")
+        raise TypeError(f"algorithm and hash of a digest must be strings: {shown(digest)}")
     check_hash(algorithm, content_hash)
     size = digest["content_size"]
     check_size(size)
@@ -242,29 +241,29 @@ def check_digest(digest: Digest) -> Digest:
 
 
 def digest_value(digest: object, name: str) -> Any:
-    """Return what a digest says.
+    """Return a field of a digest.
 
     Raises:
-        TypeError: It is not a mapping.
-        ValueError: It does not say that.
+        TypeError: `digest` is not a mapping.
+        ValueError: The field is missing.
     """
     if not isinstance(digest, (dict, Mapping)):  # the ABC alone takes five times as long
-        raise TypeError(f"a digest is a mapping, not {shown(digest)}")
+        raise TypeError(f"a digest must be a mapping, not {shown(digest)}")
     if name not in digest:
-        raise ValueError(f"the digest {shown(digest)} has no {name!r}")
+        raise ValueError(f"a digest must have {name!r}: {shown(digest)}")
     return digest[name]
 
 
 def check_size(size: object) -> None:
-    """Refuse what is not a number of bytes that a file can have."""
+    """Raise an error if `size` is not a file size in bytes."""
     if not isinstance(size, int) or isinstance(size, bool):
-        raise TypeError(f"a size is an integer, not {shown(size)}")
-    if not 0 <= size < 1 << 63:
-        raise ValueError(f"a size is a number of bytes from 0 on, not {shown(size)}")
+        raise TypeError(f"a size must be an integer, not {shown(size)}")
+    if not 0 <= size <= FILE_SIZE_MAX:
+        raise ValueError(f"a size must be from 0 to {FILE_SIZE_MAX}, not {shown(size)}")
 
 
 def text_path(name: str, path: str | os.PathLike[str]) -> str:
-    """Return the path `name` as text, as the file system encodes it."""
+    """Return a path as a string; `name` is its parameter."""
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str or an os.PathLike of str, not {shown(path)}")
@@ -274,13 +273,14 @@ def text_path(name: str, path: str | os.PathLike[str]) -> str:
 
 
 def file_path(name: str, path: str | os.PathLike[str]) -> str:
-    """Return the path of a file that is to be made as text.
+    """Return the path of a file to create as a string.
 
     Raises:
-        IsADirectoryError: It is spelled as that of a directory. The engine does not see that.
+        IsADirectoryError: The path ends with a slash, ``.`` or ``..``, which the engine normalises
+            away.
     """
     text = text_path(name, path)
-    if os.path.basename(text) in ("", os.curdir, os.pardir):  # noqa: PTH119 - not what Path makes of it
+    if os.path.basename(text) in ("", os.curdir, os.pardir):  # noqa: PTH119 - Path normalises
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), text)
     return text
 
@@ -288,10 +288,10 @@ def file_path(name: str, path: str | os.PathLike[str]) -> str:
 def check_roots(
     name: str, roots: Iterable[str | os.PathLike[str]] | None
 ) -> tuple[Path, ...] | None:
-    """Return the directories as absolute paths, each once and in order; None stays None."""
+    """Return sorted, distinct, absolute paths of directories; None stays None."""
     if roots is None:
         return None
-    # A single path would be taken for a sequence of its characters.
+    # A string would be iterated by character.
     if not isinstance(roots, Iterable) or isinstance(roots, (str, bytes, os.PathLike)):
         raise TypeError(f"{name} must be a sequence of directories or None, not {shown(roots)}")
     texts = [text_path(f"each of {name}", root) for root in roots]
@@ -299,17 +299,17 @@ def check_roots(
 
 
 def make_directory(path: Path, *, durable: bool) -> None:
-    """Make a root and what leads to it; with `durable`, their names are then on the device."""
+    """Create a root and its missing parents; with `durable`, fsync the directory of each."""
     missing = [each for each in (path, *path.parents) if not os.path.lexists(each)]
-    with suppress(FileExistsError):  # what is there is looked at by `check_directory`
+    with suppress(FileExistsError):  # `check_directory` raises if it is not a directory
         path.mkdir(parents=True, exist_ok=True)
-    # Windows opens no directories; its file systems journal names by themselves.
+    # Windows cannot open directories; its file systems journal names.
     if durable and hasattr(os, "O_DIRECTORY"):
         for each in missing:
-            _flush(each.parent)
+            _fsync(each.parent)
 
 
-def _flush(directory: Path) -> None:
+def _fsync(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -318,7 +318,7 @@ def _flush(directory: Path) -> None:
 
 
 def check_directory(root: str) -> None:
-    """Refuse a root that is missing, is no directory, or cannot be entered."""
+    """Raise an error if a root is missing, not a directory, or cannot be entered."""
     with os.scandir(root):
         pass
     if not os.access(root, os.X_OK):

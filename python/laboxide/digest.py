@@ -1,4 +1,10 @@
-"""Digests of data, streams and files, hashed natively."""
+"""Digests of data, streams and files, hashed by the engine.
+
+`digest_data` hashes a buffer in the calling thread, `digest_file` a file on worker threads.
+`digest_stream` returns a stream and its digest function: a `DigestedStream` that feeds each chunk
+to a native writer as it passes, and the `StreamDigester` that returns the writer's digest. A
+`FileStorage` that is given such a pair takes the source by a `Claim` and hashes while it writes.
+"""
 
 from __future__ import annotations
 
@@ -34,23 +40,23 @@ def digest_data(
     content_encoding: str | None = None,
     algorithm: str | Sequence[str] = "blake3",
 ) -> Digest:
-    """Return the digest of `data`, hashed by the thread that calls.
+    """Return the digest of `data`, hashed in the calling thread.
 
-    An event loop stands still for that long: hash large values with `digest_stream`. More than
-    1 MiB of ``bytes`` is hashed with BLAKE3 by the engine's threads, too, as far as they have time;
-    they are started if there are none.
+    This blocks an event loop: hash large values with `digest_stream`. For BLAKE3 and ``bytes`` of
+    more than 1 MiB, idle worker threads share the hashing; they are started on first use.
 
     Args:
-        data: Any contiguous buffer.
+        data: A contiguous buffer.
         content_type: The MIME type of the data.
-        content_encoding: The encoding of the data, if it has one.
-        algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both. The first one names the
-            content; the hashes of the others are in the digest's ``content_hashes``.
+        content_encoding: The encoding of the data, such as ``"gzip"``; None (the default) if it
+            has none.
+        algorithm: ``"blake3"`` (the default) or ``"sha256"``, or a sequence of both. The first one
+            is the content hash; the hash of the second is in the digest's ``content_hashes``.
 
     Raises:
         BufferError: `data` is not contiguous.
-        TypeError: `data` is not a buffer, or `algorithm` not a name or names.
-        ValueError: `algorithm` is empty, or has an unknown name or one twice.
+        TypeError: `data` is not a buffer, or `algorithm` is not a name or a sequence of names.
+        ValueError: `algorithm` is empty, or has an unknown or a repeated name.
     """
     return ContentInfo(algorithm_names(algorithm), content_type, content_encoding).digest_data(data)
 
@@ -62,21 +68,22 @@ def digest_stream(
     content_encoding: str | None = None,
     algorithm: str | Sequence[str] = "blake3",
 ) -> tuple[DigestedStream[B], GetStreamDigest]:
-    """Return a stream of the same chunks, and a function that tells the digest of what it yielded.
+    """Return a stream of the same chunks, and a function that returns their digest.
 
-    Both are what `Storage.write_data_stream` takes, of any storage. A `FileStorage` recognises the
-    pair and lets the engine hash while it writes, in one pass off the event loop.
+    Pass both to `Storage.write_data_stream` of any storage. A `FileStorage` recognises the pair:
+    the engine then hashes while it writes, in one pass off the event loop.
 
     Args:
-        source: The chunks: ``bytes``, or other contiguous buffers.
+        source: The chunks: ``bytes`` or other contiguous buffers.
         content_type: The MIME type of the data.
-        content_encoding: The encoding of the data, if it has one.
-        algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both, as for `digest_data`.
+        content_encoding: The encoding of the data; None (the default) if it has none.
+        algorithm: One or both algorithms, as for `digest_data`.
 
     Raises:
-        OSError: No thread can be started.
-        TypeError: `source` is not an async iterable, or `algorithm` not a name or names.
-        ValueError: `algorithm` is empty, or has an unknown name or one twice.
+        OSError: A worker thread could not be started.
+        TypeError: `source` is not an async iterable, or `algorithm` is not a name or a sequence of
+            names.
+        ValueError: `algorithm` is empty, or has an unknown or a repeated name.
     """
     info = ContentInfo(algorithm_names(algorithm), content_type, content_encoding)
     if not hasattr(source, "__aiter__"):
@@ -95,15 +102,15 @@ async def digest_file(
 
     Args:
         path: A regular file. Symbolic links are followed.
-        content_type: The MIME type of the data.
-        content_encoding: The encoding of the data, if it has one.
-        algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both, as for `digest_data`.
+        content_type: The MIME type of the data; ``"application/octet-stream"`` by default.
+        content_encoding: The encoding of the data; None (the default) if it has none.
+        algorithm: One or both algorithms, as for `digest_data`.
 
     Raises:
-        OSError: The file cannot be read; ``filename`` says which.
-        TypeError: `path` is not a path, or `algorithm` not a name or names.
-        ValueError: `algorithm` is empty, or has an unknown name or one twice; or the file is not a
-            regular one.
+        OSError: A file system call failed; ``filename`` is the path.
+        TypeError: `path` is not a path, or `algorithm` is not a name or a sequence of names.
+        ValueError: `algorithm` is empty, or has an unknown or a repeated name; or the file is not
+            a regular file, or changed while being read.
     """
     info = ContentInfo(algorithm_names(algorithm), content_type, content_encoding)
     return info.digest_of(await hub.run(hash_file, text_path("path", path), info.algorithms))
@@ -113,7 +120,7 @@ class ContentInfo(NamedTuple):
     """The parameters of a digest, without the content."""
 
     algorithms: list[str]
-    """The names of the hash algorithms; the first one names the content."""
+    """The names of the hash algorithms; the first one makes the content hash."""
     content_type: str
     content_encoding: str | None
 
@@ -132,7 +139,7 @@ class ContentInfo(NamedTuple):
         return digest
 
     def digest_data(self, data: Buffer) -> Digest:
-        """Return the digest of `data`, hashed by the calling thread."""
+        """Return the digest of `data`, hashed in the calling thread."""
         return self.digest_of(hash_data(data, self.algorithms))
 
     async def digest_data_off_loop(self, data: bytes) -> Digest:
@@ -152,7 +159,7 @@ class ContentInfo(NamedTuple):
 
 
 class StreamDigester:
-    """Returns the digest of a stream. Made by `digest_stream`."""
+    """Digest function of a stream, returned by `digest_stream`."""
 
     def __init__(self, info: ContentInfo) -> None:
         self.algorithms = info.algorithms
@@ -161,15 +168,16 @@ class StreamDigester:
         self.is_complete = False
 
     def __call__(self, *, allow_incomplete: bool = False) -> StreamDigest:
-        """Return the digest of the bytes that the stream has yielded.
+        """Return the digest of the chunks yielded so far.
 
         Args:
-            allow_incomplete: Whether a digest of the bytes so far will do.
+            allow_incomplete: Whether to return a digest before the end of the stream; False by
+                default.
 
         Raises:
-            OSError: A storage could not write the stream.
-            ValueError: The stream has not ended and `allow_incomplete` is False, or a storage has
-                given up writing it: what had come by then is not all hashed.
+            OSError: A storage failed to write the stream.
+            ValueError: The stream has not ended and `allow_incomplete` is False, or a storage
+                aborted writing it before all chunks were hashed.
         """
         if not (self.is_complete or allow_incomplete):
             raise ValueError("The stream has not been read to its end.")
@@ -177,20 +185,20 @@ class StreamDigester:
         return cast("StreamDigest", {**digest, "is_complete": self.is_complete})
 
     async def end(self) -> None:
-        """Wait until the writer has taken all that it was fed."""
+        """Wait until the writer has hashed all chunks."""
         await hub.run(self.writer.finish)
         self.is_complete = True
 
 
 class DigestedStream(Generic[B]):
-    """The chunks of a source, hashed natively on their way. Made by `digest_stream`."""
+    """Async iterator that hashes the chunks of a source, returned by `digest_stream`."""
 
     def __init__(self, source: AsyncIterable[B], digester: StreamDigester) -> None:
         self._source = source
         self._iterator: AsyncIterator[B] | None = None
         self._digester = digester
-        # A source that has failed or was closed ends as one that is complete does.
-        self._is_over = False
+        # Also set if the source failed or was closed: the stream has ended then.
+        self._has_ended = False
         self._is_closed = False
         self._is_being_written = False
 
@@ -198,7 +206,7 @@ class DigestedStream(Generic[B]):
         return self
 
     async def __anext__(self) -> B:
-        if self._is_over:
+        if self._has_ended:
             raise StopAsyncIteration
         if self._iterator is None:
             self._iterator = aiter(self._source)
@@ -206,48 +214,48 @@ class DigestedStream(Generic[B]):
             chunk = await anext(self._iterator)
             await feed(self._digester.writer, chunk)
         except StopAsyncIteration:
-            self._is_over = True
+            self._has_ended = True
             await self._digester.end()
             raise
         except BaseException:
-            self._is_over = True
+            self._has_ended = True
             raise
         return chunk
 
     async def aclose(self) -> None:
-        """Close the source, if it can be closed. The digest remains that of what was yielded.
+        """Close the source, if it has ``aclose``. The digest covers the yielded chunks.
 
         Raises:
             RuntimeError: A storage is writing the stream.
         """
-        # Closed beneath the storage, it would end there as one that is complete.
+        # The storage could not tell a closed source from a complete one.
         if self._is_being_written:
-            raise RuntimeError("a storage is writing this stream")
+            raise RuntimeError("stream is being written by a storage")
         await self._close_source()
 
     async def _close_source(self) -> None:
-        self._is_over = True
+        self._has_ended = True
         if not self._is_closed:
             await close(self._iterator, self._source)
             self._is_closed = True
 
     def _claim(self, get_digest: GetStreamDigest) -> Claim | None:
-        """Return the claim of a storage to the source, if `get_digest` is this stream's own.
+        """Return a claim to the source if `get_digest` belongs to this stream, else None.
 
         Raises:
-            ValueError: It is, but it is the digest of more than is left of the stream.
+            ValueError: It does, and the stream was read, written or closed before.
         """
         if get_digest is not self._digester:
             return None
-        if self._is_over or self._iterator is not None:
+        if self._has_ended or self._iterator is not None:
             raise ValueError(
-                "this stream was read or written before, or closed: make another by digest_stream"
+                "stream was read or written before, or closed: call digest_stream for a new one"
             )
         algorithms = self._digester.algorithms
         return Claim(algorithms, self._take_source, self._finish, self._abandon)
 
     def _take_source(self, writer: Writer) -> AsyncIterator[B]:
-        self._is_over = True
+        self._has_ended = True
         self._iterator = aiter(self._source)
         self._digester.writer = writer
         self._is_being_written = True
@@ -265,28 +273,28 @@ class DigestedStream(Generic[B]):
 
 
 class Claim(NamedTuple):
-    """The claim of a storage to the source of a `DigestedStream`, to hash while it writes.
+    """Access of a storage to the source of a `DigestedStream`, to hash while writing.
 
-    The storage feeds all of the source to a writer of its own and calls `finish`, or `abandon` if
-    anything is raised.
+    The storage feeds the whole source to its own writer and calls `finish`, or `abandon` on an
+    error.
     """
 
     algorithms: list[str]
     """The algorithms that the writer must hash with."""
     take: Callable[[Writer], AsyncIterator[Any]]
-    """Return the source; the digest is that of the writer from now on."""
+    """Return the source; from now on the digest is that of the given writer."""
     finish: Callable[[], Awaitable[None]]
-    """Wait until the writer is done; the digest is complete then."""
+    """Wait until the writer is finished; the digest is complete then."""
     abandon: Callable[[], Awaitable[None]]
     """Close the source."""
 
 
 def claim(stream: object, get_digest: GetStreamDigest) -> Claim | None:
-    """Return a claim to the source of `stream`, if it and `get_digest` are a pair of ours.
+    """Return a claim to the source if the arguments are a pair of `digest_stream`, else None.
 
     Raises:
         ValueError: They are, and the stream was read, written or closed before.
     """
     if isinstance(stream, DigestedStream):
-        return stream._claim(get_digest)  # noqa: SLF001 - ours
+        return stream._claim(get_digest)  # noqa: SLF001 - a class of this module
     return None

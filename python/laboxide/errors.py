@@ -1,7 +1,7 @@
-"""The exceptions of laboxide that are not Python's own.
+"""Exceptions raised by laboxide.
 
-System errors are plain ``OSError`` subclasses with ``errno`` and ``filename``; bad arguments are
-``ValueError`` or ``TypeError``.
+Failed system calls raise plain ``OSError`` subclasses with ``errno`` and ``filename``; invalid
+arguments raise ``ValueError`` or ``TypeError``.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ __all__ = (
 
 
 class LaboxideError(Exception):
-    """The base of the exceptions that only laboxide raises."""
+    """Base class of laboxide's own exceptions."""
 
 
 class ObjectNotFoundError(LaboxideError, FileNotFoundError):
-    """The object that a config leads to does not exist.
+    """The object of a config does not exist.
 
-    ``filename`` is the path where it was looked for.
+    ``filename`` is the expected path of the object.
     """
 
 
 def object_not_found(where: str) -> ObjectNotFoundError:
-    """Return the error for an object that is missing at `where`."""
-    return ObjectNotFoundError(errno.ENOENT, "No data in the storage", where)
+    """Return the error for an object missing at `where`."""
+    return ObjectNotFoundError(errno.ENOENT, "Object not found", where)
 
 
 class RootNotAllowedError(LaboxideError, PermissionError):
-    """A pointer leads to a root that the storage may not read.
+    """The root in a pointer is not one of the storage's allowed roots.
 
-    It is no `ObjectNotFoundError`: the object may exist, so its record must be kept. The storage
-    did not look there. ``filename`` is where the pointer leads.
+    Not an `ObjectNotFoundError`: the object may exist below that root, so its record must be kept.
+    The storage does not access the path in ``filename``.
     """
 
 
 class VerificationError(LaboxideError):
-    """Data was verified and is not what it should be.
+    """Data failed verification.
 
     Attributes:
-        expected: The size, hash or kind that the data should have.
-        actual: The size, hash or kind that was found. For a file below a foreign root it is
-            "something else": a made-up pointer must not reveal what is in the file.
-        path: The path of the data, or None where it has none.
+        expected: The expected size, hash or kind.
+        actual: The actual size, hash or kind. For a file below a foreign root it is "something
+            else": a forged pointer must not reveal content.
+        path: The path of the data, or None if it has none.
     """
 
     def __init__(self, expected: str, actual: str, path: str | None = None) -> None:
@@ -61,27 +61,27 @@ class VerificationError(LaboxideError):
 
 
 class CorruptDataError(VerificationError):
-    """A stored object is not what its config promises."""
+    """A stored object does not match its config."""
 
     def __str__(self) -> str:
-        where = "the stored data" if self.path is None else self.path
-        return f"{where} is corrupt: expected {self.expected}, found {self.actual}"
+        where = "" if self.path is None else f" {self.path}"
+        return f"corrupt object{where}: expected {self.expected}, found {self.actual}"
 
 
 class DigestMismatchError(VerificationError, ValueError):
-    """Data to be stored does not match the digest that came with it. Nothing is stored."""
+    """Data to store does not match its digest. Nothing is stored."""
 
     def __str__(self) -> str:
-        return f"the data does not match its digest: expected {self.expected}, found {self.actual}"
+        return f"data does not match its digest: expected {self.expected}, found {self.actual}"
 
 
 class ObjectTooLargeError(LaboxideError, ValueError):
-    """An object is larger than the storage takes. Nothing of it is stored.
+    """An object exceeds ``max_object_size``. Nothing is stored.
 
     Attributes:
-        limit: The bytes that an object may have.
-        size: The bytes that it has; of a stream, those that had come when it was stopped.
-        path: The file that was to be imported, or None where the data has no path.
+        limit: The maximum size in bytes.
+        size: The size in bytes; for a stream, the bytes read when the limit was exceeded.
+        path: The file to import, or None if the data has no path.
     """
 
     def __init__(self, limit: int, size: int, path: str | None = None) -> None:
@@ -91,5 +91,5 @@ class ObjectTooLargeError(LaboxideError, ValueError):
         self.path = path
 
     def __str__(self) -> str:
-        what = "the data" if self.path is None else self.path
-        return f"{what} is too large: {self.limit} bytes are allowed, it has {self.size} or more"
+        text = f"object too large: {self.size} bytes exceeds max_object_size={self.limit}"
+        return text if self.path is None else f"{text}: {self.path}"

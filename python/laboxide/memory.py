@@ -117,7 +117,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         content = bytearray()
         async for chunk in metered(data_stream, progress):
             content += chunk if type(chunk) is bytes else chunk_view(chunk)
-            await hub.breathe()
+            await hub.checkpoint_if_due()
         return self._keep(bytes(content), check_digest(get_digest()))
 
     def read_data_stream(
@@ -145,7 +145,7 @@ class MemoryStorage(Storage[MemoryPointer]):
             if meter is not None:
                 meter.add(len(chunk))
             yield chunk
-            await hub.breathe()
+            await hub.checkpoint_if_due()
         if meter is not None:
             meter.flush()
 

@@ -275,5 +275,5 @@ def test_forked_child_cannot_use_an_audit_of_its_parent(tmp_path: Path) -> None:
     os.waitpid(child, 0)
     print(asyncio.run(first(audit)))
     """
-    expected = "this audit belongs to the parent process: after fork begin anew None\nNone"
+    expected = "this audit belongs to the parent process: start a new one after fork None\nNone"
     assert_clean(run_script(script, tmp_path), expected)

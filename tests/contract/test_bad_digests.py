@@ -117,7 +117,7 @@ async def test_digest_that_is_not_a_mapping_is_refused(
     storage: FileStorage, digest: Any, options: str
 ) -> None:
     strict = FileStorage(storage.path, **OPTIONS[options])
-    naming = re.escape(f"a digest is a mapping, not {digest!r}")
+    naming = re.escape(f"a digest must be a mapping, not {digest!r}")
     with pytest.raises(TypeError, match=naming):
         await strict.write_data(DATA, digest, {})
     with pytest.raises(TypeError, match=naming):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXCEPTIONS: dict[str, LaboxideError] = {
     "LaboxideError": LaboxideError("message"),
     "ObjectNotFoundError": ObjectNotFoundError(
-        errno.ENOENT, "No data in the storage", "/store/key"
+        errno.ENOENT, "Object not found", "/store/key"
     ),
     "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/store/key"),
     "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
@@ -87,10 +87,10 @@ def test_copied_exception_keeps_type_message_attributes_and_notes(kind: str, way
 
 
 def test_object_not_found_error_has_the_attributes_of_an_os_error() -> None:
-    error = ObjectNotFoundError(errno.ENOENT, "No data in the storage", "/store/key")
+    error = ObjectNotFoundError(errno.ENOENT, "Object not found", "/store/key")
     assert parts_of(error) == {
         "errno": errno.ENOENT,
-        "strerror": "No data in the storage",
+        "strerror": "Object not found",
         "filename": "/store/key",
     }
 
@@ -108,28 +108,28 @@ def test_path_of_corrupt_data_error_defaults_to_none() -> None:
     ("error", "text"),
     [
         (
-            ObjectNotFoundError(errno.ENOENT, "No data in the storage", "/store/key"),
-            "[Errno 2] No data in the storage: '/store/key'",
+            ObjectNotFoundError(errno.ENOENT, "Object not found", "/store/key"),
+            "[Errno 2] Object not found: '/store/key'",
         ),
         (
             CorruptDataError("3 bytes", "2 bytes", "/store/key"),
-            "/store/key is corrupt: expected 3 bytes, found 2 bytes",
+            "corrupt object /store/key: expected 3 bytes, found 2 bytes",
         ),
         (
             CorruptDataError("3 bytes", "2 bytes"),
-            "the stored data is corrupt: expected 3 bytes, found 2 bytes",
+            "corrupt object: expected 3 bytes, found 2 bytes",
         ),
         (
             DigestMismatchError("3 bytes", "2 bytes"),
-            "the data does not match its digest: expected 3 bytes, found 2 bytes",
+            "data does not match its digest: expected 3 bytes, found 2 bytes",
         ),
         (
             ObjectTooLargeError(2, 3, "/tmp/file"),
-            "/tmp/file is too large: 2 bytes are allowed, it has 3 or more",
+            "object too large: 3 bytes exceeds max_object_size=2: /tmp/file",
         ),
         (
             ObjectTooLargeError(2, 3),
-            "the data is too large: 2 bytes are allowed, it has 3 or more",
+            "object too large: 3 bytes exceeds max_object_size=2",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

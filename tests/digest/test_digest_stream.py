@@ -299,7 +299,7 @@ async def test_stream_cannot_be_closed_while_a_storage_writes_it(tmp_path: Path)
         tasks.start_soon(close)
         pointer = await FileStorage(tmp_path).write_data_stream(stream, get_digest, {})
     assert pointer["size"] == 32 * MIB
-    assert [str(error) for error in refused] == ["a storage is writing this stream"]
+    assert [str(error) for error in refused] == ["stream is being written by a storage"]
     await stream.aclose()
 
 

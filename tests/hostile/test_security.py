@@ -173,7 +173,7 @@ async def test_error_about_forged_pointer_reveals_nothing_of_file(
     with pytest.raises(CorruptDataError) as caught:
         await {**READS, **CHECKS}[use](storage, pointer, tmp_path / "out")
     expected = f"{size} bytes" if claimed else f"blake3 {'0' * 64}"
-    assert f"{secret} is corrupt: expected {expected}" in str(caught.value)
+    assert f"corrupt object {secret}: expected {expected}" in str(caught.value)
     text = text_of(caught.value)
     assert digest["content_hash"] not in text
     assert claimed == 0 or str(digest["content_size"]) not in text

@@ -259,7 +259,7 @@ def test_operation_at_end_of_trio_run_is_refused(tmp_path: Path) -> None:
     trio.run(main)
     """
     assert_clean(
-        run_script(script, tmp_path), "this trio run is at its end, and wakes nobody any more"
+        run_script(script, tmp_path), "this trio run is ending and can no longer resume tasks"
     )
 
 
@@ -282,5 +282,5 @@ def test_forked_child_is_refused_trio_run_of_parent(tmp_path: Path) -> None:
     """
     assert_clean(
         run_script(script, tmp_path),
-        "this trio run is the parent process's: start another in this one",
+        "this trio run belongs to the parent process: call trio.run again",
     )

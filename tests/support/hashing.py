@@ -100,7 +100,7 @@ every_buffer = pytest.mark.parametrize("kind", BUFFERS)
 BAD_ALGORITHMS = pytest.mark.parametrize(
     ("algorithm", "message"),
     [
-        (("sha256", "sha256"), "each once"),
+        (("sha256", "sha256"), "distinct names"),
         ((), "one or more"),
         (("sha256", "md5"), "'md5'"),
         (("",), "''"),

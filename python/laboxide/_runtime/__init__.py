@@ -1,12 +1,12 @@
-"""How native work meets an event loop: completions, wake-ups and chunks of streams.
+"""The bridge between the native engine and an event loop.
 
-- `hub`: one `Hub` for each running loop. `hub.run` starts a native operation and suspends the task
-  until the operation is completed.
-- `asyncio`, `trio`: the hubs of these loops; uvloop is served by the first.
-- `wait_thread`: the thread that waits for completions where a loop watches no descriptor.
-- `process`: the settings of this process, and how it notices that it was forked.
-- `feeding`: chunks of a source on their way to a native writer.
-- `chunks`: the base class of streams of chunks that are read.
+- `hub`: one `Hub` per event loop. `hub.run` starts a native operation and suspends the task until
+  the operation completes.
+- `asyncio`, `trio`: the hubs for these loops; uvloop uses the hub for asyncio.
+- `wait_thread`: a thread that waits for completions if the loop cannot watch a file descriptor.
+- `process`: settings of the process, and fork detection.
+- `feeding`: feeds the chunks of a source to a native writer.
+- `chunks`: base class of the streams that storages return.
 
-Only this package knows which event loop runs. Nothing in it knows of storages.
+Only this package depends on the kind of event loop. It has no dependency on storages.
 """

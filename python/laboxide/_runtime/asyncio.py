@@ -1,4 +1,4 @@
-"""The hub of an asyncio loop, its own or uvloop's."""
+"""The hub for asyncio and uvloop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AsyncioHub(Hub):
-    """For asyncio's own loop and uvloop, which holds it."""
+    """Hub of an asyncio or uvloop event loop, stored as an attribute of the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -27,13 +27,13 @@ class AsyncioHub(Hub):
         if (descriptor := self._completions.fileno()) >= 0:
             try:
                 loop.add_reader(descriptor, _Reader(self, self._completions))
-            except NotImplementedError:  # a loop that cannot watch descriptors (Windows)
+            except NotImplementedError:  # the loop cannot watch file descriptors (Windows)
                 self._completions = Completions(portable=True)
             else:
                 return
         pump(self, self._completions, partial(_call_soon, self._loop))
 
-    def is_over(self) -> bool:
+    def has_ended(self) -> bool:
         return (loop := self._loop()) is None or loop.is_closed()
 
     async def _wait(self, ticket: Ticket) -> Any:
@@ -48,7 +48,7 @@ class AsyncioHub(Hub):
             self._delivered.pop(ticket.id, None)
             raise
         finally:
-            del future  # it may hold an exception whose traceback holds this frame
+            del future  # breaks a cycle: the exception's traceback references this frame
 
     def _task(self) -> object:
         return asyncio.current_task()
@@ -73,15 +73,15 @@ class AsyncioHub(Hub):
         else:
             waiter.set_exception(error)
 
-    def let_go(self) -> None:
-        # Whoever keeps the tasks would keep their files open, for which others wait.
+    def drop_delivered(self) -> None:
+        # A reference to a task would keep its open files, and so their permits.
         self._delivered.clear()
 
 
 class _Reader:
-    """What a loop calls when there is something for it, and lets go of when it is closed.
+    """Callback of the loop for completions; closing the loop drops it.
 
-    The hub itself may be held for longer, by tasks that nobody has seen to the end.
+    Tasks that never finished may keep the hub itself alive for longer.
     """
 
     def __init__(self, hub: Hub, completions: Completions) -> None:
@@ -93,12 +93,12 @@ class _Reader:
 
     def __del__(self) -> None:
         self._completions.close()
-        self._hub.let_go()
+        self._hub.drop_delivered()
 
 
 def _call_soon(
     loop_ref: weakref.ref[asyncio.AbstractEventLoop], function: Callable[[], None]
 ) -> None:
     if (loop := loop_ref()) is None:
-        raise RuntimeError("the event loop is gone")
+        raise RuntimeError("the event loop no longer exists")
     loop.call_soon_threadsafe(function)

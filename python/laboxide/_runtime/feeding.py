@@ -34,7 +34,7 @@ async def _feed_freely(writer: Writer, source: AsyncIterable[Buffer]) -> None:
         if type(chunk) is not bytes:
             await feed(writer, chunk)
         elif flow := native_feed(chunk):
-            await hub.relax(writer, flow)
+            await hub.wait_for_writer(writer, flow)
 
 
 async def _feed_up_to(limit: int, writer: Writer, source: AsyncIterable[Buffer]) -> None:
@@ -51,7 +51,7 @@ async def feed(writer: Writer, chunk: Buffer) -> None:
     """Feed one chunk. Buffers that may change are copied a block at a time."""
     for piece in (chunk,) if type(chunk) is bytes else blocks_of(chunk):
         if flow := writer.feed(piece):
-            await hub.relax(writer, flow)
+            await hub.wait_for_writer(writer, flow)
 
 
 def chunk_view(chunk: Buffer) -> memoryview:

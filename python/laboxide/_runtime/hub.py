@@ -1,8 +1,8 @@
-"""How finished work of the engine wakes the task that waits for it.
+"""Resumes tasks when their native operations complete.
 
-Each event loop has one hub: a native list of finished work, and the tasks that wait, by ticket. The
-loop watches one descriptor, however many operations are in flight; where it cannot, a thread waits
-in its place. No operation costs more than one turn of the loop.
+Each event loop has one hub: a native queue of completions, and the waiting tasks by ticket. The
+loop watches one file descriptor for any number of operations in flight; if it cannot watch a file
+descriptor, a thread waits instead. An operation costs at most one iteration of the loop.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from laboxide._native import Ticket, Writer
 
 FULL = 2
-"""What `Writer.feed` returns when its queue is full; 1 asks for a turn of the loop."""
+"""The result of `Writer.feed` if its queue is full; 1 requests a checkpoint."""
 
 SOON = 2
-"""What starting an operation returns that takes but a moment."""
+"""The result of starting an operation that is expected to complete within microseconds."""
 
 HUB = "_laboxide_hub"
-"""The attribute in which an asyncio loop holds its hub. Nothing else may hold it: through the
-futures of those who wait it holds the loop, which would never be freed."""
+"""The attribute of an asyncio loop that references its hub. Keep no other reference to a hub: it
+references the loop through the futures of waiting tasks, so the loop would never be freed."""
 
 
 class Hub(ABC):
-    """Finished work on its way to the tasks of one event loop."""
+    """Completions and waiting tasks of one event loop."""
 
     def __init__(self) -> None:
         self.generation = process.generation
@@ -43,29 +43,29 @@ class Hub(ABC):
         """Start a native operation and wait for its result.
 
         Args:
-            start: Takes a ticket and `args`, and returns at once: True if there is nothing to wait
-                for, anything else if the ticket will be completed, `SOON` if that takes but a
-                moment.
-            *args: The operation's own arguments.
+            start: A non-blocking function of a ticket and `args`. It returns True if the operation
+                is complete without a result, `SOON` if the ticket will complete within
+                microseconds, and any other value if the ticket will complete later.
+            *args: The arguments of the operation.
         """
         ticket = self._completions.ticket()
         started = start(ticket, *args)
         if started is True:
             return None
-        if started == SOON and self._is_alone() and (found := self._completions.glance(ticket)):
+        if started == SOON and self._is_alone() and (found := self._completions.busy_wait(ticket)):
             if pause_due():
                 await self.checkpoint()
             return found[0]
         return await self._wait(ticket)
 
     def _is_alone(self) -> bool:
-        """Tell whether one task does one thing after the other, and nobody else waits."""
+        """Return whether the same task started the last operation and no task is waiting."""
         last, self._last_task = self._last_task, id(self._task())
         return last == self._last_task and not self._waiting
 
     @abstractmethod
-    def is_over(self) -> bool:
-        """Tell whether the loop is gone, or closed. On any thread."""
+    def has_ended(self) -> bool:
+        """Return whether the loop is closed or freed. Thread-safe."""
 
     @abstractmethod
     def _task(self) -> object:
@@ -73,11 +73,11 @@ class Hub(ABC):
 
     @abstractmethod
     async def _wait(self, ticket: Ticket) -> Any:
-        """Suspend the task until its ticket is completed. If it is cancelled, so is the ticket."""
+        """Suspend the task until the ticket completes. Cancelling the task cancels the ticket."""
 
     @abstractmethod
     async def checkpoint(self) -> None:
-        """Give the loop a turn."""
+        """Yield to the event loop once."""
 
     @abstractmethod
     def _complete(
@@ -86,13 +86,13 @@ class Hub(ABC):
         """Resume a task."""
 
     @abstractmethod
-    def let_go(self) -> None:
-        """Drop what tasks were resumed with that their loop has not run again, and never will."""
+    def drop_delivered(self) -> None:
+        """Drop the results of resumed tasks that the ended loop will never run."""
 
     def drain(self) -> None:
-        """Resume the tasks whose operations are finished. On the loop's thread."""
+        """Resume the tasks whose operations completed. Call it on the loop's thread."""
         for ticket_id, value, error in self._completions.drain():
-            # A task that was cancelled has left.
+            # The waiter of a cancelled task is gone.
             if (waiter := self._waiting.pop(ticket_id, None)) is not None:
                 self._complete(ticket_id, waiter, value, error)
 
@@ -103,8 +103,8 @@ def current_hub() -> Hub:
     Raises:
         RuntimeError: No event loop is running in this thread.
     """
-    # In guest mode trio runs within the other loop, so it is asked first.
-    # While another thread imports it, it has no `lowlevel` yet.
+    # trio first: in guest mode it runs inside an asyncio loop.
+    # While another thread imports trio, the module has no `lowlevel` yet.
     lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
     if lowlevel is not None and lowlevel.in_trio_task():
         from laboxide._runtime import trio  # noqa: PLC0415 - needs trio
@@ -127,14 +127,14 @@ async def run(start: Callable[..., object], *args: object) -> Any:
     return await current_hub().run(start, *args)
 
 
-async def breathe() -> None:
-    """Give the running loop a turn if it has not had one for a while."""
+async def checkpoint_if_due() -> None:
+    """Yield to the running loop if the time slice is used up."""
     if pause_due():
         await current_hub().checkpoint()
 
 
-async def relax(writer: Writer, flow: int) -> None:
-    """Do what `Writer.feed` asked for: wait for room, or give the loop a turn."""
+async def wait_for_writer(writer: Writer, flow: int) -> None:
+    """Handle the result of `Writer.feed`: wait for room in the queue, or yield to the loop."""
     hub = current_hub()
     if flow == FULL:
         await hub.run(writer.room)

@@ -1,4 +1,4 @@
-"""The settings of this process, and how it notices that it was forked."""
+"""Settings of the process, and fork detection."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 from laboxide._native import forget_after_fork
 
 PORTABLE = os.environ.get("LABOXIDE_PORTABLE", "0") not in ("", "0")
-"""Keep to what every platform has. For tests; read when laboxide is imported."""
+"""Whether to use only portable system calls. For tests; read when laboxide is imported."""
 
 generation = 0
-"""Counts the forks on the way to this process. What has threads or locks belongs to one."""
+"""The number of forks between the first process and this one.
+
+Objects with threads or locks remember it, and are unusable in another generation.
+"""
 
 
 def _after_fork_in_child() -> None:
-    global generation  # noqa: PLW0603 - the number of this process
+    global generation  # noqa: PLW0603 - one counter per process
     generation += 1
     forget_after_fork()
 

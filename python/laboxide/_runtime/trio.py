@@ -1,4 +1,4 @@
-"""The hub of a trio run."""
+"""The hub for trio."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class TrioHub(Hub):
-    """For one `trio.run`."""
+    """Hub of one `trio.run`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_over = False
+        self._has_ended = False
         trio.lowlevel.spawn_system_task(self._serve)
         if self._completions.fileno() < 0:
             token = trio.lowlevel.current_trio_token()
             pump(self, self._completions, token.run_sync_soon)
 
     async def _serve(self) -> None:
-        """Stay for as long as the run."""
+        """Drain completions until the run ends."""
         try:
             if self._completions.fileno() < 0:
                 await trio.sleep_forever()
@@ -35,20 +35,20 @@ class TrioHub(Hub):
                 await trio.lowlevel.wait_readable(self._completions.fileno())
                 self.drain()
         finally:
-            self._is_over = True
+            self._has_ended = True
             self._completions.close()
 
-    def is_over(self) -> bool:
-        return self._is_over
+    def has_ended(self) -> bool:
+        return self._has_ended
 
     async def _wait(self, ticket: Ticket) -> Any:
-        def leave(_: object) -> Any:
+        def abort(_: object) -> Any:
             self._waiting.pop(ticket.id, None)
             ticket.cancel()
             return trio.lowlevel.Abort.SUCCEEDED
 
         self._waiting[ticket.id] = trio.lowlevel.current_task()
-        return await trio.lowlevel.wait_task_rescheduled(leave)
+        return await trio.lowlevel.wait_task_rescheduled(abort)
 
     def _task(self) -> object:
         return trio.lowlevel.current_task()
@@ -62,19 +62,19 @@ class TrioHub(Hub):
         result = outcome.Value(value) if error is None else outcome.Error(error)
         trio.lowlevel.reschedule(waiter, result)
 
-    def let_go(self) -> None:
-        """There is nothing: a run ends when all of its tasks have."""
+    def drop_delivered(self) -> None:
+        """Do nothing: all tasks have ended when a run ends."""
 
 
 _hub: trio.lowlevel.RunVar[TrioHub] = trio.lowlevel.RunVar("laboxide_hub")
 
 
 def current_hub() -> TrioHub:
-    """Return the hub of this run, made when it is first asked for.
+    """Return the hub of this run, created on first use.
 
     Raises:
-        RuntimeError: The run wakes nobody any more: it is that of a parent process, or at its end,
-            where trio closes the generators that tasks have left open.
+        RuntimeError: The run can no longer resume tasks: it belongs to the parent process, or is
+            ending and closes async generators that tasks left open.
     """
     try:
         hub = _hub.get()
@@ -82,7 +82,7 @@ def current_hub() -> TrioHub:
         hub = TrioHub()
         _hub.set(hub)
     if hub.generation != process.generation:
-        raise RuntimeError("this trio run is the parent process's: start another in this one")
-    if hub.is_over():
-        raise RuntimeError("this trio run is at its end, and wakes nobody any more")
+        raise RuntimeError("this trio run belongs to the parent process: call trio.run again")
+    if hub.has_ended():
+        raise RuntimeError("this trio run is ending and can no longer resume tasks")
     return hub

@@ -1,4 +1,4 @@
-"""The thread that waits for completions in place of an event loop."""
+"""A thread that waits for completions in place of an event loop."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from laboxide._runtime.hub import Hub
 
 POLL = 0.2
-"""Seconds after which a thread that waits in a loop's place looks whether the loop is gone."""
+"""The interval in seconds at which the thread checks whether the loop has ended."""
 
 
 def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]) -> None:
-    """Wait for finished work in a thread of its own, for loops that watch no descriptor.
+    """Start a thread that waits for completions, for loops that cannot watch a descriptor.
 
-    The thread ends with its loop, or with the hub, and closes the list.
+    The thread ends with the loop or the hub, and then closes `completions`.
 
     Raises:
-        OSError: No thread is to be had.
+        OSError: The thread could not be started.
     """
     hub_ref = weakref.ref(hub)
     drained = threading.Event()
@@ -34,19 +34,19 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
             hub.drain()
         drained.set()
 
-    def is_over() -> bool:
-        return (hub := hub_ref()) is None or hub.is_over()
+    def has_ended() -> bool:
+        return (hub := hub_ref()) is None or hub.has_ended()
 
     def work() -> None:
-        while not is_over():
+        while not has_ended():
             if not completions.wait(POLL):
                 continue
             drained.clear()
             try:
                 call_in_loop(drain)
-            except Exception:  # noqa: BLE001 - RuntimeError or trio's own: the loop has ended
+            except Exception:  # noqa: BLE001 - RuntimeError or an error of trio: the loop ended
                 break
-            while not drained.wait(POLL) and not is_over():
+            while not drained.wait(POLL) and not has_ended():
                 pass
         _close(completions, hub_ref())
 
@@ -61,4 +61,4 @@ def pump(hub: Hub, completions: Completions, call_in_loop: Callable[..., object]
 def _close(completions: Completions, hub: Hub | None) -> None:
     completions.close()
     if hub is not None:
-        hub.let_go()
+        hub.drop_delivered()

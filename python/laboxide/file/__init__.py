@@ -1,12 +1,14 @@
-"""Content-addressed files in a directory.
+"""Content-addressed storage in a directory.
 
-- `storage`: `FileStorage`, the one class that users meet.
-- `pointer`, `router`: what a write returns, and where an object goes.
-- `publishing`: checks before a write, and how written content gets its name.
+- `storage`: `FileStorage`, the class that users construct.
+- `pointer`: `FilePointer`, the config that a write returns and a read takes.
+- `router`: chooses the key of an object, its path below the root.
+- `publishing`: checks before a write, and publishes staged content under its key.
 - `foreign`: the policy for pointers to other roots.
 - `read_stream`: the stream of chunks of one object.
-- `listing`, `audit`, `cleanup`: everything below a root is listed, compared with its name, or found
-  to be left over.
+- `listing`: walks the entries below a root; the base of the next two.
+- `audit`: verifies all objects against the hashes in their keys.
+- `cleanup`: finds stray files, and deletes temporary ones.
 """
 
 from __future__ import annotations

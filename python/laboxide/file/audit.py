@@ -1,4 +1,10 @@
-"""A whole store compared with the names of its objects."""
+"""Audits: verify all objects of a store against the hashes in their keys.
+
+An `Audit` walks the store in batches. For each batch it determines the expected hash of each entry
+from its key, skips entries outside the sample, and lets the engine verify the others in rounds. A
+round adds the outcome of each verified object to the native `Outcomes`, also if it is cancelled;
+findings are yielded in the order of the listing, and `cursor` follows them.
+"""
 
 from __future__ import annotations
 
@@ -30,29 +36,30 @@ AuditProblem = Literal["corrupt", "not a file", "unreadable", "foreign name"]
 """The problems of an `AuditFinding`."""
 
 ContentOf = Callable[[str], tuple[str, str] | None]
-"""Tells algorithm and hash from a key, or None where the key does not tell them."""
+"""A function from a key to the algorithm and hash in it, or None if the key has none."""
 
 
 class AuditFinding(NamedTuple):
-    """Something in a store that is not what it should be."""
+    """An entry of a store that failed an audit."""
 
     path: Path
-    """Where it is, or was before it was moved aside."""
+    """The path; if the entry was quarantined, the path before."""
     key: str
-    """Its path below the root."""
+    """The path below the root."""
     problem: AuditProblem
-    """``"corrupt"``: the content is not what the name says; ``"not a file"``: a link, a FIFO or the
-    like; ``"unreadable"``: the system does not give it; ``"foreign name"``: it is no key's."""
+    """``"corrupt"``: the content does not match its hash; ``"not a file"``: a symbolic link, FIFO,
+    socket or device; ``"unreadable"``: a file system call failed; ``"foreign name"``: the path is
+    not a valid key."""
     expected: str
-    """What should be there."""
+    """The expected hash, size or kind."""
     actual: str
-    """What is."""
+    """The actual hash, size or kind, or the error of the file system call."""
     moved_to: Path | None
-    """Where it is now, if it was moved aside."""
+    """The path after quarantine, or None if the entry was not moved."""
 
 
 class Plan(NamedTuple):
-    """How a store is to be audited. The arguments of `FileStorage.audit`, checked."""
+    """The validated arguments of `FileStorage.audit`."""
 
     sample: float
     seed: int
@@ -71,7 +78,7 @@ def make_plan(
     repair: bool,
     content_of: ContentOf,
 ) -> Plan:
-    """Return a plan of checked arguments."""
+    """Validate the arguments of an audit."""
     if not callable(content_of):
         raise TypeError(f"content_of must be a function, not {shown(content_of)}")
     return Plan(
@@ -101,30 +108,30 @@ def _check_rate(rate: float | None) -> float | None:
 
 
 class _Entry(NamedTuple):
-    """Something listed that is still to be seen to."""
+    """A listed entry that is not processed yet."""
 
     listed: Listed
     content: tuple[str, str] | None
-    """What it must be, if it is to be read."""
-    is_nameless: bool
-    """Whether its key does not tell what it must be."""
+    """The expected algorithm and hash, or None if the entry is not verified."""
+    has_no_hash: bool
+    """Whether the key does not contain a hash."""
 
 
 class Audit(Walk[AuditFinding]):
-    """Yields what is wrong in a store.
+    """Async iterator over the findings of an audit.
 
-    Left by an error, or by a cancelled task, it goes on from `cursor` when it is iterated again.
-    After `aclose` it has ended; another one may go on from `cursor`.
+    After an error or a cancellation, iterating again continues from `cursor`. After `aclose` the
+    audit has ended; pass `cursor` to `FileStorage.audit` to continue with a new one.
 
     Attributes:
-        cursor: What `audit` takes to go on from here: all up to it was looked at, and what was
-            found there has been yielded. None before anything was, and when all was. An object
-            that was being read when the task was cancelled is read again from its beginning.
-        is_complete: Whether all has been looked at, and all that was found has been yielded.
-        objects: Objects that were looked at.
-        bytes_read: Bytes in those of them that are right.
-        skipped: Files that were passed over because their keys do not tell their hashes.
-        seed: What chose the sample.
+        cursor: The position for resuming with `FileStorage.audit`: all entries up to it were
+            checked and their findings yielded. None at the start and after completion. An object
+            whose verification was cancelled is verified again from its beginning.
+        is_complete: Whether all entries were checked and all findings yielded.
+        objects: The number of objects checked.
+        bytes_read: The number of bytes in the objects that passed.
+        skipped: The number of files skipped because their keys have no hash.
+        seed: The seed of the sample.
     """
 
     def __init__(
@@ -140,7 +147,7 @@ class Audit(Walk[AuditFinding]):
         try:
             super().__init__("audit", store, cursor)
         except ValueError as error:
-            raise ValueError(f"cursor must be one of an earlier audit or None: {error}") from None
+            raise ValueError(f"cursor must be from an earlier audit, or None: {error}") from None
         self.cursor = cursor
         self.is_complete = False
         self.objects = 0
@@ -162,16 +169,16 @@ class Audit(Walk[AuditFinding]):
 
     async def _next(self) -> AuditFinding:
         while not self._found:
-            await self._go_on()
+            await self._advance()
         finding, self.cursor = self._found.popleft()
         return finding
 
-    async def _go_on(self) -> None:
+    async def _advance(self) -> None:
         if self.is_complete:
             raise StopAsyncIteration
         self.cursor = self._reached
         if not self._pending:
-            with self._going_back():
+            with self._restarting_on_error():
                 listed = await next_listed(self._listing)
                 self._pending.extend([self._entry(found) for found in listed])
                 self._unread = {found.key for found, content, _ in self._pending if content}
@@ -190,34 +197,36 @@ class Audit(Walk[AuditFinding]):
     def _entry(self, listed: Listed) -> _Entry:
         content = self._content_of(listed)
         if content is None:
-            return _Entry(listed, None, is_nameless=True)
-        is_due = self._is_sampled(listed.key)
-        return _Entry(listed, content if is_due else None, is_nameless=False)
+            return _Entry(listed, None, has_no_hash=True)
+        is_sampled = self._is_sampled(listed.key)
+        return _Entry(listed, content if is_sampled else None, has_no_hash=False)
 
     def _content_of(self, listed: Listed) -> tuple[str, str] | None:
         is_directory = listed.kind in {"directory", "closed"}
-        # Others know names of files; the default knows what is in the place of one.
+        # Only the default function can tell that a directory has the name of an object.
         if listed.kind in _NO_KEYS or (is_directory and self._plan.content_of is not content_of):
             return None
         content = self._plan.content_of(listed.key)
         if content is None:
             return None
         if not (isinstance(content, tuple) and len(content) == _PARTS):
-            raise TypeError(f"content_of returns (algorithm, hash) or None, not {shown(content)}")
+            raise TypeError(
+                f"content_of must return (algorithm, hash) or None, not {shown(content)}"
+            )
         try:
             check_hash(*content)
         except (TypeError, ValueError) as error:
-            told = f"content_of({shown(listed.key)}) returned {shown(content)}"
-            raise type(error)(f"{told}: {error}") from None
+            call = f"content_of({shown(listed.key)}) returned {shown(content)}"
+            raise type(error)(f"{call}: {error}") from None
         return content
 
     def _is_sampled(self, key: str) -> bool:
-        # By the key, so that an audit that goes on later has the same sample.
-        mark = Hasher("blake3", f"{self.seed}/{key}".encode()).digest()[:8]
-        return int.from_bytes(mark) < self._plan.sample * 2**64
+        # Depends only on seed and key, so that a resumed audit has the same sample.
+        prefix = Hasher("blake3", f"{self.seed}/{key}".encode()).digest()[:8]
+        return int.from_bytes(prefix) < self._plan.sample * 2**64
 
     async def _round(self) -> None:
-        """Have the engine audit the first unread objects, as many as it has the time for."""
+        """Verify as many unread objects, in order, as one round of the engine has time for."""
         unread = [
             (found.key, *content)
             for found, content, _ in self._pending
@@ -236,7 +245,7 @@ class Audit(Walk[AuditFinding]):
             self._settle()
 
     def _settle(self) -> None:
-        """Account for the outcomes, and pass pending entries up to the first unread object."""
+        """Process the outcomes, and pending entries up to the first unread object."""
         for key, size, found in self._outcomes.take():
             is_moved = found is not None and found[-1] is not None
             # A cancelled round may add an outcome after another round has read the object again.
@@ -250,8 +259,8 @@ class Audit(Walk[AuditFinding]):
         while self._pending and self._pending[0].listed.key not in self._unread:
             entry = self._pending.popleft()
             key = entry.listed.key
-            finding = self._bad.pop(key, None) if entry.content else self._otherwise(entry)
-            self._pass(entry.listed)
+            finding = self._bad.pop(key, None) if entry.content else self._check_kind(entry)
+            self._mark_processed(entry.listed)
             if finding is not None:
                 self._found.append((finding, self._reached))
             if not self._found:
@@ -269,18 +278,18 @@ class Audit(Walk[AuditFinding]):
         moved_to: str | None = None,
     ) -> AuditFinding:
         if moved_to is not None:
-            warn("moved %s aside, which was %s, to %s", self._path / key, problem, moved_to)
+            warn("quarantined %s (%s) as %s", self._path / key, problem, moved_to)
         moved = None if moved_to is None else Path(moved_to)
         return AuditFinding(self._path / key, key, problem, expected, actual, moved)
 
-    def _otherwise(self, entry: _Entry) -> AuditFinding | None:
-        """Return what is wrong with something that is not read."""
-        (key, kind, _, _, _, why), _, is_nameless = entry
-        self.skipped += is_nameless and kind == "file"
+    def _check_kind(self, entry: _Entry) -> AuditFinding | None:
+        """Return the finding for an entry that is not verified, or None."""
+        (key, kind, _, _, _, why), _, has_no_hash = entry
+        self.skipped += has_no_hash and kind == "file"
         if kind == "foreign":
             return self._finding(key, "foreign name", "a key", repr(os.fsencode(key)))
         if kind == "closed":
-            return self._finding(key, "unreadable", "something that can be looked at", why or "")
-        if kind in _KINDS and is_nameless:
+            return self._finding(key, "unreadable", "a readable entry", why or "")
+        if kind in _KINDS and has_no_hash:
             return self._finding(key, "not a file", "a file or a directory", _KINDS[kind])
         return None

@@ -1,9 +1,9 @@
-"""The foreign-root policy: objects below another root than the storage's own.
+"""The foreign-root policy: reads of objects below a root other than the storage's own.
 
-A pointer names the root of the storage that wrote it. `find` is the only place that looks there,
-and only if the object is missing below the storage's own root. `allowed_roots` restricts the roots
-that a pointer may lead to. Content of a foreign root is served only after all of it matched its
-hash, and an error does not tell what was found in its place.
+A pointer contains the root of the storage that wrote it. Only `find` accesses that root, and only
+if the object is missing below the storage's own root. `allowed_roots` restricts the roots that it
+may access. Content of a foreign root is returned only after all of it matched its hash, and errors
+do not reveal the actual hash or size.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Operation = Callable[[Store], Awaitable[T]]
-"""Something that is done with an object below the root of a store."""
+"""An asynchronous operation on an object in a store."""
 
 A_FILE = "a regular file"
-"""What is expected where something of another kind is found."""
+"""The expected value in errors for an entry that is not a regular file."""
 
 REDACTED = "something else"
+"""The actual value in errors for objects below a foreign root."""
 
 
 async def find(
@@ -44,20 +45,20 @@ async def find(
     own_root: Path,
     allowed: Collection[Path] | None,
 ) -> T:
-    """Run an operation on an object below the own root or, if it is missing, the pointer's.
+    """Run an operation below the storage's root or, if the object is missing, the pointer's.
 
     Args:
-        own: The store below the own root.
+        own: The store of the storage's root.
         pointer: The pointer to the object.
         operation: The operation.
-        foreign_operation: The operation below a foreign root, if it is another one.
+        foreign_operation: The operation for a foreign root; None for the same operation.
         own_root: The root of the storage.
-        allowed: The roots that a pointer may lead to; None allows all.
+        allowed: The foreign roots to access; None allows all.
 
     Raises:
         ObjectNotFoundError: The object is missing below both roots.
-        RootNotAllowedError: The object is missing below the own root, and the pointer's is not
-            allowed.
+        RootNotAllowedError: The object is missing below the storage's root, and the pointer's root
+            is not allowed.
     """
     try:
         return await operation(own)
@@ -72,10 +73,10 @@ async def find(
 def foreign_root(
     pointer: FilePointer, own_root: Path, allowed: Collection[Path] | None
 ) -> str | None:
-    """Return the root that `pointer` names, if it is another than `own_root` and could be one.
+    """Return the root in `pointer`, or None if it is `own_root` or not absolute.
 
     Raises:
-        RootNotAllowedError: It is none of `allowed`, where that is not None.
+        RootNotAllowedError: The root is not in `allowed`.
     """
     root = pointer["root"]
     named = Path(os.path.normpath(root))
@@ -85,25 +86,25 @@ def foreign_root(
         return root
     if named not in allowed:
         raise RootNotAllowedError(
-            errno.EACCES, "Not one of the storage's allowed roots", str(named / pointer["key"])
+            errno.EACCES, "Root not in allowed_roots", str(named / pointer["key"])
         )
-    # Not as the pointer spells it: from a link, ".." leads elsewhere than it seems to.
+    # Normalised: ".." after a symbolic link would escape the allowed root.
     return str(named)
 
 
 @contextmanager
 def redact_actual() -> Iterator[None]:
-    """Remove from an error which hash or size was found: its reader may have made the pointer up.
+    """Replace the actual hash or size in an error, since its reader may have forged the pointer.
 
-    The hash of a file tells its content to anyone with a guess, and a pointer can name any file.
-    The error still says that something is not a file.
+    A forged pointer can name any file, and a hash confirms a guess of its content. The error for
+    an entry that is not a regular file stays unchanged.
     """
     try:
         yield
     except CorruptDataError as error:
         if error.expected == A_FILE:
             raise
-        # In place: a new error would have this one as its context.
+        # Changed in place: a new error would have this one as its context.
         error.actual = REDACTED
         error.args = (error.expected, REDACTED, error.path)
         raise

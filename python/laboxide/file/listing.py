@@ -1,4 +1,9 @@
-"""What is below the root of a storage, and the pointers to all objects of it."""
+"""Walks over the entries below a root, and the listing of all pointers.
+
+`Walk` is the base of `PointerListing` and of `laboxide.file.audit.Audit`. It owns a native
+`Listing`, which returns entries in batches, and the key up to which entries were processed, from
+which a walk resumes after an error or a cancellation.
+"""
 
 from __future__ import annotations
 
@@ -23,45 +28,45 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH = 512
-"""Things that are asked for at once."""
+"""Entries per call of the native listing."""
 
 
 class Listed(NamedTuple):
-    """Something that is below a root."""
+    """An entry below a root."""
 
     key: str
-    """Its path there."""
+    """The path below the root."""
     kind: Literal[
         "file", "directory", "link", "special", "displaced", "quarantined", "closed", "foreign"
     ]
-    """``"file"``, ``"directory"``, ``"link"``, ``"special"``; ``"displaced"`` or ``"quarantined"``
-    if it was moved aside; ``"closed"`` if it, or what is in it, cannot be looked at; ``"foreign"``
-    if its path can be no key."""
+    """The type of the entry. ``"link"`` is a symbolic link; ``"displaced"`` and ``"quarantined"``
+    entries were renamed by a writer or an audit; a ``"closed"`` entry cannot be read; the path of
+    a ``"foreign"`` entry is not a valid key."""
     size: int
-    """Its size in bytes."""
+    """The size in bytes."""
     modified: float | None
-    """When it was last changed, in seconds since the epoch, where the file system tells."""
+    """The modification time in seconds since the epoch, or None if there is none."""
     errno: int | None
-    """What the system says of it if it is closed, as a number."""
+    """The error number of a closed entry, or None."""
     why: str | None
-    """The same in words."""
+    """The error text of a closed entry, or None."""
 
 
-def refusal(root: Path, listed: Listed) -> OSError:
-    """Return what the system says of something below `root` that is closed."""
+def listing_error(root: Path, listed: Listed) -> OSError:
+    """Return the error of a closed entry below `root`."""
     number = listed.errno or errno.EIO
     return OSError(number, os.strerror(number), str(root / listed.key))
 
 
 async def next_listed(listing: Listing) -> list[Listed]:
-    """Return what comes next in a native walk; nothing at its end."""
+    """Return the next batch of a native listing; empty at its end."""
     return [Listed(*found) for found in await hub.run(listing.next_batch, BATCH)]
 
 
 class Walk(AsyncIterator[T]):
-    """Yields what it makes of a listing. A class, so that it can be left at any point.
+    """Async iterator over the entries of a store, resumable after an error or a cancellation.
 
-    Left by an error, or by a cancelled task, it goes on where it was when it is iterated again.
+    Not an async generator, so it can be abandoned at any point without cleanup by the event loop.
     """
 
     def __init__(self, name: str, store: Store, after: str | None) -> None:
@@ -71,12 +76,12 @@ class Walk(AsyncIterator[T]):
         self._is_running = False
         self._is_closed = False
         self._reached = after
-        """The key up to which everything was seen to."""
+        """The key up to which all entries were processed."""
         self._listing = Listing(store, after)
 
     @contextmanager
-    def _going_back(self) -> Iterator[None]:
-        """List anew what was not seen to if anything is raised: what was listed may be lost."""
+    def _restarting_on_error(self) -> Iterator[None]:
+        """Restart the listing after the last processed key on an error: a batch may be lost."""
         try:
             yield
         except BaseException:
@@ -86,10 +91,10 @@ class Walk(AsyncIterator[T]):
     async def __anext__(self) -> T:
         if self._is_closed:
             raise StopAsyncIteration
-        # A thread of the parent's may have the lock of the native walk.
+        # A thread of the parent process may hold the lock of the native listing.
         if self._generation != process.generation:
             raise RuntimeError(
-                f"this {self._name} belongs to the parent process: after fork begin anew"
+                f"this {self._name} belongs to the parent process: start a new one after fork"
             )
         self._check_idle()
         self._is_running = True
@@ -100,13 +105,13 @@ class Walk(AsyncIterator[T]):
 
     def _check_idle(self) -> None:
         if self._is_running:
-            raise RuntimeError(f"another task is waiting for what this {self._name} yields next")
+            raise RuntimeError(f"another task is waiting for the next item of this {self._name}")
 
     async def aclose(self) -> None:
-        """Stop. It has ended then, wherever it was, and holds no directory open.
+        """End the iteration and close all directories. Idempotent.
 
         Raises:
-            RuntimeError: Another task is waiting for what comes next.
+            RuntimeError: Another task is waiting for the next item.
         """
         self._check_idle()
         if not self._is_closed:
@@ -115,10 +120,10 @@ class Walk(AsyncIterator[T]):
 
     @abstractmethod
     async def _next(self) -> T:
-        """Return the next one, or raise `StopAsyncIteration`."""
+        """Return the next item, or raise `StopAsyncIteration`."""
 
-    def _pass(self, listed: Listed) -> None:
-        """Take note that this was seen to, and everything before it."""
+    def _mark_processed(self, listed: Listed) -> None:
+        """Record that this entry and all entries before it were processed."""
         if listed.kind != "foreign":
             self._reached = listed.key
 
@@ -127,8 +132,8 @@ class PointerListing(Walk[FilePointer]):
     """Yields a pointer to each object.
 
     Args:
-        store: Where the objects are.
-        pointer_to: Makes a pointer of what was listed; None passes it over.
+        store: The store to list.
+        pointer_to: Returns the pointer to an entry, or None to skip the entry.
     """
 
     def __init__(
@@ -141,18 +146,18 @@ class PointerListing(Walk[FilePointer]):
     async def _next(self) -> FilePointer:
         while True:
             while self._pending:
-                if (pointer := await self._see_to(self._pending[0])) is not None:
+                if (pointer := await self._process(self._pending[0])) is not None:
                     return pointer
-            with self._going_back():
+            with self._restarting_on_error():
                 self._pending.extend(await next_listed(self._listing))
             if not self._pending:
                 raise StopAsyncIteration
 
-    async def _see_to(self, listed: Listed) -> FilePointer | None:
+    async def _process(self, listed: Listed) -> FilePointer | None:
         try:
             pointer = await self._pointer_to(listed)
         except Exception:
-            self._pass(self._pending.popleft())  # what comes after it can still be had
+            self._mark_processed(self._pending.popleft())  # a retry resumes after this entry
             raise
-        self._pass(self._pending.popleft())
+        self._mark_processed(self._pending.popleft())
         return pointer

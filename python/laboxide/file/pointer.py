@@ -1,4 +1,4 @@
-"""What a file storage returns for a write, and how it is read again, from whatever it came."""
+"""Pointers to objects: the config of a file storage, and its validation."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 __all__ = ("FilePointer",)
 
 Expected = tuple[int, tuple[str, str] | None]
-"""What an object must be: its size and, if it is to be checked, algorithm and hash."""
+"""The expected size in bytes and, if the hash is verified, the algorithm and hash."""
 
 
 class FilePointer(TypedDict):
-    """All that it takes to find an object and to verify it."""
+    """Location, size and hash of an object: the config of a `FileStorage`."""
 
     root: str
     """The absolute path of the storage's root when the object was written."""
     key: str
-    """The path below the root, its components joined by "/"."""
+    """The path below the root, with components joined by "/"."""
     algorithm: str
     """The algorithm of `hash`."""
     hash: str
@@ -34,18 +34,18 @@ class FilePointer(TypedDict):
 
 
 def parse_pointer(config: object) -> FilePointer:
-    """Return `config` as a pointer, after checking all of it: it may come from anywhere.
+    """Validate an untrusted config and return it as a pointer.
 
     Raises:
-        TypeError: It is not a mapping, or one of its values is of the wrong type.
-        ValueError: One of its values is missing, or is not what a pointer can have.
+        TypeError: `config` is not a mapping, or a field is of the wrong type.
+        ValueError: A field is missing or invalid.
     """
     pointer = check_fields("file pointer", config, _FIELDS)
     check_key(pointer["key"])
     check_hash(pointer["algorithm"], pointer["hash"])
     check_size(pointer["size"])
     if "\0" in pointer["root"]:
-        raise ValueError(f"'root' of a file pointer is a path, not {shown(pointer['root'])}")
+        raise ValueError(f"'root' of a file pointer must be a path, not {shown(pointer['root'])}")
     return cast("FilePointer", pointer)
 
 
@@ -53,12 +53,12 @@ _FIELDS = {"root": str, "key": str, "algorithm": str, "hash": str, "size": int}
 
 
 def expected_of(pointer: FilePointer) -> Expected:
-    """Return size, algorithm and hash that a pointer promises."""
+    """Return the size, algorithm and hash in a pointer."""
     return pointer["size"], (pointer["algorithm"], pointer["hash"])
 
 
 def pointer_to(root: Path, key: str, digest: Digest) -> FilePointer:
-    """Return a pointer to the object under `key` below `root`. The digest has been checked."""
+    """Return a pointer to the object under `key` below `root`, given a validated digest."""
     return FilePointer(
         root=str(root),
         key=key,

@@ -24,10 +24,10 @@ class ObjectStream(ChunkStream):
     """Yields the chunks of an object, read ahead by the engine.
 
     Args:
-        find: Runs one of two operations: below the storage's own root, or below a foreign one.
+        find: Runs the first operation below the storage's root, or the second below a foreign one.
         pointer: The pointer to the object.
-        expected: What an object below the own root must be.
-        chunk_size: Bytes in a chunk.
+        expected: The expected size and hash of an object below the storage's root.
+        chunk_size: The size of a chunk in bytes.
         progress: Receives the number of bytes since its last call.
     """
 
@@ -60,14 +60,14 @@ class ObjectStream(ChunkStream):
         try:
             return await _next_of(self._reader)
         except ObjectNotFoundError:
-            # A foreign object may need the permit that this reader has.
+            # Release the permit of this reader: the foreign object may need it.
             self._reader.close()
             raise
 
     async def _first_of_foreign(self, store: Store) -> bytes:
-        # Content of a foreign root is served only after all of it was verified.
+        # Content of a foreign root is returned only after all of it is verified.
         expected = expected_of(self._pointer)
-        # Not in a variable: the traceback of a cancellation would keep the verified file open.
+        # Not in a local variable: the traceback of a cancellation would keep the file open.
         self._reader = Reader.of(
             await hub.run(store.open_verified, self._pointer["key"], expected),
             expected,

@@ -1,4 +1,4 @@
-"""Where a file storage puts an object."""
+"""Routers: functions that choose the key of an object."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ __all__ = ("FileKey", "FileRouter", "content_router")
 
 
 class FileKey(TypedDict):
-    """The answer of a router. A plain string is the same as its `key` alone."""
+    """The result of a router. A plain string is equivalent to a `FileKey` with that `key`."""
 
     key: str
-    """A path below the root of 1024 bytes at the most, its components joined by "/"."""
+    """A path below the root of at most 1024 bytes, with components joined by "/"."""
 
 
 class FileRouter(Protocol):
-    """Decides where below the root an object goes.
+    """Chooses the key of an object.
 
-    A key should contain the content's hash. One that does not can name one content only: writing
-    another under it raises `FileExistsError`.
+    A key should contain the content hash. A key without it is bound to the first content: writing
+    other content under it raises `FileExistsError`.
     """
 
     def __call__(self, digest: Digest, tags: TagMap, /, *, temp: bool) -> FileKey | str:
-        """Return the key of an object, plain or as a `FileKey`.
+        """Return the key of an object, as a string or a `FileKey`.
 
         Args:
-            digest: What describes the content, complete.
-            tags: What the user says of it.
-            temp: Whether a temporary location is asked for. A file storage never does: its
-                temporary files are its own affair.
+            digest: The complete digest of the content.
+            tags: The tags of the content.
+            temp: Whether to return a temporary location. Always False for a `FileStorage`, which
+                manages its temporary files itself.
         """
         ...
 
 
 def content_router(digest: Digest, _tags: TagMap, /, *, temp: bool = False) -> FileKey:  # noqa: ARG001
-    """Lay objects out as ``<algorithm>/<first two hex digits>/<hash>``, the default.
+    """Return the key ``<algorithm>/<first two hex digits>/<hash>``. The default router.
 
-    Directories are locked while a name is made in them; 256 of them let as many writers go on.
+    A file system locks a directory while it creates a name; 256 directories allow as many
+    concurrent writers.
     """
     content_hash = digest["content_hash"]
     return {"key": f"{digest['content_hash_algorithm']}/{content_hash[:2]}/{content_hash}"}
 
 
 def content_of(key: str) -> tuple[str, str] | None:
-    """Return the algorithm and hash in a key of `content_router`, or None if it is none."""
+    """Return the algorithm and hash in a key of `content_router`, or None for other keys."""
     match key.split("/"):
         case [("blake3" | "sha256") as algorithm, shard, content_hash] if (
             _HASH.fullmatch(content_hash) and content_hash[:2] == shard
@@ -64,15 +65,15 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 
 def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:
-    """Return the key that `router` gives.
+    """Call `router` and return the validated key.
 
     Raises:
-        TypeError: It answers with something else.
-        ValueError: The key does not stay below the root.
+        TypeError: The router does not return a key.
+        ValueError: The key is invalid: it would leave the root, for example.
     """
     answer: object = router(digest, tags, temp=False)
     key = answer.get("key") if isinstance(answer, (dict, Mapping)) else answer
     if not isinstance(key, str):
-        raise TypeError(f"a file router returns a key or {{'key': key}}, not {shown(answer)}")
+        raise TypeError(f"a router must return a key or {{'key': key}}, not {shown(answer)}")
     check_key(key)
     return plain_text(key)
