@@ -77,7 +77,7 @@ async def test_non_contiguous_value_is_refused_alike(storages: list[Any]) -> Non
     errors = await errors_of(
         storages, lambda s: s.write_data(BAD["not contiguous"], describe(b"ace"), {})
     )
-    assert errors == {(BufferError, "the buffer is not contiguous")}
+    assert errors == {(BufferError, "buffer must be contiguous")}
 
 
 HASH = "0" * 64

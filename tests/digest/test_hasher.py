@@ -109,7 +109,7 @@ def test_unknown_algorithm_is_refused_by_name(algorithm: str) -> None:
 
 
 def test_bytes_as_algorithm_are_refused_with_a_hint() -> None:
-    with pytest.raises(TypeError, match="'blake3' is expected, not bytes"):
+    with pytest.raises(TypeError, match="such as 'blake3', not bytes"):
         Hasher(cast("Any", b"some bytes"))
 
 

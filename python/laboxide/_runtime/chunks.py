@@ -1,4 +1,4 @@
-"""The base class of streams of chunks that are read."""
+"""Base class of the streams of chunks that storages return."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class ChunkStream(AsyncGenerator[bytes, None]):
-    """An async generator of chunks that is no generator function.
+    """An `AsyncGenerator` of chunks that is not a generator function.
 
-    So it can be left at any point, closed or not, without a task or scope that would notice.
+    It can be abandoned at any point without `aclose`: no code is suspended inside it.
 
     Args:
         progress: Receives the number of bytes since its last call.
@@ -33,7 +33,7 @@ class ChunkStream(AsyncGenerator[bytes, None]):
 
     @abstractmethod
     def _release(self) -> None:
-        """Let go of what the stream reads from."""
+        """Release the resources of the stream."""
 
     async def __anext__(self) -> bytes:
         if self._closed:
@@ -60,7 +60,7 @@ class ChunkStream(AsyncGenerator[bytes, None]):
         return chunk
 
     def _check_idle(self) -> None:
-        # Closed beneath whoever waits, it would end there as one that is complete.
+        # A stream closed during a read would end there like a complete one.
         if self._running:
             raise RuntimeError("another task is waiting for the next chunk of this stream")
 
@@ -69,7 +69,7 @@ class ChunkStream(AsyncGenerator[bytes, None]):
         self._release()
 
     async def aclose(self) -> None:
-        """Stop reading. The stream has ended then, wherever it was.
+        """Stop reading and end the stream. Idempotent.
 
         Raises:
             RuntimeError: Another task is waiting for the next chunk.
@@ -78,13 +78,13 @@ class ChunkStream(AsyncGenerator[bytes, None]):
         self._close()
 
     async def asend(self, value: None, /) -> bytes:
-        """Return the next chunk; there is nothing that could be sent."""
+        """Return the next chunk. Only None can be sent."""
         if value is not None:
-            raise TypeError(f"nothing can be sent to a stream of bytes, not {shown(value)}")
+            raise TypeError(f"value must be None, not {shown(value)}")
         return await self.__anext__()
 
     async def athrow(self, typ: Any, val: Any = None, tb: Any = None, /) -> bytes:
-        """Close the stream and raise the exception in its place."""
+        """Close the stream and raise the exception."""
         self._check_idle()
         self._close()
         return await super().athrow(typ, val, tb)

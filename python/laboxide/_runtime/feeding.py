@@ -1,4 +1,4 @@
-"""How chunks of a stream get to the engine, without blocking the event loop."""
+"""Feeds the chunks of a stream to the engine without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 async def feed_all(writer: Writer, source: AsyncIterable[Buffer], limit: int | None) -> None:
-    """Feed every chunk of `source` to `writer`, waiting only when its queue is full.
+    """Feed every chunk of `source` to `writer`, waiting only while its queue is full.
 
     Raises:
-        ObjectTooLargeError: It has more bytes than `limit`.
+        ObjectTooLargeError: The source has more than `limit` bytes.
     """
     if limit is None:
         await _feed_freely(writer, source)
@@ -48,7 +48,7 @@ async def _feed_up_to(limit: int, writer: Writer, source: AsyncIterable[Buffer])
 
 
 async def feed(writer: Writer, chunk: Buffer) -> None:
-    """Feed one chunk. Buffers that may change are copied a block at a time."""
+    """Feed one chunk. Mutable buffers are copied in blocks."""
     for piece in (chunk,) if type(chunk) is bytes else blocks_of(chunk):
         if flow := writer.feed(piece):
             await hub.wait_for_writer(writer, flow)
@@ -58,22 +58,22 @@ def chunk_view(chunk: Buffer) -> memoryview:
     """Return a view of the bytes of a chunk.
 
     Raises:
-        TypeError: It has none, or they do not lie side by side.
+        TypeError: The chunk is not a contiguous buffer.
     """
     try:
         view = memoryview(chunk)
-        return view.cast("B") if view.nbytes else memoryview(b"")  # which not every shape can be
+        return view.cast("B") if view.nbytes else memoryview(b"")  # some empty shapes cannot cast
     except TypeError as error:
         kind = type(chunk).__name__
         raise TypeError(f"a chunk must be contiguous and bytes-like, not {kind!r}") from error
 
 
 def value_bytes(data: Buffer) -> bytes:
-    """Return a value as bytes that nobody changes, as picky as the engine is.
+    """Return a value as immutable bytes, with the errors of the engine.
 
     Raises:
-        BufferError: Its bytes do not lie side by side.
-        TypeError: It has none.
+        BufferError: The buffer is not contiguous.
+        TypeError: The value is not a buffer.
     """
     if type(data) is bytes:
         return data
@@ -83,19 +83,19 @@ def value_bytes(data: Buffer) -> bytes:
         kind = type(data).__name__
         raise TypeError(f"a bytes-like object is required, not {kind!r}") from error
     if not view.c_contiguous:
-        raise BufferError("the buffer is not contiguous")
+        raise BufferError("buffer must be contiguous")
     return bytes(view)
 
 
 def buffer_size(data: Buffer) -> int:
-    """Return the number of bytes of a value.
+    """Return the size of a buffer in bytes.
 
     Raises:
         BufferError: The buffer is not contiguous.
     """
     view = memoryview(data)
     if not view.c_contiguous:
-        raise BufferError("the buffer is not contiguous")
+        raise BufferError("buffer must be contiguous")
     return view.nbytes
 
 
@@ -107,7 +107,7 @@ def blocks_of(chunk: Buffer) -> Iterator[memoryview]:
 
 
 def large_view(data: object) -> memoryview | None:
-    """Return a view of a buffer that is better fed a block at a time; None of anything else."""
+    """Return a view of a contiguous buffer larger than a block, to feed in blocks, or None."""
     try:
         view = memoryview(data)  # type: ignore[arg-type]
     except TypeError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_buffer(data: object) -> bool:
-    """Tell whether `data` has the buffer protocol."""
+    """Return whether `data` supports the buffer protocol."""
     try:
         memoryview(data)  # type: ignore[arg-type]
     except TypeError:
@@ -30,8 +30,7 @@ def chunks_of(name: str, data: object) -> AsyncIterable[Buffer]:
     """Return the argument `name` as an async iterable of chunks.
 
     Raises:
-        TypeError: `data` is neither an iterable nor an async iterable, or iterates over something
-            else than chunks.
+        TypeError: `data` is not an iterable or async iterable of chunks.
     """
     if hasattr(data, "__aiter__"):
         return data
@@ -48,10 +47,10 @@ def chunks_of(name: str, data: object) -> AsyncIterable[Buffer]:
 
 
 class SyncSource:
-    """The chunks of a sync iterable, which runs on the thread of the event loop.
+    """Async iterator over a sync iterable, which runs on the thread of the event loop.
 
-    Other tasks run between two chunks, by time. A class: an async generator could be left
-    suspended.
+    It yields to the loop between chunks when the time slice is used up. Not an async generator,
+    which could be abandoned while suspended.
     """
 
     def __init__(self, chunks: Iterable[Any]) -> None:
@@ -61,14 +60,14 @@ class SyncSource:
         return self
 
     async def __anext__(self) -> Any:
-        await hub.breathe()
+        await hub.checkpoint_if_due()
         try:
             return next(self._chunks)
         except StopIteration:
             raise StopAsyncIteration from None
 
     async def aclose(self) -> None:
-        """Close the iterator if it is a generator. A file stays open: it is the caller's."""
+        """Close the iterator if it is a generator. A file stays open for the caller."""
         if isinstance(self._chunks, GeneratorType):
             self._chunks.close()
 
@@ -82,11 +81,11 @@ async def close(*candidates: object) -> None:
 
 
 async def file_chunks(path: str) -> AsyncGenerator[bytes]:
-    """Yield the content of a regular file in chunks of 1 MiB, read by threads.
+    """Yield the content of a regular file in chunks of 1 MiB, read on threads.
 
     Raises:
         OSError: A file system call failed; ``filename`` is the path.
-        ValueError: The file is not a regular one.
+        ValueError: The file is not a regular file.
     """
     from anyio import to_thread  # noqa: PLC0415 - takes longer than importing laboxide
 
@@ -102,7 +101,7 @@ async def file_chunks(path: str) -> AsyncGenerator[bytes]:
 
 def _open(path: str, opened: list[FileIO]) -> None:
     """Append an open file to `opened`: a cancelled task does not receive a return value."""
-    # A device may do something when it is opened, so its kind is checked before as well.
+    # Opening a device may have side effects, so the kind is also checked before.
     _require_regular(path, os.stat(path).st_mode)  # noqa: PTH116 - keeps the spelling in errors
     file = FileIO(path, opener=_open_at_once)
     opened.append(file)

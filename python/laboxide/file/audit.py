@@ -30,7 +30,7 @@ _KINDS = {"link": "a symbolic link", "special": "a special file"}
 _PARTS = 2
 _WORKERS_MAX = 64
 _SEED_MAX = (1 << 64) - 1
-_NO_KEYS = ("foreign", "displaced", "quarantined")
+_NO_KEYS = ("invalid key", "displaced", "quarantined")
 
 AuditProblem = Literal["corrupt", "not a file", "unreadable", "foreign name"]
 """The problems of an `AuditFinding`."""
@@ -202,7 +202,7 @@ class Audit(Walk[AuditFinding]):
         return _Entry(listed, content if is_sampled else None, has_no_hash=False)
 
     def _content_of(self, listed: Listed) -> tuple[str, str] | None:
-        is_directory = listed.kind in {"directory", "closed"}
+        is_directory = listed.kind in {"directory", "unreadable"}
         # Only the default function can tell that a directory has the name of an object.
         if listed.kind in _NO_KEYS or (is_directory and self._plan.content_of is not content_of):
             return None
@@ -286,9 +286,9 @@ class Audit(Walk[AuditFinding]):
         """Return the finding for an entry that is not verified, or None."""
         (key, kind, _, _, _, why), _, has_no_hash = entry
         self.skipped += has_no_hash and kind == "file"
-        if kind == "foreign":
+        if kind == "invalid key":
             return self._finding(key, "foreign name", "a key", repr(os.fsencode(key)))
-        if kind == "closed":
+        if kind == "unreadable":
             return self._finding(key, "unreadable", "a readable entry", why or "")
         if kind in _KINDS and has_no_hash:
             return self._finding(key, "not a file", "a file or a directory", _KINDS[kind])

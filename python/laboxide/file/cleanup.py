@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 STAGING = ".laboxide-staging"
 
-_STRAY = ("displaced", "quarantined", "closed")
+_STRAY = ("displaced", "quarantined", "unreadable")
 """The kinds of entries that are stray, or may contain stray entries."""
 
 StrayKind = Literal["temporary", "displaced", "quarantined", "unknown"]
@@ -54,7 +54,7 @@ async def find_stray_files(root: Path, store: Store, *, delete: bool) -> list[St
 
 
 def _stray_file(root: Path, now: float, listed: Listed) -> StrayFile:
-    if listed.kind == "closed":
+    if listed.kind == "unreadable":
         raise listing_error(root, listed)
     kind: StrayKind = "displaced" if listed.kind == "displaced" else "quarantined"
     age = _age(now, listed.modified)

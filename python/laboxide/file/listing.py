@@ -37,23 +37,32 @@ class Listed(NamedTuple):
     key: str
     """The path below the root."""
     kind: Literal[
-        "file", "directory", "link", "special", "displaced", "quarantined", "closed", "foreign"
+        "file",
+        "directory",
+        "link",
+        "special",
+        "displaced",
+        "quarantined",
+        "unreadable",
+        "invalid key",
     ]
-    """The type of the entry. ``"link"`` is a symbolic link; ``"displaced"`` and ``"quarantined"``
-    entries were renamed by a writer or an audit; a ``"closed"`` entry cannot be read; the path of
-    a ``"foreign"`` entry is not a valid key."""
+    """The kind of the entry.
+
+    Writers and audits rename ``"displaced"`` and ``"quarantined"`` entries. ``"unreadable"`` means
+    that a file system call on the entry failed, ``"invalid key"`` that its path is not a key.
+    """
     size: int
     """The size in bytes."""
     modified: float | None
     """The modification time in seconds since the epoch, or None if there is none."""
     errno: int | None
-    """The error number of a closed entry, or None."""
+    """The error number of an unreadable entry, or None."""
     why: str | None
-    """The error text of a closed entry, or None."""
+    """The error text of an unreadable entry, or None."""
 
 
 def listing_error(root: Path, listed: Listed) -> OSError:
-    """Return the error of a closed entry below `root`."""
+    """Return the error of an unreadable entry below `root`."""
     number = listed.errno or errno.EIO
     return OSError(number, os.strerror(number), str(root / listed.key))
 
@@ -124,7 +133,7 @@ class Walk(AsyncIterator[T]):
 
     def _mark_processed(self, listed: Listed) -> None:
         """Record that this entry and all entries before it were processed."""
-        if listed.kind != "foreign":
+        if listed.kind != "invalid key":
             self._reached = listed.key
 
 

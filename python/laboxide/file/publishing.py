@@ -1,4 +1,8 @@
-"""How what was written gets its name."""
+"""Checks before a write, and publishes staged content under its key.
+
+`routed` validates the digest and calls the router. `publish` gives staged content its key;
+`write_buffer` and `FileStorage` share `publish_as` and `publication` with it.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +25,24 @@ if TYPE_CHECKING:
     from laboxide.types import Digest, TagMap
 
 _stale_roots: set[tuple[int, str]] = set()
-"""Process and path of each root that the warning about stale objects names already."""
+"""Process ID and path of each root for which the warning about stale objects was logged."""
 
 
 def require_router(storage: FileStorage) -> FileRouter:
-    """Return the router of `storage`, or refuse: without one it is read-only."""
+    """Return the router of `storage`, or raise: a storage without a router is read-only."""
     if storage.router is None:
         raise NotImplementedError(f"{storage!r} is read-only: it has no router")
     return storage.router
 
 
 def check_fits(storage: FileStorage, size: int, path: str | None = None) -> None:
-    """Refuse an object of more bytes than `storage` takes; `path` is its file."""
+    """Raise `ObjectTooLargeError` if `size` exceeds the limit; `path` is a file to import."""
     if storage.max_object_size is not None and size > storage.max_object_size:
         raise ObjectTooLargeError(storage.max_object_size, size, path)
 
 
 def check_staged(staged: Staged, digest: Digest) -> None:
-    """Discard what is staged, and refuse it, if it is not what `digest` describes."""
+    """Discard staged content and raise if it does not match `digest`."""
     size, [(algorithm, content_hash)] = staged.digest
     expected = digest["content_size"], digest["content_hash"]
     if (size, content_hash) != expected:
@@ -50,7 +54,7 @@ def check_staged(staged: Staged, digest: Digest) -> None:
 
 
 def routed(storage: FileStorage, digest: Digest, tags: TagMap) -> tuple[str, Digest]:
-    """Return the key that the router of `storage` gives, and the digest; all of it is checked."""
+    """Return the validated key of the router, and the validated digest."""
     router = require_router(storage)
     digest = check_digest(digest)
     check_fits(storage, digest["content_size"])
@@ -60,7 +64,10 @@ def routed(storage: FileStorage, digest: Digest, tags: TagMap) -> tuple[str, Dig
 def publication(
     storage: FileStorage, key: str, digest: Digest, *, verified: bool = False
 ) -> tuple[Expected, bool]:
-    """Return what is published under `key`, and whether the name tells what it must be."""
+    """Return the content to verify, and whether to replace a corrupt object.
+
+    A key with the hash identifies its content: an existing object with other content is corrupt.
+    """
     size, content_hash = digest["content_size"], digest["content_hash"]
     heal = content_hash in key
     if verified or storage.verify_writes or not heal:
@@ -71,15 +78,15 @@ def publication(
 async def write_buffer(
     storage: FileStorage, store: Store, view: memoryview, key: str, digest: Digest
 ) -> None:
-    """Write and publish what others may change meanwhile: block by block, and not unverified.
+    """Write a mutable buffer in blocks and publish it, always verified by its hash.
 
-    All of it at once would be copied on the event loop, which takes half a second for 512 MiB.
+    Copying 512 MiB at once would block the event loop for half a second.
     """
     writer = Writer([digest["content_hash_algorithm"]], store)
     try:
         await feed(writer, view)
         await hub.run(writer.finish)
-        await give_name(storage, writer.take_staged(), key, digest, verified=True)
+        await publish_as(storage, writer.take_staged(), key, digest, verified=True)
     finally:
         writer.abort()
 
@@ -87,43 +94,43 @@ async def write_buffer(
 async def publish(
     storage: FileStorage, staged: Staged, digest: Digest, tags: TagMap
 ) -> FilePointer:
-    """Give what is staged the name that the router says, and return a pointer to it."""
+    """Publish staged content under the key from the router, and return a pointer to it."""
     try:
         key, digest = routed(storage, digest, tags)
     except BaseException:
         staged.discard()
         raise
-    await give_name(storage, staged, key, digest)
+    await publish_as(storage, staged, key, digest)
     return pointer_to(storage.path, key, digest)
 
 
-async def give_name(
+async def publish_as(
     storage: FileStorage, staged: Staged, key: str, digest: Digest, *, verified: bool = False
 ) -> None:
-    """Publish what is staged under `key`."""
+    """Publish staged content under `key`."""
     try:
         expected, heal = publication(storage, key, digest, verified=verified)
         log_published(storage, await hub.run(staged.publish, key, expected, heal), key)
     finally:
-        # The traceback of an error keeps this frame, and with it what was staged.
+        # The traceback of an error references this frame, and so the staged content.
         staged.discard()
 
 
 def log_published(storage: FileStorage, published: str, key: str) -> None:
-    """Log a replacement, or a modification time that could not be refreshed."""
+    """Log a replaced corrupt object, or a modification time that could not be refreshed."""
     if published == "healed":
-        warn("replaced %s, which did not hold its content", storage.path / key)
+        warn("replaced corrupt object %s", storage.path / key)
     elif published == "stale":
         _warn_once_of_stale(storage, key)
 
 
 def _warn_once_of_stale(storage: FileStorage, key: str) -> None:
-    """Log that a dedup hit left an old modification time, for the first object of a root."""
+    """Log the first dedup hit of a root that left an old modification time."""
     process_and_root = (os.getpid(), str(storage.path))
     if process_and_root not in _stale_roots:
         _stale_roots.add(process_and_root)
         warn(
-            "cannot refresh the modification time of %s, nor replace it: "
+            "cannot refresh the modification time of %s, nor replace the object: "
             "a cleanup by age may delete objects of this root that are in use",
             storage.path / key,
         )
@@ -131,6 +138,6 @@ def _warn_once_of_stale(storage: FileStorage, key: str) -> None:
 
 def warn(message: str, *arguments: object) -> None:
     """Log a warning of a file storage."""
-    import logging  # noqa: PLC0415 - takes a fifth of what importing laboxide does
+    import logging  # noqa: PLC0415 - takes a fifth of the import time of laboxide
 
     logging.getLogger("laboxide.file").warning(message, *arguments)

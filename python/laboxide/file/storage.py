@@ -38,7 +38,7 @@ from laboxide.errors import CorruptDataError, ObjectNotFoundError
 from laboxide.file.audit import Audit, make_plan
 from laboxide.file.cleanup import StrayFile, find_stray_files
 from laboxide.file.foreign import find
-from laboxide.file.listing import Listed, PointerListing, refusal
+from laboxide.file.listing import Listed, PointerListing, listing_error
 from laboxide.file.pointer import FilePointer, expected_of, parse_pointer, pointer_to
 from laboxide.file.publishing import (
     check_fits,
@@ -712,8 +712,8 @@ class FileStorage(Storage[FilePointer]):
     async def _pointer_to(self, listed: Listed) -> FilePointer | None:
         """Return a pointer to an object that was found; None if it is none, or is gone."""
         key, size = listed.key, listed.size
-        if listed.kind == "closed":
-            raise refusal(self.path, listed)
+        if listed.kind == "unreadable":
+            raise listing_error(self.path, listed)
         if listed.kind != "file":
             return None
         if (content := content_of_key(key)) is None:

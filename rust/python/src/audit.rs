@@ -1,4 +1,4 @@
-//! Looking after a whole store.
+//! Operations on a whole store: audits, listings and cleanup.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::completions::Ticket;
 use crate::convert::{key, to_py};
 use crate::store::PyStore;
 
-/// How fast audits read that share it.
+/// Rate limit shared by all rounds of an audit.
 #[pyclass(frozen, name = "Pacer", module = "laboxide._native")]
 pub(crate) struct PyPacer {
     inner: Arc<Pacer>,
@@ -105,7 +105,7 @@ fn finding(finding: Finding) -> FindingTuple {
     (problem, finding.expected, finding.actual, finding.moved_to.map(PathBuf::into_os_string))
 }
 
-/// A walk over everything in a store.
+/// A walk over all entries of a store.
 #[pyclass(frozen, name = "Listing", module = "laboxide._native")]
 pub(crate) struct PyListing {
     inner: Arc<Listing>,
@@ -113,7 +113,7 @@ pub(crate) struct PyListing {
 
 #[pymethods]
 impl PyListing {
-    /// From the start, or from what comes after a path below the root.
+    /// Starts at the first entry, or after a path below the root.
     #[new]
     #[pyo3(signature = (store, after = None, /))]
     fn new(store: &PyStore, after: Option<&str>) -> PyResult<Self> {
@@ -121,8 +121,10 @@ impl PyListing {
         Ok(Self { inner: Arc::new(Listing::new(Arc::clone(&store.inner), after.as_ref())) })
     }
 
-    /// The next (key, kind, size, seconds since the epoch or None, and of what is closed errno or None
-    /// and why), `limit` at the most; none at the end.
+    /// Resolves to the next entries, `limit` at most; an empty list at the end.
+    ///
+    /// An entry is (key, kind, size, seconds since the epoch or None, errno or None, error or None). The
+    /// last two are set for unreadable entries.
     #[pyo3(signature = (ticket, limit, /))]
     fn next_batch(&self, ticket: &Ticket, limit: usize) -> PyResult<()> {
         let listing = Arc::clone(&self.inner);
@@ -146,17 +148,19 @@ fn entry_tuple(entry: Entry) -> (OsString, &'static str, u64, Option<f64>, Optio
         EntryKind::Plain(FileKind::Special) => "special",
         EntryKind::Quarantined(Quarantine::Displaced) => "displaced",
         EntryKind::Quarantined(Quarantine::Corrupt) => "quarantined",
-        EntryKind::Unreadable(..) => "closed",
-        EntryKind::InvalidKey => "foreign",
+        EntryKind::Unreadable(..) => "unreadable",
+        EntryKind::InvalidKey => "invalid key",
     };
     (entry.key, kind, entry.size, seconds(entry.modified), errno, why)
 }
 
-/// (name, whether it is a temporary file, size, seconds since the epoch or None, whether it was
-/// removed) of everything among the temporary files that no writer is at.
+/// Resolves to the stray entries in the staging directory; with `delete`, removes temporary files.
+///
+/// An entry is (name, whether it is a temporary file, size, seconds since the epoch or None, whether it was
+/// removed).
 #[pyfunction]
 #[pyo3(signature = (ticket, store, delete, /))]
-pub(crate) fn sweep(ticket: &Ticket, store: &PyStore, delete: bool) -> PyResult<()> {
+pub(crate) fn clean(ticket: &Ticket, store: &PyStore, delete: bool) -> PyResult<()> {
     let store = Arc::clone(&store.inner);
     let reply = ticket.reply(|py, stray_files: Vec<StrayFile>| {
         let tuple =
@@ -167,7 +171,7 @@ pub(crate) fn sweep(ticket: &Ticket, store: &PyStore, delete: bool) -> PyResult<
     Ok(())
 }
 
-/// Seconds since the epoch.
+/// Returns seconds since the epoch.
 pub(crate) fn seconds(time: Option<SystemTime>) -> Option<f64> {
     time?.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs_f64())
 }

@@ -1,4 +1,8 @@
-//! Python memory, lent to workers that know nothing of Python.
+//! Python memory that worker threads read and fill without the interpreter.
+//!
+//! [`SharedBytes`] is an immutable `bytes` object that workers read. [`NewBytes`] is a `bytes` object that
+//! workers fill before Python gets it. [`View`] is any other contiguous buffer; it is copied before the call
+//! returns, or hashed in the calling thread.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -11,24 +15,24 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView};
 
-use crate::left::Reference;
+use crate::deferred::Reference;
 
-/// A `bytes` object that is kept and read, never changed.
-pub(crate) struct Lent {
+/// An immutable `bytes` object, readable on any thread.
+pub(crate) struct SharedBytes {
     start: NonNull<u8>,
     len: usize,
     /// Keeps the object alive.
     _object: Reference,
 }
 
-// SAFETY: a `bytes` object never changes and never moves, so any thread may read its memory for as
-// long as the reference that lies beside the pointer is held.
-unsafe impl Send for Lent {}
+// SAFETY: a `bytes` object never changes and never moves, so any thread may read its memory while the
+// reference in `_object` is held.
+unsafe impl Send for SharedBytes {}
 // SAFETY: as above.
-unsafe impl Sync for Lent {}
+unsafe impl Sync for SharedBytes {}
 
-impl Lent {
-    /// Keeps exactly a `bytes` object. A subclass may be anything, and other buffers may change.
+impl SharedBytes {
+    /// Returns `None` unless the type is exactly `bytes`: subclasses and other buffers may be mutable.
     pub(crate) fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
         let object = object.cast_exact::<PyBytes>().ok()?;
         let data = object.as_bytes();
@@ -40,34 +44,33 @@ impl Lent {
     }
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for SharedBytes {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the memory of a living `bytes` object (see above).
+        // SAFETY: `_object` keeps the memory alive (see above).
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
-/// A `bytes` object that nobody has seen yet, being filled.
-pub(crate) struct Fresh {
+/// A new `bytes` object with uninitialised content, not visible to Python yet.
+pub(crate) struct NewBytes {
     start: NonNull<MaybeUninit<u8>>,
     len: usize,
     object: Reference,
 }
 
-// SAFETY: nobody else has a reference to the object before `into_object`, so whoever owns the
-// `Fresh` is the only one to touch its memory.
-unsafe impl Send for Fresh {}
-// SAFETY: as above, and a shared `Fresh` gives no access to the memory.
-unsafe impl Sync for Fresh {}
+// SAFETY: no other reference to the object exists before `into_object`, so only the owner of the `NewBytes`
+// accesses its memory.
+unsafe impl Send for NewBytes {}
+// SAFETY: as above, and a shared reference to a `NewBytes` gives no access to the memory.
+unsafe impl Sync for NewBytes {}
 
-impl Fresh {
-    /// A new object of `len` bytes. Not zeroed: `PyBytes::new_with` would write it twice.
+impl NewBytes {
+    /// Allocates `len` bytes. Not zeroed: `PyBytes::new_with` would write them twice.
     pub(crate) fn new(py: Python<'_>, len: usize) -> PyResult<Self> {
-        let size = ffi::Py_ssize_t::try_from(len).map_err(|_| {
-            PyMemoryError::new_err(format!("an object of {len} bytes does not fit into memory"))
-        })?;
-        // SAFETY: a null pointer asks for uninitialised content, which the caller fills before
-        // anyone sees the object; the result is owned, or null with an exception set.
+        let size = ffi::Py_ssize_t::try_from(len)
+            .map_err(|_| PyMemoryError::new_err(format!("object too large for memory: {len} bytes")))?;
+        // SAFETY: a null pointer requests uninitialised content, which is filled before `into_object` makes
+        // the object visible; the result is owned, or null with an exception set.
         let object = unsafe {
             Bound::from_owned_ptr_or_err(py, ffi::PyBytes_FromStringAndSize(std::ptr::null(), size))?
         };
@@ -78,21 +81,21 @@ impl Fresh {
         Ok(Self { start, len, object: Reference::new(object.unbind()) })
     }
 
-    /// The object, which has been filled.
+    /// Returns the object. The caller must have filled it.
     pub(crate) fn into_object(self, py: Python<'_>) -> Py<PyBytes> {
         self.object.object(py)
     }
 }
 
-impl Buffer for Fresh {
+impl Buffer for NewBytes {
     fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: the memory of an object that nobody else has (see above). Only the empty `bytes` is
-        // shared by the whole interpreter, and of that there is nothing to write to.
+        // SAFETY: this is the only reference to the object (see above). The empty `bytes` object is shared by
+        // the whole interpreter, but has no memory to write.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
-/// The memory of any contiguous buffer, for as long as the returned guard lives.
+/// A contiguous buffer, held until the view is dropped.
 pub(crate) struct View {
     buffer: PyUntypedBuffer,
 }
@@ -103,7 +106,7 @@ impl View {
             let message = "strings must be encoded before they are hashed or stored";
             return Err(pyo3::exceptions::PyTypeError::new_err(message));
         }
-        // Some exporters, ctypes among them, describe a contiguous buffer only to a memoryview.
+        // Some exporters, such as ctypes, report a contiguous buffer only to a memoryview.
         let through_view = || PyUntypedBuffer::get(PyMemoryView::from(object)?.as_any());
         let buffer = PyUntypedBuffer::get(object).or_else(|_| through_view()).map_err(|error| {
             let py = object.py();
@@ -116,10 +119,10 @@ impl View {
         if buffer.is_c_contiguous() {
             return Ok(Self { buffer });
         }
-        Err(PyBufferError::new_err("the buffer is not contiguous"))
+        Err(PyBufferError::new_err("buffer must be contiguous"))
     }
 
-    /// The bytes. As with hashlib, whoever changes them meanwhile gets a hash of neither state.
+    /// Returns the bytes. As with hashlib, a concurrent change makes the hash one of neither state.
     pub(crate) fn as_slice(&self) -> &[u8] {
         let len = self.buffer.len_bytes();
         if len == 0 {

@@ -1,4 +1,8 @@
-//! Finished work, handed to the event loop that waits for it.
+//! Completions of operations, delivered to the event loop that waits for them.
+//!
+//! Each event loop has one [`Completions`] queue and drains it when its file descriptor is readable. Each
+//! operation gets a [`Ticket`]: its identifier in the queue, its cancellation token, and the source of the
+//! callback that pushes the result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,20 +15,20 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::convert::to_py;
-use crate::left::drop_left;
+use crate::deferred::drop_deferred;
 
 type Convert = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
-/// What the start of an operation returns that takes but a moment.
+/// The return value of operations that are expected to complete within microseconds.
 pub(crate) const SOON: u8 = 2;
 
-/// A result that becomes a Python object on the loop's thread, and not before.
+/// A result that is converted to a Python object on the loop's thread.
 struct Finished {
     id: u64,
     convert: Convert,
 }
 
-/// The list that one event loop drains.
+/// The queue of completions of one event loop.
 #[pyclass(frozen, module = "laboxide._native")]
 pub(crate) struct Completions {
     queue: Arc<laboxide_core::Completions<Finished>>,
@@ -40,14 +44,14 @@ impl Completions {
         Ok(Self { queue: Arc::new(queue), next_id: AtomicU64::new(0) })
     }
 
-    /// The descriptor that is readable while something is finished, or -1 where there is none.
+    /// Returns a file descriptor that is readable while the queue is not empty, or -1 without one.
     fn fileno(&self) -> i32 {
         self.queue.descriptor().unwrap_or(-1)
     }
 
-    /// A ticket for one operation.
+    /// Creates the ticket of one operation.
     fn ticket(&self, py: Python<'_>) -> Ticket {
-        drop_left(py);
+        drop_deferred(py);
         Ticket {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             cancel: CancelToken::default(),
@@ -55,9 +59,9 @@ impl Completions {
         }
     }
 
-    /// Everything that has finished, as (ticket's id, value, exception or None).
+    /// Removes and returns all completions, as (ticket id, value, exception or None).
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        drop_left(py);
+        drop_deferred(py);
         let items = PyList::empty(py);
         for Finished { id, convert } in self.queue.drain() {
             let (value, error) = match convert(py) {
@@ -69,21 +73,21 @@ impl Completions {
         Ok(items)
     }
 
-    /// The value of an operation that ends in a moment, in a tuple, or None. Raises its error.
+    /// Waits a few microseconds for an operation. Returns a tuple of its value, or None; raises its error.
     #[pyo3(signature = (ticket, /))]
-    fn glance(&self, py: Python<'_>, ticket: &Ticket) -> PyResult<Option<(Py<PyAny>,)>> {
+    fn busy_wait(&self, py: Python<'_>, ticket: &Ticket) -> PyResult<Option<(Py<PyAny>,)>> {
         match py.detach(|| self.queue.busy_wait(|finished| finished.id == ticket.id)) {
             Some(finished) => Ok(Some(((finished.convert)(py)?,))),
             None => Ok(None),
         }
     }
 
-    /// Drops everything that has finished, and from now on what finishes.
+    /// Drops all completions, now and in the future.
     fn close(&self) {
         self.queue.close();
     }
 
-    /// Blocks, without the interpreter, until something is finished or `timeout` seconds are over.
+    /// Blocks, detached from the interpreter, until a completion arrives or `timeout` seconds have passed.
     #[pyo3(signature = (timeout, /))]
     fn wait(&self, py: Python<'_>, timeout: f64) -> bool {
         let timeout = Duration::from_secs_f64(timeout.clamp(0.0, 3600.0));
@@ -91,7 +95,7 @@ impl Completions {
     }
 }
 
-/// Names one operation: its result comes back under `id`, and its caller may leave.
+/// Identifier and cancellation token of one operation.
 #[pyclass(frozen, module = "laboxide._native")]
 pub(crate) struct Ticket {
     id: u64,
@@ -106,13 +110,13 @@ impl Ticket {
         self.id
     }
 
-    /// Tells the work that nobody waits for it any more.
+    /// Cancels the operation.
     fn cancel(&self) {
         self.cancel.cancel();
     }
 }
 
-/// Whether the event loop of this thread should have a turn.
+/// Returns whether the time slice of this thread's event loop is used up.
 #[pyfunction]
 pub(crate) fn pause_due() -> bool {
     laboxide_core::pause_due()
@@ -127,7 +131,7 @@ impl Ticket {
         self.cancel.clone()
     }
 
-    /// What hands over the result: called once, on any thread. `convert` runs on the loop's thread.
+    /// Returns a callback for the result, to call once on any thread. `convert` runs on the loop's thread.
     pub(crate) fn reply<T: Send + 'static>(
         &self,
         convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Values that cross the boundary: errors, digests, algorithms.
+//! Conversions between Python and Rust values: errors, digests, algorithms, keys and pointers.
 
 use std::io;
 use std::path::Path;
@@ -12,16 +12,16 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
-use crate::lasting::lasting;
+use crate::interned::interned;
 
-/// A digest as Python gets it: the size and (algorithm, hash) pairs.
+/// A digest in Python: the size and (algorithm, hash) pairs.
 pub(crate) type DigestTuple = (u64, Vec<(&'static str, String)>);
 
 pub(crate) fn digest_tuple(digest: &ContentDigest) -> DigestTuple {
     (digest.size, digest.hashes.iter().map(|(algorithm, hash)| (algorithm.name(), hash.clone())).collect())
 }
 
-/// An algorithm by its name, with an error of its own for those who give the first bytes there.
+/// The name of an algorithm. The error covers hashlib-style calls that pass data as the first argument.
 #[derive(Clone, Copy)]
 pub(crate) struct Named(pub(crate) Algorithm);
 
@@ -31,7 +31,9 @@ impl<'py> FromPyObject<'_, 'py> for Named {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let Ok(name) = object.cast::<PyString>() else {
             let kind = object.get_type().name()?;
-            return Err(PyTypeError::new_err(format!("a name such as 'blake3' is expected, not {kind}")));
+            return Err(PyTypeError::new_err(format!(
+                "algorithm must be a name such as 'blake3', not {kind}"
+            )));
         };
         Algorithm::from_str(&name.to_cow()?).map(Self).map_err(to_py)
     }
@@ -47,7 +49,7 @@ impl Names {
     }
 }
 
-/// What an object must be: its size and, if it is to be checked, algorithm and hash.
+/// The expected size of an object and, if the hash is verified, its algorithm and hash.
 #[derive(FromPyObject)]
 pub(crate) struct ExpectedArgument(u64, Option<(String, String)>);
 
@@ -63,8 +65,10 @@ impl ExpectedArgument {
     }
 }
 
-/// The name, what it stands for, and whether that follows from the name: something else that has it
-/// is then replaced, and otherwise left alone.
+/// Combines the key and the expected content.
+///
+/// With `heal`, the hash follows from the key: an existing object with other content is corrupt and is
+/// replaced. Otherwise it is kept, and the write fails.
 pub(crate) fn publication(key: &str, expected: ExpectedArgument, heal: bool) -> PyResult<Publication> {
     let existing = if heal { Existing::Heal } else { Existing::Keep };
     Ok(Publication { key: self::key(key)?, expected: expected.parse()?, existing })
@@ -74,10 +78,11 @@ pub(crate) fn key(text: &str) -> PyResult<Key> {
     Key::parse(text).map_err(to_py)
 }
 
-/// Key and content of a pointer that is as laboxide makes them. None says nothing of others but that
-/// somebody has to look at them in more detail.
+/// Returns the key and expected content of a pointer of plain, valid values.
+///
+/// `None` is not an error: the caller validates such a pointer in detail.
 pub(crate) fn pointer(config: &Bound<'_, PyAny>, hashed: bool) -> Option<(Key, Expected)> {
-    let names = lasting(config.py());
+    let names = interned(config.py());
     let pointer = config.cast_exact::<PyDict>().ok()?;
     let text = |name| pointer.get_item(name).ok()??.cast_into_exact::<PyString>().ok();
     let (root, key) = (text(&names.root)?, text(&names.key)?);
@@ -93,21 +98,21 @@ pub(crate) fn pointer(config: &Bound<'_, PyAny>, hashed: bool) -> Option<(Key, E
     Some((Key::parse(key.to_str().ok()?).ok()?, Expected { size: size.extract().ok()?, hash }))
 }
 
-/// Refuses a key that does not stay below the root.
+/// Raises `ValueError` for an invalid key, such as one that leaves the root.
 #[pyfunction]
 #[pyo3(name = "check_key", signature = (text, /))]
 pub(crate) fn check_key(text: &str) -> PyResult<()> {
     key(text).map(drop)
 }
 
-/// Refuses an unknown algorithm and anything but a lower-case hexadecimal hash of its length.
+/// Raises `ValueError` for an unknown algorithm, or a hash that is not lower-case hexadecimal of its length.
 #[pyfunction]
 #[pyo3(signature = (algorithm, hash, /))]
 pub(crate) fn check_hash(algorithm: &str, hash: &str) -> PyResult<()> {
     Algorithm::from_str(algorithm).and_then(|algorithm| algorithm.check_hash(hash)).map_err(to_py)
 }
 
-/// The exception for an error of the engine. Needs the interpreter, which every caller is attached to.
+/// Converts an error of the engine to an exception. The thread must be attached to the interpreter.
 pub(crate) fn to_py(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
@@ -129,13 +134,13 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     }
 }
 
-/// Calls a class or function of `laboxide.errors` that makes an exception.
+/// Creates an exception by calling a class or function of `laboxide.errors`.
 fn raise<A>(name: &str, arguments: A) -> PyErr
 where
     A: for<'py> pyo3::call::PyCallArgs<'py>,
 {
     Python::attach(|py| {
-        let maker = lasting(py).errors.bind(py).getattr(name);
+        let maker = interned(py).errors.bind(py).getattr(name);
         let made = maker.and_then(|maker| maker.call1(arguments));
         made.map_or_else(|error| error, PyErr::from_value)
     })
@@ -149,20 +154,20 @@ fn os_error(operation: &str, path: &Path, source: &io::Error) -> PyErr {
     #[cfg(not(windows))]
     let error = PyOSError::new_err((source.raw_os_error().unwrap_or(errno_of(source.kind())), text, path));
     Python::attach(|py| {
-        // The note is a help for readers; without it the error says what it is all the same.
-        // `PyErr::add_note` keeps a name from its first use on, in the middle of which may be a fork.
-        let note = format!("laboxide could not {operation} it");
+        // A failure to add the note is ignored: the error is complete without it. `PyErr::add_note` interns a
+        // name on first use, which would deadlock in a child forked at that moment.
+        let note = format!("laboxide: could not {operation} it");
         let _ = error.value(py).call_method1("add_note", (note,));
     });
     error
 }
 
-/// What the system said, without the number.
+/// Returns the text of a system error without its number.
 fn text_of(source: &io::Error) -> String {
     source.to_string().split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// The number of an error that no system call gave.
+/// Returns the errno of an error that no system call returned.
 fn errno_of(kind: io::ErrorKind) -> i32 {
     match kind {
         io::ErrorKind::NotFound => 2,

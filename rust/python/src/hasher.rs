@@ -1,4 +1,4 @@
-//! Hashing, in the shape of hashlib.
+//! An incremental hasher with the interface of hashlib.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
@@ -13,22 +13,21 @@ use crate::bytes::View;
 use crate::convert::Named;
 use crate::hashing::{DETACH_ABOVE, update_in_slices};
 
-/// An incremental hash, in the shape of hashlib's. Safe to share between threads; each update is taken
-/// in as a whole.
+/// Incremental hash with the interface of hashlib. Thread-safe; each update is atomic.
 ///
 /// Args:
-///     algorithm: ``"blake3"`` or ``"sha256"``.
-///     data: The first bytes, as for `update`.
+///     algorithm: ``"blake3"`` (the default) or ``"sha256"``.
+///     data: The first bytes, as for `update`; none by default.
 ///
 /// Raises:
 ///     `BufferError`: `data` is not contiguous.
-///     `TypeError`: `algorithm` is not a string, or `data` not a buffer.
+///     `TypeError`: `algorithm` is not a string, or `data` is not a buffer.
 ///     `ValueError`: `algorithm` is unknown.
 #[pyclass(frozen, name = "Hasher", module = "laboxide._native")]
 pub(crate) struct PyHasher {
     algorithm: Algorithm,
     state: Mutex<Hasher>,
-    /// The forks on the way to the process that has last used it.
+    /// The number of forks before the process that used the hasher last.
     forks: AtomicU64,
 }
 
@@ -37,14 +36,15 @@ impl PyHasher {
         Self { algorithm, state: Mutex::new(state), forks: AtomicU64::new(forks()) }
     }
 
-    /// Refuses a hasher that was in the middle of an update when the process was forked: the thread
-    /// that holds its lock is not there. Nobody else has the lock now, for who wants it was here
-    /// first, and this thread has the interpreter.
+    /// Returns an error if another thread was updating the hasher during a fork.
+    ///
+    /// That thread does not exist in the child, so its lock is never released. No thread of the child can
+    /// hold the lock before the first check: every caller checks first, attached to the interpreter.
     fn check_fork(&self, _: Python<'_>) -> PyResult<()> {
         let forks = forks();
         if self.forks.load(Ordering::Relaxed) != forks {
             if matches!(self.state.try_lock(), Err(TryLockError::WouldBlock)) {
-                let message = "another thread was updating this hasher at the moment of the fork";
+                let message = "hasher unusable: another thread was updating it during the fork";
                 return Err(PyRuntimeError::new_err(message));
             }
             self.forks.store(forks, Ordering::Relaxed);
@@ -53,10 +53,10 @@ impl PyHasher {
     }
 
     fn lock(&self) -> PyResult<MutexGuard<'_, Hasher>> {
-        self.state.lock().map_err(|_| PyRuntimeError::new_err("an update of this hasher has failed"))
+        self.state.lock().map_err(|_| PyRuntimeError::new_err("hasher unusable: an update failed"))
     }
 
-    /// Locks without the interpreter: another thread may hold the lock and want the interpreter.
+    /// Detaches before locking: the holder of the lock may be waiting for the interpreter.
     fn finalize(&self, py: Python<'_>) -> PyResult<[u8; 32]> {
         self.check_fork(py)?;
         py.detach(|| Ok(self.lock()?.finalize()))
@@ -77,14 +77,14 @@ impl PyHasher {
         Ok(hasher)
     }
 
-    /// Takes in the next bytes, in the thread that calls.
+    /// Update the hash with the next bytes, in the calling thread.
     ///
     /// Args:
-    ///     data: Any contiguous buffer.
+    ///     data: A contiguous buffer.
     ///
     /// Raises:
     ///     `BufferError`: `data` is not contiguous.
-    ///     `RuntimeError`: Another thread was updating this hasher when the process was forked.
+    ///     `RuntimeError`: Another thread was updating the hasher when the process was forked.
     ///     `TypeError`: `data` is not a buffer.
     #[pyo3(signature = (data, /))]
     fn update(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -100,17 +100,17 @@ impl PyHasher {
         py.detach(|| update_in_slices(&mut *self.lock()?, data))
     }
 
-    /// The hash of everything so far, as bytes.
+    /// Return the hash of all bytes so far, as bytes.
     fn digest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.finalize(py)?))
     }
 
-    /// The hash of everything so far, as lower-case hexadecimal digits.
+    /// Return the hash of all bytes so far, as lower-case hexadecimal digits.
     fn hexdigest(&self, py: Python<'_>) -> PyResult<String> {
         Ok(hex(&self.finalize(py)?))
     }
 
-    /// A second hasher that goes on from the same bytes.
+    /// Return an independent copy of the hasher.
     fn copy(&self, py: Python<'_>) -> PyResult<Self> {
         self.check_fork(py)?;
         let state = py.detach(|| PyResult::Ok(self.lock()?.clone()))?;
@@ -129,7 +129,7 @@ impl PyHasher {
         self.algorithm.digest_size()
     }
 
-    /// The size in bytes of the blocks that the algorithm works on.
+    /// The block size of the algorithm in bytes.
     #[getter]
     fn block_size(&self) -> usize {
         self.algorithm.block_size()
@@ -140,7 +140,7 @@ impl PyHasher {
     }
 }
 
-/// To be called in a forked child, which has none of its parent's threads.
+/// Discards the engine in a forked child, which has none of the parent's threads.
 #[pyfunction]
 #[pyo3(name = "forget_after_fork")]
 pub(crate) fn forget_after_fork() {

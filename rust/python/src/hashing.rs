@@ -1,4 +1,4 @@
-//! Hashing what is there as a whole: data and files.
+//! Hashing of complete buffers and files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,35 +9,36 @@ use laboxide_core::{Engine, read};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
-use crate::bytes::{Lent, View};
+use crate::bytes::{SharedBytes, View};
 use crate::completions::Ticket;
 use crate::convert::{DigestTuple, Names, digest_tuple};
-use crate::left::drop_left;
+use crate::deferred::drop_deferred;
 
-/// As in hashlib: up to this size, letting go of the interpreter costs more than hashing.
+/// The size in bytes up to which detaching from the interpreter costs more than hashing, as in hashlib.
 pub(crate) const DETACH_ABOVE: usize = 2048;
 
-/// Signals are looked at between slices of this size, which take about 10 ms.
+/// The size in bytes of a slice, hashed in about 10 ms. Signals are checked between slices.
 const SLICE: usize = 16 << 20;
 
-/// Where workers share the hashing, so long after a look comes the next one.
-const LOOK: Duration = Duration::from_millis(10);
+/// The interval of signal checks while workers share the hashing.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Hashes a contiguous buffer with each of the algorithms: in one call, as small objects take as long to
-/// hash as another two would.
+/// Hashes a contiguous buffer with each algorithm.
+///
+/// One call for all algorithms: for small objects, hashing takes as long as two more calls.
 #[pyfunction]
 #[pyo3(name = "hash_data", signature = (object, names, /), text_signature = "(data, names, /)")]
 pub(crate) fn hash_data(py: Python<'_>, object: &Bound<'_, PyAny>, names: Names) -> PyResult<DigestTuple> {
-    drop_left(py);
+    drop_deferred(py);
     let (view, algorithms) = (View::of(object)?, names.parse()?);
     let data = view.as_slice();
     let is_small = data.len() <= DETACH_ABOVE;
-    let shared = if is_small { None } else { Lent::of(object).map(Arc::new) };
+    let shared = if is_small { None } else { SharedBytes::of(object).map(Arc::new) };
     let hash_by = |algorithm: Algorithm| {
         let hash = shared
             .as_ref()
-            .and_then(|lent| hash_parallel(Engine::pool, algorithm, lent, look_now_and_then()));
-        let hash = hash.unwrap_or_else(|| hash_alone(algorithm, data))?;
+            .and_then(|shared| hash_parallel(Engine::pool, algorithm, shared, signal_checker()));
+        let hash = hash.unwrap_or_else(|| hash_in_this_thread(algorithm, data))?;
         Ok((algorithm.name(), hex(&hash)))
     };
     let hash_all = || algorithms.into_iter().map(hash_by).collect::<PyResult<_>>();
@@ -45,13 +46,13 @@ pub(crate) fn hash_data(py: Python<'_>, object: &Bound<'_, PyAny>, names: Names)
     Ok((data.len() as u64, hashes?))
 }
 
-fn hash_alone(algorithm: Algorithm, data: &[u8]) -> PyResult<[u8; 32]> {
+fn hash_in_this_thread(algorithm: Algorithm, data: &[u8]) -> PyResult<[u8; 32]> {
     let mut hasher = Hasher::new(algorithm);
     update_in_slices(&mut hasher, data)?;
     Ok(hasher.finalize())
 }
 
-/// Without the interpreter, but for a look at its signals now and then.
+/// Hashes slices, and attaches to the interpreter between them to check signals.
 pub(crate) fn update_in_slices(hasher: &mut Hasher, data: &[u8]) -> PyResult<()> {
     for slice in data.chunks(SLICE) {
         hasher.update(slice);
@@ -62,24 +63,25 @@ pub(crate) fn update_in_slices(hasher: &mut Hasher, data: &[u8]) -> PyResult<()>
     Ok(())
 }
 
-fn look_now_and_then() -> impl FnMut() -> PyResult<()> {
-    let mut looked = Instant::now();
+/// Returns a function that checks signals every [`SIGNAL_INTERVAL`].
+fn signal_checker() -> impl FnMut() -> PyResult<()> {
+    let mut last_check = Instant::now();
     move || {
-        if looked.elapsed() < LOOK {
+        if last_check.elapsed() < SIGNAL_INTERVAL {
             return Ok(());
         }
-        looked = Instant::now();
+        last_check = Instant::now();
         check_signals()
     }
 }
 
-/// To attach to the interpreter may take as long as another thread has its turn.
+/// Raises pending signals. Attaching may have to wait until another thread releases the interpreter.
 #[allow(clippy::redundant_closure_for_method_calls)] // the method itself is not general enough
 fn check_signals() -> PyResult<()> {
     Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(()))
 }
 
-/// Hashes a regular file with each of the algorithms.
+/// Hashes a regular file with each algorithm.
 #[pyfunction]
 #[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
 pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Names) -> PyResult<()> {

@@ -1,13 +1,22 @@
-//! The Python binding: converts arguments and results, and decides nothing.
+//! The Python extension: converts arguments and results, and leaves all decisions to the core.
+//!
+//! - `store`, `writer`, `reader`, `audit`: one class or function per operation of the core. Each takes a
+//!   `Ticket`, converts its arguments, and starts the operation; the result arrives at the event loop through
+//!   `completions`.
+//! - `hasher`, `hashing`: synchronous hashing in the calling thread.
+//! - `bytes`: Python memory that workers read and fill without the interpreter.
+//! - `deferred`: references that such threads drop.
+//! - `convert`: errors, digests, keys and pointers.
+//! - `interned`: objects created when the module is imported.
 
 mod audit;
 mod bytes;
 mod completions;
 mod convert;
+mod deferred;
 mod hasher;
 mod hashing;
-mod lasting;
-mod left;
+mod interned;
 mod reader;
 mod store;
 mod writer;
@@ -15,13 +24,13 @@ mod writer;
 use pyo3::exceptions::PyImportError;
 use pyo3::{ffi, prelude::*};
 
-/// The engine of laboxide. Private: its interface changes with the package that it belongs to.
+/// The engine of laboxide. Private: its interface is not stable between versions.
 ///
-/// Every class is frozen and guards what it changes by itself, so the module does not need the GIL.
+/// Every class is frozen and synchronises its mutable state, so the module does not need the GIL.
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::audit::{PyListing, PyOutcomes, PyPacer, audit_objects, sweep};
+    use super::audit::{PyListing, PyOutcomes, PyPacer, audit_objects, clean};
     #[pymodule_export]
     use super::completions::{Completions, Ticket, pause_due};
     #[pymodule_export]
@@ -43,7 +52,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_subinterpreters(module.py())?;
-        super::lasting::make(module.py())?;
+        super::interned::init(module.py())?;
         let algorithms = laboxide_core::digest::Algorithm::ALL.map(laboxide_core::digest::Algorithm::name);
         module.add("ALGORITHMS", PyTuple::new(module.py(), algorithms)?)?;
         module.add("BLOCK", laboxide_core::BLOCK)?;
@@ -51,8 +60,9 @@ mod _native {
     }
 }
 
-/// The threads, and the loops that wait for them, are those of one interpreter. From 3.12 on
-/// Python itself refuses.
+/// Returns an error in a subinterpreter: worker threads and event loops belong to one interpreter.
+///
+/// From Python 3.12 on, the import itself fails there.
 fn refuse_subinterpreters(_attached: Python<'_>) -> PyResult<()> {
     // SAFETY: this thread is attached to an interpreter, which the first call returns.
     let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };

@@ -1,4 +1,4 @@
-//! A stream being read.
+//! Reading an object as a stream of chunks.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::bytes::Fresh;
+use crate::bytes::NewBytes;
 use crate::completions::Ticket;
 use crate::convert::{ExpectedArgument, key, to_py};
 use crate::store::{PyObject, PyStore};
 
-/// Reads an object ahead of its consumer; see the core's `StreamReader`.
+/// Reads an object ahead of its consumer. See `StreamReader` of the core.
 #[pyclass(frozen, module = "laboxide._native")]
 pub(crate) struct Reader {
-    inner: StreamReader<Fresh>,
+    inner: StreamReader<NewBytes>,
 }
 
 #[pymethods]
 impl Reader {
-    /// Of the object under `key`, which the first worker opens.
+    /// Starts to read the object under `key`. A worker opens it.
     #[new]
     #[pyo3(signature = (store, key, expected, chunk_size, /))]
     fn new(store: &PyStore, key: &str, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
@@ -30,7 +30,7 @@ impl Reader {
         Ok(Self { inner })
     }
 
-    /// Of an object that is open.
+    /// Starts to read an open object.
     #[staticmethod]
     #[pyo3(signature = (object, expected, chunk_size, /))]
     fn of(object: &PyObject, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
@@ -38,10 +38,10 @@ impl Reader {
         Ok(Self { inner: StreamReader::of(Ticket::engine()?, object, expected.parse()?, chunk_size) })
     }
 
-    /// The next chunk, or None if it is not there yet; raises `StopAsyncIteration` at the end.
+    /// Returns the next chunk, or None if it is not read yet. Raises `StopAsyncIteration` at the end.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyBytes>>> {
         while let Some(len) = self.inner.next_buffer_size() {
-            self.inner.supply(Fresh::new(py, len)?);
+            self.inner.supply(NewBytes::new(py, len)?);
         }
         match self.inner.take().map_err(to_py)? {
             Taken::Chunk(chunk) => Ok(Some(chunk.into_object(py))),
@@ -50,18 +50,18 @@ impl Reader {
         }
     }
 
-    /// Resolves once the next chunk is there.
+    /// Resolves when the next chunk is read.
     #[pyo3(signature = (ticket, /))]
     fn wait(&self, ticket: &Ticket) {
         self.inner.wait(ticket.reply(|py, ()| Ok(py.None())));
     }
 
-    /// Whether the loop should have a turn before the next chunk.
+    /// Returns whether to yield to the event loop before the next chunk.
     fn pause_due(&self) -> bool {
         self.inner.pause_due()
     }
 
-    /// Stops reading ahead.
+    /// Stops reading, and closes the object.
     fn close(&self) {
         self.inner.close();
     }

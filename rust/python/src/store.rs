@@ -13,27 +13,27 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::audit::seconds;
-use crate::bytes::{Fresh, Lent, View};
+use crate::bytes::{NewBytes, SharedBytes, View};
 use crate::completions::{SOON, Ticket};
 use crate::convert::{ExpectedArgument, Names, digest_tuple, key, pointer, publication, to_py};
 use crate::writer::PyStaged;
 
-/// A root directory and how objects are written below it.
+/// A root directory and the settings for writing objects below it.
 #[pyclass(frozen, name = "Store", module = "laboxide._native")]
 pub(crate) struct PyStore {
     pub(crate) inner: Arc<Store>,
 }
 
-/// Data for a blob write: kept, or copied because it may change.
+/// Data of a blob write: shared, or copied because the buffer may be mutable.
 enum Data {
-    Lent(Lent),
+    Shared(SharedBytes),
     Copied(Vec<u8>),
 }
 
 impl AsRef<[u8]> for Data {
     fn as_ref(&self) -> &[u8] {
         match self {
-            Data::Lent(lent) => lent.as_ref(),
+            Data::Shared(shared) => shared.as_ref(),
             Data::Copied(copied) => copied,
         }
     }
@@ -57,7 +57,7 @@ impl PyStore {
         Self { inner: Arc::new(Store::new(root, durable, portable)) }
     }
 
-    /// Writes `data` under `key` if it is what is expected.
+    /// Writes `data` under `key` if it matches `expected`.
     #[pyo3(signature = (ticket, key, data, expected, heal, /))]
     fn write_blob(
         &self,
@@ -68,8 +68,8 @@ impl PyStore {
         heal: bool,
     ) -> PyResult<u8> {
         let publication = publication(key, expected, heal)?;
-        let data = match Lent::of(data) {
-            Some(lent) => Data::Lent(lent),
+        let data = match SharedBytes::of(data) {
+            Some(shared) => Data::Shared(shared),
             None => Data::Copied(View::of(data)?.as_slice().to_vec()),
         };
         let reply = ticket.reply(|py, (published, data): (Published, Arc<Data>)| {
@@ -84,8 +84,9 @@ impl PyStore {
         Ok(if soon { SOON } else { 0 })
     }
 
-    /// The object that the pointer `config` leads to, if it is small and can be read without waiting
-    /// for the device. None says nothing about it, nor about the pointer.
+    /// Returns the object of the pointer `config` if it is small and in the page cache.
+    ///
+    /// None is not an error: the object, or the pointer, may be valid or not.
     #[pyo3(signature = (config, hashed, /))]
     fn read_cached(&self, config: &Bound<'_, PyAny>, hashed: bool) -> PyResult<Option<Py<PyBytes>>> {
         #[cfg(target_os = "linux")]
@@ -94,14 +95,14 @@ impl PyStore {
 
             let len = usize::try_from(expected.size).unwrap_or(usize::MAX);
             let Some(cached) = read::open_cached(&self.inner, &key, expected) else { return Ok(None) };
-            let mut fresh = Fresh::new(config.py(), len)?;
-            return Ok(cached.read(fresh.memory()).then(|| fresh.into_object(config.py())));
+            let mut bytes = NewBytes::new(config.py(), len)?;
+            return Ok(cached.read(bytes.memory()).then(|| bytes.into_object(config.py())));
         }
         let _ = (config, hashed);
         Ok(None)
     }
 
-    /// The whole object under `key`.
+    /// Resolves to the whole object under `key`.
     #[pyo3(signature = (ticket, key, expected, /))]
     fn read_blob(
         &self,
@@ -111,14 +112,14 @@ impl PyStore {
         expected: ExpectedArgument,
     ) -> PyResult<()> {
         let (key, expected) = (self::key(key)?, expected.parse()?);
-        let fresh = Fresh::new(py, usize::try_from(expected.size).unwrap_or(usize::MAX))?;
-        let reply = ticket.reply(|py, fresh: Fresh| Ok(fresh.into_object(py).into_any()));
+        let bytes = NewBytes::new(py, usize::try_from(expected.size).unwrap_or(usize::MAX))?;
+        let reply = ticket.reply(|py, bytes: NewBytes| Ok(bytes.into_object(py).into_any()));
         let store = Arc::clone(&self.inner);
-        read::read_blob(Ticket::engine()?, store, key, expected, fresh, ticket.token(), reply);
+        read::read_blob(Ticket::engine()?, store, key, expected, bytes, ticket.token(), reply);
         Ok(())
     }
 
-    /// Compares all of the object under `key` with what is expected.
+    /// Verifies the whole object under `key`.
     #[pyo3(signature = (ticket, key, expected, /))]
     fn verify(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
@@ -127,7 +128,7 @@ impl PyStore {
         Ok(())
     }
 
-    /// The same; the object is what it returns, still open.
+    /// Verifies the whole object under `key`, and resolves to the open object.
     #[pyo3(signature = (ticket, key, expected, /))]
     fn open_verified(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
         let (store, key, expected) = (Arc::clone(&self.inner), self::key(key)?, expected.parse()?);
@@ -136,7 +137,7 @@ impl PyStore {
         Ok(())
     }
 
-    /// Stages the file at `path`, hashed with each of the algorithms, if it has no more than `limit` bytes.
+    /// Stages the file at `path`, hashed with each algorithm, if it has at most `limit` bytes.
     #[pyo3(signature = (ticket, path, link, names, limit, counter, /))]
     fn import_file(
         &self,
@@ -156,7 +157,7 @@ impl PyStore {
         Ok(())
     }
 
-    /// Writes the object under `key` to `path`, verified before it is visible there.
+    /// Writes the object under `key` to `path`. It is verified before it is visible there.
     #[pyo3(signature = (ticket, key, expected, path, link, overwrite, counter, /))]
     #[allow(clippy::too_many_arguments)]
     fn export_file(
@@ -190,7 +191,7 @@ impl PyStore {
         Ok(())
     }
 
-    /// (path, size, seconds since the epoch or None) of the object under `key`.
+    /// Resolves to (path, size, seconds since the epoch or None) of the object under `key`.
     #[pyo3(signature = (ticket, key, /))]
     fn status(&self, ticket: &Ticket, key: &str) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
@@ -201,7 +202,7 @@ impl PyStore {
         Ok(())
     }
 
-    /// Hashes what is under `key` with each of the algorithms, whatever it should be.
+    /// Hashes the object under `key` with each algorithm, without verifying it.
     #[pyo3(signature = (ticket, key, names, /))]
     fn hash(&self, ticket: &Ticket, key: &str, names: Names) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
@@ -219,7 +220,7 @@ impl PyStore {
     }
 }
 
-/// An object, opened and verified.
+/// An open, verified object.
 #[pyclass(frozen, name = "Object", module = "laboxide._native")]
 pub(crate) struct PyObject {
     pub(crate) inner: Verified,
