@@ -181,7 +181,7 @@ def check_tags(tags: object) -> Mapping[str, str]:
 
 
 def check_progress(progress: object) -> None:
-    """Refuse a value that is not a function, and functions that would have to be awaited."""
+    """Raise `TypeError` if `progress` is not a function, or is an async one."""
     if not callable(progress):
         raise TypeError(f"progress must be a function or None, not {shown(progress)}")
     from inspect import isasyncgenfunction, iscoroutinefunction  # noqa: PLC0415 - takes 5 ms

@@ -1,4 +1,4 @@
-"""Content in memory, for tests and for what need not last."""
+"""`MemoryStorage`: content in memory, for tests and temporary data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ("MemoryPointer", "MemoryStorage")
 
 
 class MemoryPointer(TypedDict):
-    """What content is called in memory."""
+    """Algorithm and hash of content: the config of a `MemoryStorage`."""
 
     algorithm: str
     """The algorithm of `hash`."""
@@ -42,18 +42,20 @@ _FIELDS = {"algorithm": str, "hash": str}
 
 
 class MemoryStorage(Storage[MemoryPointer]):
-    """Stores content in this process's memory, for as long as the instance lives.
+    """Storage of content in the memory of the process, for the lifetime of the instance.
 
-    Tags are kept nowhere.
+    Tags are not stored. Every method that takes a pointer raises `TypeError` or `ValueError` if it
+    is invalid, and `ObjectNotFoundError` if the content is missing.
 
     Args:
-        chunk_size: Bytes in the chunks that `read_data_stream` yields; 1 MiB by default.
-        verify_writes: Whether data is hashed, on the event loop, to check the digest that comes
-            with it. Sizes are always checked.
+        chunk_size: The size in bytes of chunks that `read_data_stream` yields, 1 byte to 1 GiB;
+            1 MiB by default.
+        verify_writes: Whether to hash data, on the event loop, to check its digest; False by
+            default. Sizes are always checked.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: `chunk_size` is less than 1 or more than 1 GiB.
+        ValueError: `chunk_size` is out of range.
     """
 
     name = "laboxide.memory@v1"
@@ -64,27 +66,21 @@ class MemoryStorage(Storage[MemoryPointer]):
         self._contents: dict[tuple[str, str], bytes] = {}
 
     async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> MemoryPointer:
-        """Keep `data` and return a pointer to it. What is there already under its hash stays.
+        """Store `data` and return a pointer to it. Existing content under its hash is kept.
 
         Raises:
-            BufferError: The data is not contiguous.
-            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`,
-                not of its hash.
+            BufferError: `data` is not contiguous.
+            DigestMismatchError: The size of `data` or, with `verify_writes`, its hash does not
+                match `digest`.
             TypeError: `data` is not bytes-like.
-            ValueError: The digest is not valid.
+            ValueError: The digest is invalid.
         """
         del tags
         digest = check_digest(digest)
         return self._keep(value_bytes(data), digest)
 
     async def read_data(self, config: MemoryPointer, /) -> bytes:
-        """Return the data that `config` leads to.
-
-        Raises:
-            ObjectNotFoundError: There is no such data.
-            TypeError: `config` is not a pointer.
-            ValueError: `config` is not a valid pointer.
-        """
+        """Return the data at `config`."""
         return self._content(_name_of(config))
 
     async def write_data_stream(
@@ -96,7 +92,7 @@ class MemoryStorage(Storage[MemoryPointer]):
         *,
         progress: Progress | None = None,
     ) -> MemoryPointer:
-        """Keep the content of a stream and return a pointer to it.
+        """Store the content of a stream and return a pointer to it.
 
         Args:
             data_stream: The content in chunks.
@@ -106,9 +102,9 @@ class MemoryStorage(Storage[MemoryPointer]):
 
         Raises:
             DigestMismatchError: As for `write_data`.
-            TypeError: A chunk is not bytes-like, or `progress` not a function.
-            ValueError: The digest is not valid, the stream is one of `digest_stream` that was read,
-                written or closed before, or `get_digest` has none at the end.
+            TypeError: A chunk is not bytes-like, or `progress` is not a function.
+            ValueError: The digest is invalid; the stream is one of `digest_stream` that was read,
+                written or closed before; or `get_digest` has no digest at the end.
         """
         del tags
         if progress is not None:
@@ -126,13 +122,12 @@ class MemoryStorage(Storage[MemoryPointer]):
         """Return a stream of the data at `config`, in chunks of `chunk_size`.
 
         Args:
-            config: The pointer that writing returned.
+            config: The pointer that a write returned.
             progress: Receives the number of bytes since its last call, as they are yielded.
 
         Raises:
-            ObjectNotFoundError: There is no such data (while reading).
-            TypeError: `config` is not a pointer, or `progress` not a function.
-            ValueError: `config` is not a valid pointer.
+            ObjectNotFoundError: The content is missing (while reading).
+            TypeError: `config` is not a pointer, or `progress` is not a function.
         """
         if progress is not None:
             check_progress(progress)
@@ -158,7 +153,7 @@ class MemoryStorage(Storage[MemoryPointer]):
             and (actual := Hasher(algorithm, content).hexdigest()) != content_hash
         ):
             raise DigestMismatchError(f"{algorithm} {content_hash}", f"{algorithm} {actual}")
-        # The digest is taken on trust: it must not change what others have written.
+        # The digest may be false: it must not replace existing content.
         self._contents.setdefault((algorithm, content_hash), content)
         return {"algorithm": algorithm, "hash": content_hash}
 
@@ -173,7 +168,7 @@ class MemoryStorage(Storage[MemoryPointer]):
 
 
 def _name_of(config: MemoryPointer) -> tuple[str, str]:
-    """Return algorithm and hash of a pointer, after checking all of it."""
+    """Validate a pointer and return its algorithm and hash."""
     pointer = check_fields("memory pointer", config, _FIELDS)
     name = pointer["algorithm"], pointer["hash"]
     check_hash(*name)

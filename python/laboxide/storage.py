@@ -1,7 +1,7 @@
-"""The storage contract: the base class of all storages.
+"""The storage contract: `Storage`, the base class of all storages.
 
-The names and signatures of its four abstract methods are those of the Labox framework, so that a
-storage written for one works with the other. `put`, `get` and `aclose` stand on those four.
+The four abstract methods have the names and signatures of the Labox framework, so that a storage
+works with both. `put`, `get` and `aclose` are implemented with these four.
 """
 
 from __future__ import annotations
@@ -30,27 +30,26 @@ __all__ = ("Storage",)
 
 C = TypeVar("C")
 
-BRIEF = 256 << 10
-"""Bytes: `put` hashes longer values off the event loop."""
+HASH_ON_LOOP_MAX = 256 << 10
+"""The size in bytes up to which `put` hashes values on the event loop."""
 
 
 class Storage(ABC, Generic[C]):
     """Writes content and reads it back, given the config that the write returned.
 
-    A subclass sets `name` and implements the four abstract methods. The config (`C`) is the only
-    trace of a write: it must lead to the data for ever, also after a change of the storage's
-    settings. A name never changes, and its implementation stays backward compatible; a new layout
-    gets a new name.
+    A subclass sets `name` and implements the four abstract methods. Users keep only the config
+    (`C`) of a write: it must remain valid forever, also after a change of the storage's settings.
+    A name never changes, and its implementation stays backward compatible; a new layout gets a new
+    name.
 
-    A storage is an async context manager that calls `aclose` at the end.
+    A storage is an async context manager that calls `aclose` on exit.
 
-    Each subclass states its own name, unless it has abstract methods left or `name` is a property.
-    One that reads and writes the same locations as its base states ``name = Base.name``.
+    Each subclass sets its own `name`, unless it has abstract methods or `name` is a property. A
+    subclass that reads and writes the same locations as its base sets ``name = Base.name``.
 
     Raises:
-        TypeError: A subclass without a name of its own is defined, or one with abstract methods
-            left is instantiated.
-        ValueError: A subclass is defined with a `name` that is not ``<name>@v<version>``.
+        TypeError: A subclass defines no name, or a subclass with abstract methods is instantiated.
+        ValueError: A subclass defines a `name` that is not ``<name>@v<version>``.
     """
 
     name: ClassVar[str]
@@ -73,7 +72,7 @@ class Storage(ABC, Generic[C]):
 
     @abstractmethod
     async def write_data(self, data: bytes, digest: Digest, tags: TagMap, /) -> C:
-        """Write `data` and return the config with which it is read.
+        """Write `data` and return its config.
 
         Args:
             data: The content.
@@ -89,7 +88,7 @@ class Storage(ABC, Generic[C]):
     async def write_data_stream(
         self, data_stream: AsyncIterable[bytes], get_digest: GetStreamDigest, tags: TagMap, /
     ) -> C:
-        """Write all of `data_stream` and return the config with which it is read.
+        """Write all of `data_stream` and return its config.
 
         The implementation always drains the stream, so that `get_digest` is complete afterwards.
 
@@ -113,29 +112,29 @@ class Storage(ABC, Generic[C]):
         algorithm: str | Sequence[str] = "blake3",
         progress: Progress | None = None,
     ) -> C:
-        """Store data and return the config with which it is read.
+        """Store data and return its config.
 
-        A value is written by `write_data`, anything else by `write_data_stream`. Native threads
+        Values are written by `write_data`, all other data by `write_data_stream`. Native threads
         hash streams and values of more than 256 KiB. A sync iterable runs on the event loop, which
-        serves other tasks between the chunks. If the operation fails, the source is closed.
+        runs other tasks between the chunks. If the operation fails, the source is closed.
 
         Args:
-            data: A contiguous buffer, an async or sync iterable of them, or the path of a regular
-                file. A `str` is refused, because it could be either a path or text.
-            content_type: The MIME type of the data.
-            content_encoding: The encoding of the data, if it has one.
+            data: A contiguous buffer, an async or sync iterable of buffers, or the path of a
+                regular file. A ``str`` is refused, since it could be a path or text.
+            content_type: The MIME type of the data; ``"application/octet-stream"`` by default.
+            content_encoding: The encoding of the data; None (the default) if it has none.
             tags: Tags for the storage; none by default.
-            algorithm: ``"blake3"`` or ``"sha256"``, or a sequence of both, as for `digest_data`.
-                The first one names the content.
+            algorithm: ``"blake3"`` (the default) or ``"sha256"``, or a sequence of both, as for
+                `digest_data`. The first one is the content hash.
             progress: Receives the number of bytes since its last call.
 
         Raises:
             BufferError: `data` is a buffer that is not contiguous.
-            OSError: The file at the path cannot be read; ``filename`` is its path.
+            OSError: A file system call failed; ``filename`` is the path.
             TypeError: An argument, or a chunk, is of the wrong type.
-            ValueError: `algorithm` is empty, or has an unknown name or one twice; or the path is
-                not that of a regular file.
-            Exception: The storage, the source or `progress` raised it.
+            ValueError: `algorithm` is empty, or has an unknown or a repeated name; or the path is
+                not a regular file.
+            Exception: Any error of the storage, the source or `progress`.
         """
         info = ContentInfo(algorithm_names(algorithm), content_type, content_encoding)
         if not isinstance(content_type, str):
@@ -156,7 +155,7 @@ class Storage(ABC, Generic[C]):
         return await self._put_chunks(chunks_of("data", data), info, tags, progress)
 
     async def get(self, config: C, /) -> bytes:
-        """Return the data at `config`, as `read_data` does."""
+        """Return the data at `config`. Equivalent to `read_data`."""
         return await self.read_data(config)
 
     async def aclose(self) -> None:
@@ -178,7 +177,7 @@ class Storage(ABC, Generic[C]):
         self, data: Buffer, info: ContentInfo, tags: TagMap, progress: Progress | None
     ) -> C:
         content = value_bytes(data)
-        if len(content) <= BRIEF:
+        if len(content) <= HASH_ON_LOOP_MAX:
             digest = info.digest_data(content)
         else:
             digest = await info.digest_data_off_loop(content)
@@ -208,8 +207,8 @@ class Storage(ABC, Generic[C]):
             raise
 
     def serialize_config(self, config: C, /) -> str:
-        """Return `config` as a string, JSON unless a storage says otherwise."""
-        import json  # noqa: PLC0415 - takes a fifth of what importing laboxide does
+        """Return `config` as a string: JSON, unless a subclass overrides the method."""
+        import json  # noqa: PLC0415 - takes a fifth of the import time of laboxide
 
         return json.dumps(config)
 
@@ -221,7 +220,10 @@ class Storage(ABC, Generic[C]):
 
 
 def keeps_writes(storage: object, kind: type[Storage[Any]]) -> bool:
-    """Tell whether `storage` writes as `kind` does; a subclass may compress the content, say."""
+    """Return whether `storage` uses the write methods of `kind`.
+
+    A subclass that overrides them may compress the content, for example.
+    """
     own = type(storage)
     return own is kind or (
         own.write_data is kind.write_data  # type: ignore[attr-defined]
@@ -233,14 +235,14 @@ _VERSIONED_NAME = re.compile(r".+@v\d+.*")
 
 
 def _has_abstract_methods(cls: type) -> bool:
-    # `ABCMeta` sets `__abstractmethods__` only after `__init_subclass__`, by the same rule.
+    # `ABCMeta` sets `__abstractmethods__` by the same rule, but after `__init_subclass__`.
     names = [name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())]
     methods = [*vars(cls).values(), *(getattr(cls, name, None) for name in names)]
     return any(getattr(method, "__isabstractmethod__", False) for method in methods)
 
 
 def _missing_name(cls: type) -> str:
-    """Return an error text with the line that the class lacks."""
+    """Return an error text that proposes a name."""
     text = f'{cls.__qualname__} has no name of its own: add `name = "{cls.__name__.lower()}@v1"`'
     for base in cls.__mro__[1:]:
         if "name" in vars(base):

@@ -1,4 +1,8 @@
-"""How operations report their progress to a function of the caller."""
+"""Reports the progress of operations to a function of the caller.
+
+A `Meter` adds up bytes that pass through Python: `MeteredSource` and `feed_value` use it. A `Poll`
+reads the native `Counter` of an operation that runs on worker threads.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,14 @@ else:  # defaults are of Python 3.13
 T = TypeVar("T")
 
 INTERVAL = 0.05
-"""Seconds between two calls, and before the first."""
+"""The interval in seconds between calls, and before the first call."""
 
 
 class Meter:
-    """Adds up bytes, and reports the sum to `progress` each `INTERVAL`.
+    """Adds up bytes and reports them to `progress` every `INTERVAL`.
 
     Attributes:
-        total: The bytes that were added.
+        total: The sum of all bytes added.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -62,7 +66,7 @@ def report(progress: Progress, size: int) -> None:
     """Call `progress` with a number of bytes.
 
     Raises:
-        RuntimeError: It raised `StopAsyncIteration`, which would end a stream as if complete.
+        RuntimeError: `progress` raised `StopAsyncIteration`, which would end a stream as complete.
     """
     try:
         progress(size)
@@ -71,24 +75,24 @@ def report(progress: Progress, size: int) -> None:
 
 
 class Poll:
-    """Reports the count of a native operation while a task waits for its result."""
+    """Reports the counter of a native operation while a task waits for its result."""
 
     def __init__(self, progress: Progress) -> None:
         self.counter = Counter()
         self._progress = progress
-        self._told = 0
+        self._reported = 0
 
-    def tell(self, total: int) -> None:
-        """Report the bytes since the last report, `total` of them since the beginning."""
-        if total > self._told:
-            size, self._told = total - self._told, total
+    def report_total(self, total: int) -> None:
+        """Report the bytes since the last report, given the `total` since the start."""
+        if total > self._reported:
+            size, self._reported = total - self._reported, total
             report(self._progress, size)
 
     async def run(self, operation: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of `operation`, whose count is `counter`.
+        """Return the result of `operation`, which adds to `counter`.
 
-        An exception from `progress` cancels the operation. It is raised as it is, as is one from
-        the operation: not in the group that the two tasks would raise.
+        An exception from `progress` cancels the operation. Exceptions from `progress` and the
+        operation are raised directly, not in an exception group.
         """
         import anyio  # noqa: PLC0415 - takes longer than importing laboxide
 
@@ -96,11 +100,11 @@ class Poll:
         errors: list[BaseException] = []
         passing = anyio.get_cancelled_exc_class(), GeneratorExit
 
-        async def tell_often() -> None:
+        async def poll() -> None:
             try:
                 while True:
                     await anyio.sleep(INTERVAL)
-                    self.tell(self.counter.get())
+                    self.report_total(self.counter.get())
             except passing:
                 raise
             except BaseException as error:  # noqa: BLE001 - raised below
@@ -109,7 +113,7 @@ class Poll:
 
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(tell_often)
+                group.start_soon(poll)
                 try:
                     results.append(await operation())
                 except passing:
@@ -121,15 +125,15 @@ class Poll:
                 raise errors[0]
             return results[0]
         finally:
-            # The traceback of an error keeps this frame, and with it the result.
+            # The traceback of an error references this frame, and so the result.
             results.clear()
             errors.clear()
 
 
 async def feed_value(writer: Writer, data: Buffer, meter: Meter | None) -> OSError | None:
-    """Feed all of a value and finish the writer. Return the error if the file system refuses.
+    """Feed a whole value and finish the writer. Return the error if a file system call fails.
 
-    With a meter the value is fed in blocks, which are added to the meter.
+    With a meter, the value is fed in blocks, and each block is added to the meter.
     """
     for block in (data,) if meter is None else blocks_of(data):
         try:
@@ -153,7 +157,10 @@ def metered(source: AsyncIterable[B], progress: Progress | None) -> AsyncIterabl
 
 
 class MeteredSource(Generic[B]):
-    """The chunks of a source, counted. A class: a generator could be left suspended."""
+    """Async iterator that adds the chunks of a source to a meter.
+
+    Not an async generator, which could be abandoned while suspended.
+    """
 
     def __init__(self, source: AsyncIterable[B], progress: Progress) -> None:
         self._source = source
@@ -175,5 +182,5 @@ class MeteredSource(Generic[B]):
         return chunk
 
     async def aclose(self) -> None:
-        """Close the source, if it can be closed."""
+        """Close the source, if it has ``aclose``."""
         await close(self._iterator, self._source)

@@ -1,8 +1,8 @@
-"""FileStorage: content in files below one root directory.
+"""`FileStorage`: content in files below one root directory.
 
-`write_data` and `write_data_stream` hand bytes to a native writer; `publishing` gives the result
-its name. Reads go through `foreign.find`, which looks below the root first and then below the root
-in the pointer. `listing`, `audit` and `cleanup` go through the whole store.
+Writes feed a native writer, which stages the content; `publishing` publishes it under its key.
+Reads go through `foreign.find`, which tries this root first and then the root in the pointer.
+`listing`, `audit` and `cleanup` walk the whole store.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from laboxide.file.publishing import (
 from laboxide.file.read_stream import ObjectStream
 from laboxide.file.router import FileRouter, content_router, route
 from laboxide.file.router import content_of as content_of_key
-from laboxide.storage import BRIEF, Storage, keeps_writes
+from laboxide.storage import HASH_ON_LOOP_MAX, Storage, keeps_writes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -72,13 +72,13 @@ __all__ = ("ExportLink", "FileStat", "FileStorage", "ImportLink", "VerifyReads")
 T = TypeVar("T")
 
 VerifyReads = Literal["hash", "size"]
-"""How a storage verifies what it reads."""
+"""How a storage verifies reads."""
 
 ImportLink = Literal["auto", "reflink", "hardlink", "copy"]
-"""How the content of a file gets into a store."""
+"""How to import a file."""
 
 ExportLink = Literal["auto", "reflink", "copy"]
-"""How the content of an object gets into a file."""
+"""How to export an object."""
 
 _LARGE = 16 << 20
 
@@ -94,50 +94,65 @@ _ARGUMENTS = (
 
 
 class FileStat(NamedTuple):
-    """What the file system says of an object."""
+    """Path, size and modification time of an object."""
 
     path: Path
-    """Where it is."""
+    """The absolute path."""
     size: int
-    """Its size in bytes."""
+    """The size in bytes."""
     modified: float | None
-    """When it was written, in seconds since the epoch, where the file system tells."""
+    """The modification time in seconds since the epoch, or None if the file system has none.
+
+    Writing the same content again refreshes it.
+    """
 
 
 class FileStorage(Storage[FilePointer]):
-    """Stores content in files named by its hash.
+    """Storage of content in files named by its hash.
 
-    An object is visible under its name whole or not at all. Its bytes are hashed and written by
-    native threads; the event loop is never kept waiting for the file system.
+    An object appears under its key atomically. Native threads hash and write its bytes, so file
+    I/O never blocks the event loop. Tags are passed to the router and not stored.
 
-    Tags are handed to the router and kept nowhere.
+    These errors are common to the methods, which do not list them again:
+
+    - `CorruptDataError`: The object does not match the pointer, or is not a regular file.
+    - `NotImplementedError`: The storage is read-only, and the method would change it.
+    - `ObjectNotFoundError`: The object is missing below this root and the pointer's.
+    - `OSError`: A file system call failed; see ``errno`` and ``filename``.
+    - `RootNotAllowedError`: The object is missing below this root, and the pointer's root is not
+      allowed.
+    - `TypeError`: An argument is of the wrong type.
+    - `ValueError`: An argument, such as a pointer, is out of range or not an allowed value.
 
     Args:
         path: The root. A relative path is resolved once, here.
-        router: Decides where below the root an object goes; `content_router` by default. With None
-            the storage is read-only.
-        mkdir: Whether to make the root, and what leads to it, if it is missing.
-        chunk_size: Bytes in the chunks that `read_data_stream` yields; 1 MiB by default.
-        durable: Whether a write returns only when object and directory are on the device. Otherwise
-            they survive the process but not the machine.
-        verify_reads: ``"hash"`` compares all that is read with its hash; ``"size"`` compares the
-            size alone.
-        verify_writes: Whether data is hashed to check the digest that comes with it, and an object
-            that is there already to check that it is what is written. Sizes are always checked.
-            Set it where digests are not trusted: otherwise a false one of the right size occupies
-            the name of other content, which is then taken to be there. With it, writing an object
-            again also heals damage that keeps its size.
-        max_object_size: Bytes that an object may have to be written; None for any number.
-        allowed_roots: The roots that a pointer may lead to besides this one, of storages that were
-            here before; with ``()`` it leads nowhere else. None allows every root: what is there
-            is served only after all of it has matched its hash.
+        router: Chooses the key of an object; `content_router` by default. None makes the storage
+            read-only.
+        mkdir: Whether to create a missing root and its parents; False by default.
+        chunk_size: The size in bytes of chunks that `read_data_stream` yields, 1 byte to 1 GiB;
+            1 MiB by default.
+        durable: Whether a write flushes the object and its directory to the device before it
+            returns; False by default. Otherwise objects survive a crash of the process, but not of
+            the machine.
+        verify_reads: ``"hash"`` (the default) compares content with its hash; ``"size"`` compares
+            only the size.
+        verify_writes: Whether to hash data to check its digest, and an existing object to check
+            its content; False by default. Sizes are always checked. Set it if digests are not
+            trusted: otherwise a false digest of the right size takes the key of other content,
+            which later writes then consider existing. It also makes a repeated write heal damage
+            that keeps the size.
+        max_object_size: The maximum size in bytes of an object to write; None (the default) for no
+            limit.
+        allowed_roots: The other roots that a pointer may lead to, such as former roots of the
+            storage; ``()`` allows none, None (the default) allows all. Content below another root
+            is returned only after all of it matched its hash.
 
     Raises:
-        FileNotFoundError: There is no directory at `path`, and `mkdir` is False.
-        NotADirectoryError: `path` is something else.
+        FileNotFoundError: `path` does not exist and `mkdir` is False.
+        NotADirectoryError: `path` is not a directory.
         PermissionError: The directory cannot be entered.
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is none of the values it can have.
+        ValueError: An argument is out of range or not an allowed value.
     """
 
     name = "laboxide.file@v1"
@@ -172,22 +187,20 @@ class FileStorage(Storage[FilePointer]):
         check_directory(str(self.path))
 
     async def write_data(self, data: Buffer, digest: Digest, tags: TagMap, /) -> FilePointer:
-        """Write `data` and return a pointer to it. Data that is there already is not written again.
+        """Write `data` and return a pointer to it. An existing object is not written again.
 
-        A write of data that is there refreshes a modification time older than half an hour.
-
-        Of a large buffer that may change meanwhile (a ``bytearray``, say) the hash is checked, too.
+        A dedup hit refreshes a modification time older than half an hour. The hash of a mutable
+        buffer larger than 1 MiB, such as a ``bytearray``, is always verified, since it may change
+        during the write.
 
         Raises:
-            BufferError: The data is not contiguous.
-            DigestMismatchError: The data is not of the size in `digest` or, with `verify_writes`
-                or a key without the hash, not of its hash.
-            FileExistsError: The router's key does not contain the hash and has other content.
-            NotImplementedError: The storage is read-only.
-            ObjectTooLargeError: It is larger than `max_object_size`.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            BufferError: `data` is not contiguous.
+            DigestMismatchError: The size of `data` does not match `digest`; or its hash does not,
+                which is checked with `verify_writes` or a key without the hash.
+            FileExistsError: The key does not contain the hash, and has other content.
+            ObjectTooLargeError: `data` is larger than `max_object_size`.
             TypeError: `data` is not bytes-like, or the router does not return a key.
-            ValueError: The digest or the router's key is not valid.
+            ValueError: The digest or the router's key is invalid.
         """
         key, digest = routed(self, digest, tags)
         store = self._store()
@@ -221,17 +234,16 @@ class FileStorage(Storage[FilePointer]):
                 source. If it raises, nothing is stored.
 
         Raises:
-            DigestMismatchError: The stream was not of the size in its digest or, with
-                `verify_writes` or a key without the hash, not of its hash.
-            FileExistsError: The router's key does not contain the hash and has other content.
-            NotImplementedError: The storage is read-only.
-            ObjectTooLargeError: The stream is larger than `max_object_size`; no more of it is read.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+            DigestMismatchError: The size of the stream does not match its digest; or its hash does
+                not, which is checked with `verify_writes` or a key without the hash.
+            FileExistsError: The key does not contain the hash, and has other content.
+            ObjectTooLargeError: The stream is larger than `max_object_size`; reading it stops
+                there.
             TypeError: A chunk is not bytes-like, `progress` is not a function, or the router does
                 not return a key.
-            ValueError: The digest or the router's key is not valid, the stream is one of
-                `digest_stream` that was read, written or closed before, or `get_digest` has none at
-                the end: it is that of another stream.
+            ValueError: The digest or the router's key is invalid; the stream is one of
+                `digest_stream` that was read, written or closed before; or `get_digest` belongs to
+                another stream.
         """
         if progress is not None:
             check_progress(progress)
@@ -239,7 +251,7 @@ class FileStorage(Storage[FilePointer]):
         if (claimed := claim(data_stream, get_digest)) is not None:
             writer = await self._write_claimed(claimed, progress)
         else:
-            self._refuse_what_is_announced(get_digest)
+            self._check_announced_size(get_digest)
             writer = Writer(self._algorithms_of(get_digest), self._store())
         try:
             if claimed is None:
@@ -258,12 +270,12 @@ class FileStorage(Storage[FilePointer]):
         router = require_router(self)
         size = len(data) if type(data) is bytes else buffer_size(data)
         check_fits(self, size)
-        if size > BRIEF:
+        if size > HASH_ON_LOOP_MAX:
             return await self._put_large_value(data, info, tags, progress)
         digest = info.digest_data(data)
         if progress is not None and size:
             report(progress, size)
-        # Not `write_data`: the digest needs no check, which takes 1 us of 20.
+        # Not `write_data`: validating the digest would take 1 us of 20.
         return await self._write_blob(data, route(router, digest, tags), digest)
 
     async def _write_blob(self, data: Buffer, key: str, digest: Digest) -> FilePointer:
@@ -282,15 +294,15 @@ class FileStorage(Storage[FilePointer]):
         meter = None if progress is None else Meter(progress)
         writer = Writer(info.algorithms, self._store())
         try:
-            refusal = await feed_value(writer, data, meter)
-            if refusal is None:
+            error = await feed_value(writer, data, meter)
+            if error is None:
                 digest = info.digest_of(writer.digest())
                 return await publish(self, writer.take_staged(), digest, tags)
         finally:
             writer.abort()
         if type(data) is not bytes:
-            raise refusal
-        # A full disk or a read-only mount. Content that exists already needs no new file.
+            raise error
+        # A full disk or a read-only mount: an existing object needs no new file.
         digest = await info.digest_data_off_loop(data)
         if meter is not None:
             meter.add(len(data) - meter.total)
@@ -307,16 +319,7 @@ class FileStorage(Storage[FilePointer]):
         return await publish(self, staged, info.digest_of(staged.digest), tags)
 
     async def read_data(self, config: FilePointer, /) -> bytes:
-        """Return the data of an object, verified.
-
-        Raises:
-            CorruptDataError: The object is not what the pointer promises.
-            ObjectNotFoundError: There is no object below this root or the pointer's.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer.
-            ValueError: `config` is not a valid pointer.
-        """
+        """Return the data of an object, verified."""
         data: bytes | None = self._store().read_cached(config, self.verify_reads == "hash")
         if data is not None:
             if pause_due():
@@ -335,36 +338,24 @@ class FileStorage(Storage[FilePointer]):
     ) -> AsyncGenerator[bytes]:
         """Return a stream of the data of an object, in chunks of `chunk_size`.
 
-        With ``verify_reads="hash"`` the last chunk is yielded only after all of the content has
-        matched its hash.
+        With ``verify_reads="hash"`` the last chunk is yielded only after all content matched its
+        hash. An invalid pointer raises here, all other errors while reading.
 
         Args:
-            config: The pointer that writing returned.
+            config: The pointer that a write returned.
             progress: Receives the number of bytes since its last call, as they are yielded.
-
-        Raises:
-            CorruptDataError: The object is not what the pointer promises (while reading).
-            ObjectNotFoundError: There is no object (while reading).
-            OSError: The file system refuses (while reading).
-            RootNotAllowedError: The pointer's root is not allowed (while reading).
-            TypeError: `config` is not a pointer, or `progress` not a function.
-            ValueError: `config` is not a valid pointer.
         """
         if progress is not None:
             check_progress(progress)
         pointer = parse_pointer(config)
-        expected, find_it = self._expected(pointer), partial(self._find, pointer)
-        return ObjectStream(find_it, pointer, expected, self.chunk_size, progress)
+        expected, find_object = self._expected(pointer), partial(self._find, pointer)
+        return ObjectStream(find_object, pointer, expected, self.chunk_size, progress)
 
     async def exists(self, config: FilePointer, /) -> bool:
-        """Tell whether there is an object of the pointer's size. Its content is not looked at.
+        """Return whether an object of the pointer's size exists. Its content is not read.
 
         Raises:
-            CorruptDataError: Something that is not a file is in the object's place.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer.
-            ValueError: `config` is not a valid pointer.
+            CorruptDataError: The object is not a regular file.
         """
         try:
             return (await self.stat(config)).size == config["size"]
@@ -372,15 +363,10 @@ class FileStorage(Storage[FilePointer]):
             return False
 
     async def stat(self, config: FilePointer, /) -> FileStat:
-        """Return what the file system says of an object.
+        """Return path, size and modification time of an object. Its content is not read.
 
         Raises:
-            CorruptDataError: Something that is not a file is in the object's place.
-            ObjectNotFoundError: There is no object.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer.
-            ValueError: `config` is not a valid pointer.
+            CorruptDataError: The object is not a regular file.
         """
         pointer = parse_pointer(config)
         path, size, modified = await self._find(
@@ -389,22 +375,18 @@ class FileStorage(Storage[FilePointer]):
         return FileStat(Path(path), size, modified)
 
     async def delete(self, config: FilePointer, /, *, missing_ok: bool = False) -> None:
-        """Remove an object from below this root; a pointer never removes anything elsewhere.
+        """Delete an object below this root. Objects below other roots are never deleted.
 
-        Equal content is one object: delete it only when no record leads to it. It is removed by its
-        key alone, so under a key without the hash whatever is there now.
+        Equal content is one object: delete it only when no record has a pointer to it. Only the key
+        is used, so a key without the hash deletes its present content.
 
         Args:
-            config: The pointer that writing returned.
-            missing_ok: Whether it is no error if there is no object.
+            config: The pointer that a write returned.
+            missing_ok: Whether to ignore a missing object; False by default.
 
         Raises:
-            CorruptDataError: Something that is not a file is in the object's place.
-            ObjectNotFoundError: There is no object below this root.
-            NotImplementedError: The storage is read-only.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: `config` is not a pointer, or `missing_ok` not a flag.
-            ValueError: `config` is not a valid pointer.
+            CorruptDataError: The object is not a regular file.
+            ObjectNotFoundError: The object is missing below this root.
         """
         check_flag("missing_ok", missing_ok)
         require_router(self)
@@ -418,27 +400,14 @@ class FileStorage(Storage[FilePointer]):
     def list_pointers(self) -> PointerListing:
         """Yield a pointer to each object below the root, in no particular order.
 
-        Objects that the default router laid out are taken by their names; all other files below the
-        root are hashed, with BLAKE3, to know what they are. Objects written or deleted meanwhile
-        may be yielded or not. The iterator may be left at any point, and has an ``aclose`` for who
-        wants to be sure that it holds no directory open.
-
-        Raises:
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
+        Keys of the default router contain the hash; all other files below the root are hashed with
+        BLAKE3. Objects written or deleted during the iteration may be yielded or not. The iterator
+        can be abandoned at any point; its ``aclose`` closes all directories at once.
         """
         return PointerListing(self._store(), self._pointer_to)
 
     async def verify(self, config: FilePointer, /) -> None:
-        """Read all of an object and compare it with its hash, whatever `verify_reads` says.
-
-        Raises:
-            CorruptDataError: The object is not what the pointer promises.
-            ObjectNotFoundError: There is no object.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer.
-            ValueError: `config` is not a valid pointer.
-        """
+        """Read a whole object and compare it with its hash, independent of `verify_reads`."""
         pointer = parse_pointer(config)
         key, expected = pointer["key"], expected_of(pointer)
         await self._find(pointer, lambda store: hub.run(store.verify, key, expected))
@@ -455,33 +424,32 @@ class FileStorage(Storage[FilePointer]):
         digest: Digest | None = None,
         progress: Progress | None = None,
     ) -> FilePointer:
-        """Store a file and return a pointer to it. The file stays.
+        """Store the content of a file and return a pointer to it. The file is kept.
 
         Args:
             path: A regular file. Symbolic links are followed.
-            tags: Tags from the user, for the router.
-            content_type: The MIME type of the data, for the router.
-            content_encoding: The encoding of the data, for the router.
-            algorithm: What the content is named by: ``"blake3"`` or ``"sha256"``.
-            link: ``"auto"`` shares the file's blocks where the file system can (XFS, btrfs) and
-                copies otherwise; ``"reflink"`` and ``"copy"`` do only one of the two; with
-                ``"hardlink"`` the object is the file itself, so that changing the file in place
+            tags: Tags for the router; none by default.
+            content_type: The MIME type of the data, for the router;
+                ``"application/octet-stream"`` by default.
+            content_encoding: The encoding of the data, for the router; None by default.
+            algorithm: The algorithm of the content hash: ``"blake3"`` (the default) or
+                ``"sha256"``.
+            link: ``"auto"`` (the default) makes a reflink (shared blocks) if the file system can
+                (XFS, btrfs), and a copy otherwise; ``"reflink"`` and ``"copy"`` do only one of the
+                two. With ``"hardlink"`` the object is the file itself: changing the file in place
                 corrupts the object, and storing the content again refreshes the file's times.
-            digest: The digest that the file must have, if it is known. It replaces the content
-                type, encoding and algorithm.
+            digest: The expected digest of the file, if known. It replaces the content type,
+                encoding and algorithm.
             progress: Receives the number of bytes since its last call, as they are hashed. If it
                 raises, nothing is stored.
 
         Raises:
-            DigestMismatchError: The file is not what `digest` describes; nothing is stored.
-            FileExistsError: The router's key does not contain the hash and has other content.
-            NotImplementedError: The storage is read-only.
+            DigestMismatchError: The file does not match `digest`. Nothing is stored.
+            FileExistsError: The key does not contain the hash, and has other content.
             ObjectTooLargeError: The file is larger than `max_object_size`.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: `path`, `algorithm`, `digest` or `progress` is of the wrong type, or the
-                router does not return a key.
-            ValueError: An argument is none of the values it can have, the path is not that of a
-                regular file, the file changed while it was read, or the router's key is not valid.
+            TypeError: An argument is of the wrong type, or the router does not return a key.
+            ValueError: An argument is out of range or not an allowed value, the file is not a
+                regular file or changed while being read, or the router's key is invalid.
         """
         if progress is not None:
             check_progress(progress)
@@ -510,30 +478,23 @@ class FileStorage(Storage[FilePointer]):
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        """Write an object to a file, which appears there whole and verified or not at all.
+        """Write an object to a file, which appears atomically after verification.
 
-        The file belongs to the caller: not even a durable storage flushes it to the device.
+        Even a durable storage does not flush the file to the device.
 
         Args:
-            config: The pointer that writing returned.
-            path: The file to make, in a directory that exists.
-            link: ``"auto"``, ``"reflink"`` or ``"copy"``, as for `import_file`.
-            overwrite: Whether to replace a file that is there already.
+            config: The pointer that a write returned.
+            path: The file to create, in an existing directory.
+            link: ``"auto"`` (the default), ``"reflink"`` or ``"copy"``, as for `import_file`.
+            overwrite: Whether to replace an existing file; False by default.
             progress: Receives the number of bytes since its last call, as they are hashed. If it
-                raises, the export stops; in its last call the file is complete already.
+                raises, the export stops; at its last call the file is already complete.
 
         Raises:
-            CorruptDataError: The object is not what the pointer promises.
-            FileExistsError: There is something at `path`, and `overwrite` is False.
-            IsADirectoryError: `path` is spelled as that of a directory, ``"new/"`` say.
-            ObjectNotFoundError: There is no object.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            RootNotAllowedError: There is none below this root, and the pointer's is not allowed.
-            TypeError: `config` is not a pointer, `path` not a path, `overwrite` not a flag, or
-                `progress` not a function.
-            ValueError: `config` is not a valid pointer, `link` none of its values, or `path` not
-                that of a file: empty, with a NUL character or a name that only temporary files
-                have, say.
+            FileExistsError: `path` exists and `overwrite` is False.
+            IsADirectoryError: `path` is spelled as a directory, such as ``"new/"``.
+            ValueError: An argument is not an allowed value; or `path` is empty, has a NUL
+                character, or has a name reserved for temporary files.
         """
         if progress is not None:
             check_progress(progress)
@@ -551,7 +512,7 @@ class FileStorage(Storage[FilePointer]):
                 pointer, lambda store: hub.run(store.export_file, *arguments, poll.counter)
             )
         )
-        poll.tell(pointer["size"])
+        poll.report_total(pointer["size"])
 
     def audit(
         self,
@@ -565,38 +526,35 @@ class FileStorage(Storage[FilePointer]):
         content_of: ContentOf = content_of_key,
         progress: Progress | None = None,
     ) -> Audit:
-        """Read all objects below the root, compare them with their names, and yield what is wrong.
+        """Verify all objects below the root against their keys, and yield the findings.
 
-        They are looked at in the order of their keys, by threads of their own. What seems bad is
-        read again, from the device, before it is called so. Nothing is changed unless `repair` is
-        set. What is written or deleted meanwhile may be looked at or not.
+        Objects are read in the order of their keys, on separate threads. A failed object is read
+        again from the device before it becomes a finding. Nothing is changed unless `repair` is
+        set. Objects written or deleted during the audit may be checked or not.
 
         Args:
-            sample: The part of the objects to look at, such as 0.05; all by default.
-            seed: Chooses the sample: another seed, other objects. A random one by default, which
-                the audit's attribute `seed` tells.
-            max_bytes_per_second: How fast to read; as fast as it goes by default. An audit that is
-                stopped after some time does not get past an object that takes longer at this rate.
-            workers: Objects that are read at once, from 1 to 64.
-            cursor: The `cursor` of an earlier audit, to go on from there.
-            repair: Whether what is corrupt, or no file in the place of an object, is moved aside:
-                it gets another name in the same directory, with ``.corrupt-`` in it
-                (``.displaced-`` for a directory).
-                Reading it raises `ObjectNotFoundError` then; writing the content stores it again.
-                Nothing is deleted, and what cannot be read stays where it is.
-            content_of: Tells the algorithm and hash of an object from its key, or None for a key
-                that does not tell them: such files are passed over, and counted as `skipped`. By
-                default it knows the keys of `content_router`. A right file whose key it reads
-                wrongly is corrupt to it.
+            sample: The fraction of the objects to check, such as 0.05; all by default.
+            seed: The seed of the sample, from 0 to 2**64 - 1. Random by default; see `Audit.seed`.
+            max_bytes_per_second: The maximum read rate, 1 or more; unlimited by default. An audit
+                that is repeatedly cancelled never completes an object that takes longer than that
+                at this rate.
+            workers: The number of objects read concurrently, 1 to 64; 4 by default.
+            cursor: The `cursor` of an earlier audit to resume.
+            repair: Whether to quarantine corrupt objects and entries that are not regular files;
+                False by default. They are renamed in the same directory, with ``.corrupt-`` in the
+                name (``.displaced-`` for a directory). Reading the object then raises
+                `ObjectNotFoundError`; writing the content stores it again. Nothing is deleted, and
+                unreadable objects are not renamed.
+            content_of: Returns the algorithm and hash in a key, or None if the key has none: such
+                files are skipped and counted as `Audit.skipped`. The default understands keys of
+                `content_router`. If it returns a wrong hash, the intact object counts as corrupt.
             progress: Receives the increase of the audit's `bytes_read` since its last call, during
                 the iteration.
 
         Raises:
             NotImplementedError: `repair` is set, and the storage is read-only.
-            OSError: The file system refuses (while iterating): the root cannot be listed, what is
-                bad cannot be moved aside, or there are no descriptors left.
-            TypeError: An argument is of the wrong type.
-            ValueError: An argument is none of the values it can have.
+            OSError: The root cannot be listed, an object cannot be quarantined, or no file
+                descriptors are left (while iterating).
         """
         if progress is not None:
             check_progress(progress)
@@ -613,26 +571,24 @@ class FileStorage(Storage[FilePointer]):
         return Audit(self.path, self._store(), plan, cursor, progress)
 
     async def clean(self, *, delete: bool = False) -> list[StrayFile]:
-        """Return the stray files below the root, and remove temporary ones if asked to.
+        """Return the stray files below the root; with `delete`, remove temporary files.
 
-        Stray files are the temporary files of writers that are gone, other files among those, and
-        what was moved aside: directories that had the place of an object (``.displaced-``), and
-        corrupt files (``.corrupt-``). The temporary file of a running writer is none.
+        Stray files are temporary files of dead writers, other entries of the staging directory,
+        displaced directories (``.displaced-``) and quarantined files (``.corrupt-``). Temporary
+        files of running writers are not stray.
 
         Args:
-            delete: Whether to remove temporary files. Nothing else is ever removed.
+            delete: Whether to remove temporary files, and nothing else; False by default.
 
         Raises:
             NotImplementedError: `delete` is set, and the storage is read-only.
-            OSError: The file system refuses; ``errno`` and ``filename`` say what and where.
-            TypeError: `delete` is not True or False.
         """
         if check_flag("delete", delete):
             require_router(self)
         return await find_stray_files(self.path, self._store(), delete=delete)
 
     def _store(self) -> Store:
-        """Return the native store of this process: its locks do not survive a fork."""
+        """Return the native store of this process. Its locks do not survive a fork."""
         generation, store = self._native
         if store is None or generation != process.generation:
             store = Store(self.path, durable=self.durable, portable=process.PORTABLE)
@@ -645,7 +601,7 @@ class FileStorage(Storage[FilePointer]):
         operation: Operation[T],
         foreign_operation: Operation[T] | None = None,
     ) -> T:
-        """Run an operation on an object below this root or, if it is missing, the pointer's."""
+        """Run an operation below this root or, if the object is missing, the pointer's root."""
         return await find(
             self._store(),
             pointer,
@@ -656,7 +612,7 @@ class FileStorage(Storage[FilePointer]):
         )
 
     async def _write_claimed(self, claimed: Claim, progress: Progress | None) -> Writer:
-        """Write the source of a stream of `digest_stream`, past the iteration of that stream."""
+        """Write the source of a `digest_stream` pair, without iterating that stream."""
         writer = Writer(claimed.algorithms, self._store())
         try:
             source = metered(claimed.take(writer), progress)
@@ -675,7 +631,7 @@ class FileStorage(Storage[FilePointer]):
         algorithms: list[str],
         progress: Progress | None,
     ) -> Staged:
-        """Copy or link a file into the store, hashed, without a key."""
+        """Copy or link a file into the staging directory, and hash it."""
         arguments = path, link, algorithms, self.max_object_size
         staged: Staged
         if progress is None:
@@ -686,18 +642,18 @@ class FileStorage(Storage[FilePointer]):
             lambda: hub.run(self._store().import_file, *arguments, poll.counter)
         )
         try:
-            poll.tell(staged.digest[0])
+            poll.report_total(staged.digest[0])
         except BaseException:
             staged.discard()
             raise
         return staged
 
-    def _refuse_what_is_announced(self, get_digest: GetStreamDigest) -> None:
-        """Refuse a stream of which it is known beforehand that it is too large."""
+    def _check_announced_size(self, get_digest: GetStreamDigest) -> None:
+        """Raise `ObjectTooLargeError` if the digest announces a size above the limit."""
         if self.max_object_size is not None:
             digest: object = get_digest(allow_incomplete=True)
             size = digest.get("content_size") if isinstance(digest, Mapping) else None
-            if isinstance(size, int):  # what else it is, is said at the end
+            if isinstance(size, int):  # an invalid size raises at the end of the stream
                 check_fits(self, size)
 
     def _algorithms_of(self, get_digest: GetStreamDigest) -> list[str]:
@@ -710,7 +666,7 @@ class FileStorage(Storage[FilePointer]):
         return expected_of(pointer) if self.verify_reads == "hash" else (pointer["size"], None)
 
     async def _pointer_to(self, listed: Listed) -> FilePointer | None:
-        """Return a pointer to an object that was found; None if it is none, or is gone."""
+        """Return a pointer to a listed object, or None if it is not an object or was deleted."""
         key, size = listed.key, listed.size
         if listed.kind == "unreadable":
             raise listing_error(self.path, listed)
@@ -719,7 +675,7 @@ class FileStorage(Storage[FilePointer]):
         if (content := content_of_key(key)) is None:
             try:
                 hashed = await hub.run(self._store().hash, key, ["blake3"])
-            except (ObjectNotFoundError, CorruptDataError):  # it is gone, or is no file any more
+            except (ObjectNotFoundError, CorruptDataError):  # deleted, or no longer a file
                 return None
             size, [content] = hashed
         algorithm, content_hash = content
@@ -750,7 +706,7 @@ class FileStorage(Storage[FilePointer]):
 async def _read_whole(store: Store, key: str, expected: Expected) -> bytes:
     size, _ = expected
     if size >= _LARGE:
-        # Memory for all of it is taken before the object is opened, and a pointer may say anything.
+        # Memory is allocated before the object is opened, and a forged pointer may have any size.
         path, actual, _ = await hub.run(store.status, key)
         if actual != size:
             raise CorruptDataError(f"{size} bytes", f"{actual} bytes", path)

@@ -226,7 +226,7 @@ pub(crate) struct PyObject {
     pub(crate) inner: Verified,
 }
 
-/// The bytes that an import or export has hashed.
+/// The number of bytes that an import or export has hashed.
 #[pyclass(frozen, name = "Counter", module = "laboxide._native")]
 pub(crate) struct PyCounter {
     inner: Counter,
