@@ -186,7 +186,7 @@ def check_progress(progress: object) -> None:
         raise TypeError(f"progress must be a function or None, not {shown(progress)}")
     from inspect import isasyncgenfunction, iscoroutinefunction  # noqa: PLC0415 - takes 5 ms
 
-    functions = progress, getattr(progress, "__call__", None)  # noqa: B004 - its kind is asked
+    functions = progress, getattr(progress, "__call__", None)  # noqa: B004 - not a test for callability
     if any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in functions):
         raise TypeError(f"progress must not be an async function: {shown(progress)}")
 

@@ -35,7 +35,7 @@ HASH_ON_LOOP_MAX = 256 << 10
 
 
 class Storage(ABC, Generic[C]):
-    """Writes content and reads it back, given the config that the write returned.
+    """Writes content and reads it back, using the config that the write returned.
 
     A subclass sets `name` and implements the four abstract methods. Users keep only the config
     (`C`) of a write: it must remain valid forever, also after a change of the storage's settings.

@@ -209,8 +209,8 @@ def test_a_count_that_starts_again_reports_no_byte_twice(totals: list[int], size
     told = Told()
     poll = Poll(told)
     for total in totals:
-        poll.tell(min(total, size))
-    poll.tell(size)
+        poll.report_total(min(total, size))
+    poll.report_total(size)
     assert sum(told.sizes) == size
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path  # noqa: TC003 - readers of the type want to resolve it
+from pathlib import Path  # noqa: TC003 - needed to resolve the annotations at run time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from laboxide._native import Listing, clean

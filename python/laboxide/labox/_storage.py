@@ -174,9 +174,9 @@ class FileStorage(Storage[str]):
         algorithm: str | Sequence[str] = _ALGORITHM,
         progress: Progress | None = None,
     ) -> str:
-        """Store data and return its location, as `laboxide.Storage.put` does.
+        """Store data and return its location. See `laboxide.Storage.put`.
 
-        The content is named by SHA-256 by default, as Labox's saver names it.
+        `algorithm` is ``"sha256"`` by default, as in Labox's saver.
         """
         is_plain = keeps_writes(self, FileStorage)
         put: Any = self.files.put if is_plain else super().put
@@ -275,7 +275,7 @@ class FileStorage(Storage[str]):
 
 
 class _LocationStream(ChunkStream):
-    """Yields the chunks of the object at a location, named by either algorithm."""
+    """Yields the chunks of the object at a location, hashed by either algorithm."""
 
     def __init__(self, storage: FileStorage, location: str, progress: Progress | None) -> None:
         super().__init__(progress)
