@@ -30,7 +30,8 @@ CHECKED = (
     *("scripts", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("docs", "benches", "faults", ".ci", "tests/conftest.py", "tests/labox"),
     *(f"tests/{name}" for name in ("audit", "digest", "docs", "lints", "package", "support")),
-    *("rust/fuzz", "rust/sha256-pair"),
+    "tests/conftest.py",
+    *("python", "rust/python", "rust/fuzz", "rust/sha256-pair"),
     *(f"rust/core/src/{name}" for name in ("runtime", "memory", "digest", "fs", "store", "pass")),
     *(f"rust/core/src/{name}" for name in ("write", "read", "audit")),
 )

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 EXCEPTIONS: dict[str, LaboxideError] = {
     "LaboxideError": LaboxideError("message"),
-    "ObjectNotFoundError": ObjectNotFoundError(
-        errno.ENOENT, "Object not found", "/store/key"
-    ),
+    "ObjectNotFoundError": ObjectNotFoundError(errno.ENOENT, "Object not found", "/store/key"),
     "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/store/key"),
     "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
     "DigestMismatchError": DigestMismatchError("3 bytes", "2 bytes"),
