@@ -1,9 +1,8 @@
 """Check the prose of the project for markers of unclear sentences.
 
 Usage:
-    python scripts/check_words.py            check the folders that must pass (CHECKED)
-    python scripts/check_words.py PATH...    list every marker in files or folders
-    python scripts/check_words.py --all      count the markers of every folder
+    python scripts/check_words.py            check the whole project
+    python scripts/check_words.py PATH...    list and count the markers in files or folders
 
 Prose means comments, docstrings, string literals with a space, test names, and Markdown outside
 code. CONTRIBUTING.md states the rules. ALLOWED lists the exceptions.
@@ -26,21 +25,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = (
-    *("Makefile", ".cargo", "Cargo.toml", "clippy.toml", "pyproject.toml"),
-    *("scripts", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
-    *("docs", "benches", "faults", ".ci", "tests/conftest.py", "tests/labox"),
-    *(f"tests/{name}" for name in ("audit", "digest", "docs", "lints", "package", "support")),
-    "tests/conftest.py",
-    *("python", "rust/python", "rust/fuzz", "rust/sha256-pair"),
-    *(f"rust/core/src/{name}" for name in ("runtime", "memory", "digest", "fs", "store", "pass")),
-    *(f"rust/core/src/{name}" for name in ("write", "read", "audit")),
-)
-"""Files and folders that must pass, relative to the root of the project."""
-EVERYTHING = (
     *(".ci", ".cargo", "Makefile", "Cargo.toml", "clippy.toml", "pyproject.toml", "mkdocs.yml"),
     *("rust", "python", "tests", "faults", "benches", "scripts", "docs"),
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 )
+"""Files and folders that must pass, relative to the root of the project."""
 NOT_PROSE = {"target", "__pycache__", ".hypothesis", "seeds"}
 
 
@@ -338,13 +327,10 @@ def folder_of(name: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Check the given paths, print the findings, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--all", action="store_true", help="count the markers of every folder")
     parser.add_argument("paths", nargs="*", type=Path, help="files and folders to check")
     chosen = parser.parse_args(arguments)
-    if chosen.all:
-        paths = [ROOT / name for name in EVERYTHING if (ROOT / name).exists()]
-    else:
-        paths = [path.resolve() for path in chosen.paths] or [ROOT / name for name in CHECKED]
+    everything = [ROOT / name for name in CHECKED if (ROOT / name).exists()]
+    paths = [path.resolve() for path in chosen.paths] or everything
     if missing := [path for path in paths if not path.exists()]:
         print(f"no such path: {missing[0]}", file=sys.stderr)
         return 2
@@ -352,9 +338,8 @@ def main(arguments: list[str] | None = None) -> int:
     problems = stale(ALLOWED, ROOT)
     if len(ALLOWED) > MOST_ALLOWED:
         problems.append(f"too many exceptions: {len(ALLOWED)} exceeds {MOST_ALLOWED}")
-    if not chosen.all:
-        print(*findings, sep="\n", end="\n" if findings else "")
-    if chosen.all or chosen.paths:
+    print(*findings, sep="\n", end="\n" if findings else "")
+    if chosen.paths:
         counts = Counter(folder_of(finding.file) for finding in findings)
         print(*(f"{count:6} {folder}" for folder, count in sorted(counts.items())), sep="\n")
         print(f"{len(findings):6} total")

@@ -159,9 +159,7 @@ class Told:
 @pytest.mark.every_loop
 @pytest.mark.parametrize("operation", FILE_OPERATIONS)
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_sum_is_the_size(
-    storage: FileStorage, tmp_path: Path, operation: str, size: int
-) -> None:
+async def test_sum_is_size(storage: FileStorage, tmp_path: Path, operation: str, size: int) -> None:
     told = Told()
     await FILE_OPERATIONS[operation](storage, content_of(size), tmp_path / "file", told)
     assert sum(told.sizes) == size
@@ -170,7 +168,7 @@ async def test_the_sum_is_the_size(
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("operation", FILE_OPERATIONS)
-async def test_many_reports_add_up_to_the_size(
+async def test_many_reports_add_up_to_size(
     storage: FileStorage, tmp_path: Path, operation: str
 ) -> None:
     told = Told()
@@ -183,7 +181,7 @@ async def test_many_reports_add_up_to_the_size(
 
 @pytest.mark.parametrize("operation", IN_MEMORY)
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_sum_is_the_size_in_memory(tmp_path: Path, operation: str, size: int) -> None:
+async def test_sum_is_size_in_memory(tmp_path: Path, operation: str, size: int) -> None:
     told = Told()
     await IN_MEMORY[operation](
         MemoryStorage(chunk_size=100_000), content_of(size), tmp_path / "file", told
@@ -192,7 +190,7 @@ async def test_the_sum_is_the_size_in_memory(tmp_path: Path, operation: str, siz
 
 
 @given(sizes=chunkings, interval=st.sampled_from([0.0, 0.001, 1.0]))
-def test_the_split_into_chunks_does_not_matter(sizes: list[int], interval: float) -> None:
+def test_split_into_chunks_does_not_matter(sizes: list[int], interval: float) -> None:
     async def put() -> None:
         told = Told()
         chunks = cut_random(sizes)
@@ -205,7 +203,7 @@ def test_the_split_into_chunks_does_not_matter(sizes: list[int], interval: float
 
 
 @given(totals=st.lists(st.integers(0, 1 << 40)), size=st.integers(0, 1 << 40))
-def test_a_count_that_starts_again_reports_no_byte_twice(totals: list[int], size: int) -> None:
+def test_count_that_starts_again_reports_no_byte_twice(totals: list[int], size: int) -> None:
     told = Told()
     poll = Poll(told)
     for total in totals:
@@ -250,7 +248,7 @@ class Raising:
 @pytest.mark.every_loop
 @pytest.mark.parametrize("operation", FILE_WRITES)
 @pytest.mark.parametrize("size", [10, 9 * MIB])
-async def test_an_exception_of_progress_ends_a_write(
+async def test_exception_of_progress_ends_write(
     storage: FileStorage, tmp_path: Path, operation: str, size: int
 ) -> None:
     progress = Raising()
@@ -263,7 +261,7 @@ async def test_an_exception_of_progress_ends_a_write(
 @pytest.mark.every_loop
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("operation", FILE_OPERATIONS)
-async def test_an_exception_in_the_middle_is_raised_as_it_is(
+async def test_exception_in_middle_is_raised_as_it_is(
     storage: FileStorage, tmp_path: Path, operation: str
 ) -> None:
     progress = Raising(2 if operation in CHUNKED else 1)
@@ -274,7 +272,7 @@ async def test_an_exception_in_the_middle_is_raised_as_it_is(
         await assert_unharmed(storage)
 
 
-async def test_an_exception_of_progress_closes_the_source(storage: FileStorage) -> None:
+async def test_exception_of_progress_closes_source(storage: FileStorage) -> None:
     closed = []
 
     def chunks() -> Iterator[bytes]:
@@ -290,7 +288,7 @@ async def test_an_exception_of_progress_closes_the_source(storage: FileStorage) 
 
 @pytest.mark.parametrize("operation", IN_MEMORY)
 @pytest.mark.parametrize("kind", ["files", "memory"])
-async def test_an_end_of_iteration_from_progress_is_no_end_of_the_stream(
+async def test_end_of_iteration_from_progress_is_no_end_of_stream(
     storage: FileStorage, tmp_path: Path, operation: str, kind: str
 ) -> None:
     def progress(_size: int) -> None:
@@ -305,7 +303,7 @@ async def test_an_end_of_iteration_from_progress_is_no_end_of_the_stream(
 
 @pytest.mark.parametrize("value", [3, "tqdm", [], True])
 @pytest.mark.parametrize("operation", FILE_OPERATIONS)
-async def test_a_bad_progress_is_refused_by_name(
+async def test_bad_progress_is_refused_by_name(
     storage: FileStorage, tmp_path: Path, operation: str, value: Any
 ) -> None:
     with pytest.raises(
@@ -321,7 +319,7 @@ async def wait(_size: int) -> None:
 
 
 @pytest.mark.parametrize("operation", FILE_OPERATIONS)
-async def test_an_async_progress_is_refused(
+async def test_async_progress_is_refused(
     storage: FileStorage, tmp_path: Path, operation: str
 ) -> None:
     with pytest.raises(TypeError, match="progress must not be an async function"):
@@ -329,14 +327,14 @@ async def test_an_async_progress_is_refused(
 
 
 @pytest.mark.parametrize("operation", IN_MEMORY)
-async def test_a_bad_progress_is_refused_in_memory(tmp_path: Path, operation: str) -> None:
+async def test_bad_progress_is_refused_in_memory(tmp_path: Path, operation: str) -> None:
     bad: Any = 3
     with pytest.raises(TypeError, match="progress must be a function or None, not 3"):
         await IN_MEMORY[operation](MemoryStorage(), b"x", tmp_path / "file", bad)
 
 
 @pytest.mark.every_loop
-async def test_a_failed_source_is_the_last_report(storage: FileStorage) -> None:
+async def test_failed_source_is_last_report(storage: FileStorage) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"x"
         raise OwnError("mine")
@@ -375,7 +373,7 @@ async def test_errors_of_import_and_export_are_raised_as_they_are(
 
 
 @pytest.mark.every_loop
-async def test_a_cancelled_operation_reports_no_more() -> None:
+async def test_cancelled_operation_reports_no_more() -> None:
     poll = Poll(Told())
     begun = anyio.Event()
 
@@ -394,7 +392,7 @@ async def test_a_cancelled_operation_reports_no_more() -> None:
 
 
 @pytest.mark.every_loop
-async def test_progress_may_fail_while_the_operation_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_may_fail_while_operation_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "INTERVAL", 0)
     progress = Raising()
     poll = Poll(progress)
@@ -411,7 +409,7 @@ async def test_progress_may_fail_while_the_operation_waits(monkeypatch: pytest.M
 
 
 @pytest.mark.every_loop
-async def test_a_count_is_reported_while_the_operation_runs(
+async def test_count_is_reported_while_operation_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runtime, "INTERVAL", 0)
@@ -431,7 +429,7 @@ async def test_a_count_is_reported_while_the_operation_runs(
         assert await poll.run(operation) == "result"
 
 
-async def test_the_engine_counts_what_it_imports(storage: FileStorage, tmp_path: Path) -> None:
+async def test_engine_counts_imported_bytes(storage: FileStorage, tmp_path: Path) -> None:
     path = as_file(tmp_path / "file", content_of(3 * MIB + 1))
     counter = Counter()
     assert counter.get() == 0
@@ -448,7 +446,7 @@ async def test_the_engine_counts_what_it_imports(storage: FileStorage, tmp_path:
     assert counter.get() == 3 * MIB + 1
 
 
-async def test_a_read_that_is_left_reports_no_more(storage: FileStorage) -> None:
+async def test_read_that_is_left_reports_no_more(storage: FileStorage) -> None:
     storage = FileStorage(storage.path, chunk_size=100_000)
     pointer = await storage.put(content_of(MIB))
     progress = Raising(1)
@@ -460,7 +458,7 @@ async def test_a_read_that_is_left_reports_no_more(storage: FileStorage) -> None
     assert progress.left == 1
 
 
-async def test_a_metered_source_is_closed_once() -> None:
+async def test_metered_source_is_closed_once() -> None:
     closed = []
 
     class Closable(Source):
@@ -473,7 +471,7 @@ async def test_a_metered_source_is_closed_once() -> None:
     assert closed == [True]
 
 
-async def test_an_audit_goes_on_after_progress_has_failed(
+async def test_audit_goes_on_after_progress_has_failed(
     storage: FileStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "INTERVAL", 0)
@@ -495,7 +493,7 @@ async def test_an_audit_goes_on_after_progress_has_failed(
     assert sum(told) == run.bytes_read == sum(sizes)
 
 
-async def test_an_audit_reports_between_the_objects(
+async def test_audit_reports_between_objects(
     storage: FileStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "INTERVAL", 0)
@@ -507,7 +505,7 @@ async def test_an_audit_reports_between_the_objects(
     assert sum(told.sizes) == run.bytes_read == 8_000_000
 
 
-async def test_a_short_operation_reports_once(
+async def test_short_operation_reports_once(
     storage: FileStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "monotonic", lambda: 100.0)

@@ -174,7 +174,7 @@ async def test_equal_data_has_one_config(tmp_path: Path, kind: str) -> None:
 
 
 @given(sizes=chunkings)
-def test_the_split_into_chunks_does_not_matter(sizes: list[int]) -> None:
+def test_split_into_chunks_does_not_matter(sizes: list[int]) -> None:
     async def put_both() -> None:
         storage = MemoryStorage()
         chunks = cut_random(sizes)
@@ -185,9 +185,7 @@ def test_the_split_into_chunks_does_not_matter(sizes: list[int]) -> None:
 
 @every_storage
 @pytest.mark.parametrize("data_kind", KINDS)
-async def test_a_storage_receives_tags_and_digest(
-    tmp_path: Path, kind: str, data_kind: str
-) -> None:
+async def test_storage_receives_tags_and_digest(tmp_path: Path, kind: str, data_kind: str) -> None:
     seen: list[tuple[Any, Any]] = []
 
     def router(digest: Digest, tags: TagMap, /, *, temp: bool) -> str:
@@ -217,7 +215,7 @@ async def test_a_storage_receives_tags_and_digest(
     assert (digest, tags) == (expected, {"a": "b"})
 
 
-async def test_a_value_stays_a_value_and_a_stream_a_stream(tmp_path: Path) -> None:
+async def test_value_stays_value_and_stream_stream(tmp_path: Path) -> None:
     storage = OwnStorage()
     for make in KINDS.values():
         await storage.put(make(content_of(2 * MIB), tmp_path / "file"))
@@ -258,7 +256,7 @@ async def test_bad_data_is_refused_by_name(tmp_path: Path, kind: str, bad: str) 
 
 
 @every_storage
-async def test_a_buffer_that_is_not_contiguous_is_refused(tmp_path: Path, kind: str) -> None:
+async def test_buffer_that_is_not_contiguous_is_refused(tmp_path: Path, kind: str) -> None:
     with pytest.raises(BufferError, match="not contiguous"):
         await STORAGES[kind](tmp_path / "root").put(memoryview(b"abcdef")[::2])
 
@@ -295,7 +293,7 @@ BAD_OPTIONS: list[tuple[str, Any, type[Exception]]] = [
     BAD_OPTIONS,
     ids=[f"{name} {value!a:.20}" for name, value, _ in BAD_OPTIONS],
 )
-async def test_a_bad_option_is_refused_before_the_source_is_read(
+async def test_bad_option_is_refused_before_source_is_read(
     tmp_path: Path, kind: str, name: str, value: Any, error: type[Exception]
 ) -> None:
     storage = STORAGES[kind](tmp_path / "root")
@@ -312,7 +310,7 @@ async def test_a_bad_option_is_refused_before_the_source_is_read(
 
 
 @every_storage
-async def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path, kind: str) -> None:
+async def test_missing_file_is_error_of_system(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "missing"
     with pytest.raises(FileNotFoundError) as caught:
         await STORAGES[kind](tmp_path / "root").put(path)
@@ -334,7 +332,7 @@ async def test_only_regular_files_are_put(tmp_path: Path, kind: str, path_kind: 
         await storage.put(path)
 
 
-async def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from laboxide._runtime import sources
 
     class Broken(FileIO):
@@ -350,7 +348,7 @@ async def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 
 @every_storage
-async def test_a_pure_path_is_a_path(tmp_path: Path, kind: str) -> None:
+async def test_pure_path_is_path(tmp_path: Path, kind: str) -> None:
     storage = STORAGES[kind](tmp_path / "root")
     as_file(b"content", tmp_path / "file")
     config = await storage.put(PurePath(tmp_path / "file"))
@@ -404,7 +402,7 @@ both_ways = pytest.mark.parametrize("way", ["sync", "aio"])
 @every_storage
 @both_ways
 @pytest.mark.parametrize("size", [10, 9 * MIB])
-async def test_the_error_of_a_source_reaches_the_caller(
+async def test_error_of_source_reaches_caller(
     tmp_path: Path, kind: str, way: str, size: int
 ) -> None:
     storage = STORAGES[kind](tmp_path / "root")
@@ -420,7 +418,7 @@ async def test_the_error_of_a_source_reaches_the_caller(
 @pytest.mark.every_loop
 @every_storage
 @both_ways
-async def test_a_cancelled_put_closes_its_source(tmp_path: Path, kind: str, way: str) -> None:
+async def test_cancelled_put_closes_its_source(tmp_path: Path, kind: str, way: str) -> None:
     storage = STORAGES[kind](tmp_path / "root")
     source = Chunks(100_000, None)
     with anyio.move_on_after(0.1) as scope:
@@ -440,7 +438,7 @@ class Refusing(OwnStorage):
 
 @both_ways
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_refused_put_closes_its_source(tmp_path: Path, way: str, begun: bool) -> None:
+async def test_refused_put_closes_its_source(tmp_path: Path, way: str, begun: bool) -> None:
     source = Chunks(100_000, OwnError("mine"))
     chunks = getattr(source, way)()
     if begun:
@@ -465,7 +463,7 @@ class Closable(Source):
 
 
 @pytest.mark.parametrize("kind", ["files", "memory"])
-async def test_a_failed_put_closes_a_source_once_and_a_good_one_leaves_it_open(
+async def test_failed_put_closes_source_once_and_good_one_leaves_it_open(
     tmp_path: Path, kind: str
 ) -> None:
     storage = STORAGES[kind](tmp_path / "root")
@@ -477,7 +475,7 @@ async def test_a_failed_put_closes_a_source_once_and_a_good_one_leaves_it_open(
     assert (bad.closed, good.closed) == (1, 0)
 
 
-async def test_a_put_file_object_stays_open() -> None:
+async def test_put_file_object_stays_open() -> None:
     file = BytesIO(b"a\nb\n")
     storage = MemoryStorage()
     assert await storage.get(await storage.put(file)) == b"a\nb\n"
@@ -486,7 +484,7 @@ async def test_a_put_file_object_stays_open() -> None:
 
 
 @pytest.mark.every_loop
-async def test_a_sync_source_lets_other_tasks_run(storage: FileStorage) -> None:
+async def test_sync_source_lets_other_tasks_run(storage: FileStorage) -> None:
     turns = 0
     seen: list[int] = []
 
@@ -509,7 +507,7 @@ async def test_a_sync_source_lets_other_tasks_run(storage: FileStorage) -> None:
 
 
 @pytest.mark.parametrize("data_kind", KINDS)
-async def test_data_above_the_limit_is_refused(tmp_path: Path, data_kind: str) -> None:
+async def test_data_above_limit_is_refused(tmp_path: Path, data_kind: str) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True, max_object_size=299_999)
     data = KINDS[data_kind](content_of(300_000), tmp_path / "file")
     with pytest.raises(ObjectTooLargeError) as caught:
@@ -519,7 +517,7 @@ async def test_data_above_the_limit_is_refused(tmp_path: Path, data_kind: str) -
 
 
 @pytest.mark.parametrize("size", [1000, 2 * MIB])
-async def test_put_replaces_an_object_of_the_wrong_size(storage: FileStorage, size: int) -> None:
+async def test_put_replaces_object_of_wrong_size(storage: FileStorage, size: int) -> None:
     data = content_of(size)
     path = (await storage.stat(await storage.put(data))).path
     path.chmod(0o644)
@@ -528,7 +526,7 @@ async def test_put_replaces_an_object_of_the_wrong_size(storage: FileStorage, si
 
 
 @pytest.mark.parametrize("size", [1000, 2 * MIB])
-async def test_a_key_without_the_hash_refuses_other_content(tmp_path: Path, size: int) -> None:
+async def test_key_without_hash_refuses_other_content(tmp_path: Path, size: int) -> None:
     storage = FileStorage(tmp_path / "root", mkdir=True, router=lambda *_, temp: "fixed")
     pointer = await storage.put(bytes(size))
     assert await storage.put(bytes(size)) == pointer
@@ -537,7 +535,7 @@ async def test_a_key_without_the_hash_refuses_other_content(tmp_path: Path, size
     assert await storage.get(pointer) == bytes(size)
 
 
-async def test_put_uses_neither_put_nor_get_of_a_subclass(tmp_path: Path) -> None:
+async def test_put_uses_neither_put_nor_get_of_subclass(tmp_path: Path) -> None:
     class Counting(FileStorage):
         name = FileStorage.name
         calls = 0
@@ -570,7 +568,7 @@ class Closing(OwnStorage):
         self.closed += 1
 
 
-async def test_a_storage_is_closed_at_the_end_of_its_context() -> None:
+async def test_storage_is_closed_at_end_of_its_context() -> None:
     storage = Closing()
     async with storage as entered:
         assert entered is storage
@@ -585,7 +583,7 @@ async def test_a_storage_is_closed_at_the_end_of_its_context() -> None:
 
 
 @every_storage
-async def test_a_closed_storage_without_resources_still_works(tmp_path: Path, kind: str) -> None:
+async def test_closed_storage_without_resources_still_works(tmp_path: Path, kind: str) -> None:
     async with STORAGES[kind](tmp_path / "root") as storage:
         config = await storage.put(b"content")
     await storage.aclose()
