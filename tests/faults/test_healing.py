@@ -163,7 +163,7 @@ asyncio.run(work())
 @pytest.mark.parametrize("count", [1, 500_000])
 def test_rewrite_heals_unreadable_object(tmp_path: Path, count: int) -> None:
     process = run_script(UNREADABLE, tmp_path, arguments=(str(count),), may_read_all=False)
-    assert (process.returncode, process.stderr.count("did not hold its content")) == (0, 2)
+    assert (process.returncode, process.stderr.count("replaced corrupt object")) == (0, 2)
 
 
 async def test_concurrent_healing_writers_all_succeed(storage: FileStorage) -> None:
