@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from laboxide.file.pointer import Expected, FilePointer
     from laboxide.types import Progress
 
+CHUNK_SIZE = 1 << 20
+"""The default size of the chunks of a `FileStorage` in bytes."""
+
 
 class ObjectStream(ChunkStream):
     """Yields the chunks of an object, read ahead by the engine.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
-from laboxide._native import check_key
+from laboxide._native import ALGORITHMS, check_hash, check_key
 from laboxide._validation import plain_text, shown
 
 if TYPE_CHECKING:
@@ -53,15 +52,15 @@ def content_router(digest: Digest, _tags: TagMap, /, *, temp: bool = False) -> F
 
 def content_of(key: str) -> tuple[str, str] | None:
     """Return the algorithm and hash in a key of `content_router`, or None for other keys."""
-    match key.split("/"):
-        case [("blake3" | "sha256") as algorithm, shard, content_hash] if (
-            _HASH.fullmatch(content_hash) and content_hash[:2] == shard
-        ):
-            return algorithm, content_hash
-    return None
-
-
-_HASH = re.compile("[0-9a-f]{64}")
+    algorithm, _, rest = key.partition("/")
+    shard, _, content_hash = rest.partition("/")
+    if algorithm not in ALGORITHMS or content_hash[:2] != shard:
+        return None
+    try:
+        check_hash(algorithm, content_hash)
+    except ValueError:
+        return None
+    return algorithm, content_hash
 
 
 def route(router: FileRouter, digest: Digest, tags: TagMap) -> str:

@@ -50,7 +50,7 @@ from laboxide.file.publishing import (
     routed,
     write_buffer,
 )
-from laboxide.file.read_stream import ObjectStream
+from laboxide.file.read_stream import CHUNK_SIZE, ObjectStream
 from laboxide.file.router import FileRouter, content_router, route
 from laboxide.file.router import content_of as content_of_key
 from laboxide.storage import HASH_ON_LOOP_MAX, Storage, keeps_writes
@@ -165,7 +165,7 @@ class FileStorage(Storage[FilePointer]):
         *,
         router: FileRouter | None = content_router,
         mkdir: bool = False,
-        chunk_size: int = 1 << 20,
+        chunk_size: int = CHUNK_SIZE,
         durable: bool = False,
         verify_reads: VerifyReads = "hash",
         verify_writes: bool = False,
