@@ -33,7 +33,7 @@ EXCEPTIONS: dict[str, LaboxideError] = {
     "CorruptDataError": CorruptDataError("3 bytes", "2 bytes", "/store/key"),
     "CorruptDataError without a path": CorruptDataError("3 bytes", "2 bytes"),
     "DigestMismatchError": DigestMismatchError("3 bytes", "2 bytes"),
-    "ObjectTooLargeError": ObjectTooLargeError(2, 3, "/tmp/file"),
+    "ObjectTooLargeError": ObjectTooLargeError(2, 3, "/srv/file"),
     "ObjectTooLargeError without a path": ObjectTooLargeError(2, 3),
     "RootNotAllowedError": RootNotAllowedError(errno.EACCES, "Not allowed", "/other/key"),
 }
@@ -122,8 +122,8 @@ def test_path_of_corrupt_data_error_defaults_to_none() -> None:
             "data does not match its digest: expected 3 bytes, found 2 bytes",
         ),
         (
-            ObjectTooLargeError(2, 3, "/tmp/file"),
-            "object too large: 3 bytes exceeds max_object_size=2: /tmp/file",
+            ObjectTooLargeError(2, 3, "/srv/file"),
+            "object too large: 3 bytes exceeds max_object_size=2: /srv/file",
         ),
         (
             ObjectTooLargeError(2, 3),
