@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from laboxide import digest_data
+from laboxide import FileStorage, Hasher, digest_data
 
 from tests.support.blake3_vectors import HASHES, LARGE_HASHES, vector_input
 from tests.support.hashing import (
@@ -27,6 +28,9 @@ from tests.support.hashing import (
     one_shot,
     random_bytes,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @both_algorithms
@@ -111,6 +115,23 @@ def test_concurrent_digests_of_large_data_are_correct() -> None:
 def test_content_size_counts_bytes(kind: str) -> None:
     buffer = BUFFERS[kind]
     assert digest_data(buffer, content_type="a/b")["content_size"] == len(bytes(buffer))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("size", [1, 5000, MIB + 1])
+async def test_a_buffer_without_dimensions_is_hashed_and_stored(tmp_path: Path, size: int) -> None:
+    class OneField(ctypes.Structure):
+        _fields_ = (("content", ctypes.c_char * size),)
+
+    content = random_bytes()[:size]
+    data = OneField.from_buffer_copy(content)
+    digest = digest_data(data, content_type="a/b")
+    assert digest == digest_data(content, content_type="a/b")
+    hasher = Hasher("blake3", data)
+    hasher.update(data)
+    assert hasher.hexdigest() == one_shot("blake3", content * 2)
+    storage = FileStorage(tmp_path)
+    assert await storage.read_data(await storage.write_data(data, digest, {})) == content
 
 
 def test_strided_memoryview_is_refused() -> None:

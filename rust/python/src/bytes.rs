@@ -108,7 +108,10 @@ impl View {
         }
         // Some exporters, such as ctypes, report a contiguous buffer only to a memoryview.
         let through_view = || PyUntypedBuffer::get(PyMemoryView::from(object)?.as_any());
-        let buffer = PyUntypedBuffer::get(object).or_else(|_| through_view()).map_err(|error| {
+        // A buffer without dimensions, such as a ctypes structure, has no shape.
+        let as_bytes = || PyUntypedBuffer::get(&PyMemoryView::from(object)?.call_method1("cast", ("B",))?);
+        let found = PyUntypedBuffer::get(object).or_else(|_| through_view()).or_else(|_| as_bytes());
+        let buffer = found.map_err(|error| {
             let py = object.py();
             if !error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) {
                 return error;
