@@ -111,9 +111,10 @@ def check_installed(path: Path, python: str) -> str:
 
 def run(*command: str | Path) -> str:
     """Run a command and return its output, or raise with the output if it fails."""
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    # The interpreter that installs the package also builds it.
-    environment.pop("PYO3_PYTHON", None)
+    # The package is built by the interpreter that installs it, and from its own sources: with the
+    # variables of the clone, cargo would take the clone's crates for those of the archive.
+    clone = {"VIRTUAL_ENV", "PYO3_PYTHON", "CARGO_BUILD_BUILD_DIR", "RUSTC_WORKSPACE_WRAPPER"}
+    environment = {name: value for name, value in os.environ.items() if name not in clone}
     process = subprocess.run(
         command,
         stdout=subprocess.PIPE,

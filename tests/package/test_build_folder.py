@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import check_dist
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -73,6 +75,45 @@ def test_build_folder_is_printed_only_if_writable(tmp_path: Path, writable: bool
     printed = build_folder(cache)
     assert Path(printed).is_dir() if writable else printed == ""
     assert not writable or Path(printed).parent == cache / "laboxide"
+
+
+@pytest.mark.parametrize("names", [{}, {"HOME": ""}, {"XDG_CACHE_HOME": "cache"}, {"HOME": "home"}])
+def test_no_folder_is_named_without_a_place_for_it(tmp_path: Path, names: dict[str, str]) -> None:
+    (tmp_path / "Cargo.lock").touch()
+    environment = {"PATH": os.environ["PATH"], **names}
+    script = ["sh", str(SCRIPTS / "build_dir.sh")]
+    ran = subprocess.run(
+        script, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["Cargo.lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives away")
+def test_the_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    script = ["sh", str(SCRIPTS / "build_dir.sh")]
+    outputs = []
+    for user in (0, 1000):
+        for folder in (tmp_path / "laboxide").glob("target-*"):
+            os.chown(folder, user, user)
+        ran = subprocess.run(
+            script, cwd=SCRIPTS.parent, env=environment, capture_output=True, text=True, check=True
+        )
+        outputs.append(ran.stdout)
+    assert outputs[0]
+    assert outputs[1] == ""
+
+
+def test_distribution_is_built_without_the_build_folder_of_the_clone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("CARGO_BUILD_BUILD_DIR", "RUSTC_WORKSPACE_WRAPPER"):
+        monkeypatch.setenv(name, "of the clone")
+    show = (sys.executable, "-c", "import os; print(*os.environ)")
+    names = check_dist.run(*show).split()
+    assert "PATH" in names
+    assert not {"CARGO_BUILD_BUILD_DIR", "RUSTC_WORKSPACE_WRAPPER"} & {*names}
 
 
 def test_build_folder_unused_for_weeks_is_removed(tmp_path: Path) -> None:
