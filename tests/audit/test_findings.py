@@ -261,3 +261,15 @@ async def test_invalid_result_of_content_of_is_refused(
 
     with pytest.raises(kind, match=re.escape(repr(answer))):
         await findings(storage.audit(content_of=content_of))
+
+
+async def test_an_end_of_iteration_from_content_of_is_no_end_of_the_audit(
+    storage: FileStorage,
+) -> None:
+    await put(storage, DATA)
+
+    def content_of(_key: str) -> Any:
+        raise StopAsyncIteration
+
+    with pytest.raises(RuntimeError, match="content_of raised StopAsyncIteration"):
+        await findings(storage.audit(content_of=content_of))

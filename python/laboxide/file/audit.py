@@ -206,7 +206,11 @@ class Audit(Walk[AuditFinding]):
         # Only the default function can tell that a directory has the name of an object.
         if listed.kind in _NO_KEYS or (is_directory and self._plan.content_of is not content_of):
             return None
-        content = self._plan.content_of(listed.key)
+        try:
+            content = self._plan.content_of(listed.key)
+        except StopAsyncIteration as error:
+            # It would end the audit as if complete.
+            raise RuntimeError("content_of raised StopAsyncIteration") from error
         if content is None:
             return None
         if not (isinstance(content, tuple) and len(content) == _PARTS):
