@@ -181,14 +181,21 @@ def check_tags(tags: object) -> Mapping[str, str]:
 
 
 def check_progress(progress: object) -> None:
-    """Raise `TypeError` if `progress` is not a function, or is an async one."""
+    """Raise `TypeError` if `progress` is not a function, or is an async or generator function."""
     if not callable(progress):
         raise TypeError(f"progress must be a function or None, not {shown(progress)}")
-    from inspect import isasyncgenfunction, iscoroutinefunction  # noqa: PLC0415 - takes 5 ms
+    import inspect  # noqa: PLC0415 - takes 5 ms
 
     functions = progress, getattr(progress, "__call__", None)  # noqa: B004 - not a test for callability
-    if any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in functions):
-        raise TypeError(f"progress must not be an async function: {shown(progress)}")
+    for kind in (
+        inspect.iscoroutinefunction,
+        inspect.isasyncgenfunction,
+        inspect.isgeneratorfunction,
+    ):
+        if any(map(kind, functions)):
+            raise TypeError(
+                f"progress must not be an async or generator function: {shown(progress)}"
+            )
 
 
 def check_fields(what: str, config: object, fields: Mapping[str, type]) -> Mapping[str, Any]:

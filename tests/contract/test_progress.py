@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 import threading
+from asyncio import CancelledError
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -322,7 +324,7 @@ async def wait(_size: int) -> None:
 async def test_async_progress_is_refused(
     storage: FileStorage, tmp_path: Path, operation: str
 ) -> None:
-    with pytest.raises(TypeError, match="progress must not be an async function"):
+    with pytest.raises(TypeError, match="progress must not be an async or generator function"):
         await FILE_OPERATIONS[operation](storage, b"content", tmp_path / "file", wait)
 
 
@@ -406,6 +408,41 @@ async def test_progress_may_fail_while_operation_waits(monkeypatch: pytest.Monke
         await poll.run(anyio.sleep_forever)
     assert caught.value is progress.error
     assert caught.value.__context__ is None
+
+
+@pytest.mark.every_loop
+@pytest.mark.parametrize("kind", [CancelledError, GeneratorExit, KeyboardInterrupt, OwnError])
+async def test_exception_of_any_kind_is_raised_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    monkeypatch.setattr(runtime, "INTERVAL", 0)
+    error = kind()
+
+    def progress(_size: int) -> None:
+        raise error
+
+    poll = Poll(progress)
+
+    class Five:
+        def get(self) -> int:
+            return 5
+
+    monkeypatch.setattr(poll, "counter", Five())
+    with anyio.fail_after(30), pytest.raises(kind) as caught:
+        await poll.run(anyio.sleep_forever)
+    assert caught.value is error
+
+
+def test_poll_cancelled_alone_cancels_the_operation() -> None:
+    async def run() -> None:
+        poll = asyncio.create_task(Poll(Told()).run(anyio.sleep_forever))
+        await asyncio.sleep(0.01)
+        [other] = asyncio.all_tasks() - {poll, asyncio.current_task()}
+        other.cancel()
+        with pytest.raises(CancelledError):
+            await poll
+
+    asyncio.run(run())
 
 
 @pytest.mark.every_loop

@@ -88,6 +88,14 @@ class Poll:
             size, self._reported = total - self._reported, total
             report(self._progress, size)
 
+    def _report_count(self) -> list[BaseException]:
+        """Report the count. Return an exception from `progress`, including one that cancels tasks."""
+        try:
+            self.report_total(self.counter.get())
+        except BaseException as error:  # noqa: BLE001 - `run` raises it
+            return [error]
+        return []
+
     async def run(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Return the result of `operation`, which adds to `counter`.
 
@@ -102,14 +110,14 @@ class Poll:
 
         async def poll() -> None:
             try:
-                while True:
+                while not errors:
                     await anyio.sleep(INTERVAL)
-                    self.report_total(self.counter.get())
+                    errors.extend(self._report_count())
             except passing:
                 raise
             except BaseException as error:  # noqa: BLE001 - raised below
                 errors.append(error)
-                group.cancel_scope.cancel()
+            group.cancel_scope.cancel()
 
         try:
             async with anyio.create_task_group() as group:
@@ -123,6 +131,8 @@ class Poll:
                 group.cancel_scope.cancel()
             if errors:
                 raise errors[0]
+            if not results:
+                raise passing[0]  # asyncio can cancel the other task alone
             return results[0]
         finally:
             # The traceback of an error references this frame, and so the result.
