@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from array import array
 from enum import Enum
@@ -114,6 +115,15 @@ def generated(data: bytes) -> Iterator[bytes]:
     yield from cut(data, [50_000])
 
 
+def structure(data: bytes) -> ctypes.Structure:
+    """Return a buffer of the data that has no dimensions."""
+
+    class OneField(ctypes.Structure):
+        _fields_ = (("content", ctypes.c_char * len(data)),)
+
+    return OneField.from_buffer_copy(data)
+
+
 class OwnPath:
     """A path that is a buffer and an iterable as well, as far as Python lets it."""
 
@@ -137,6 +147,8 @@ class Both(Source):
 KINDS: dict[str, Callable[[bytes, Path], Any]] = {
     "bytes": lambda data, _: data,
     "bytearray": lambda data, _: bytearray(data),
+    "structure": lambda data, _: structure(data),
+    "list of structures": lambda data, _: [structure(data)],
     "memoryview": lambda data, _: memoryview(data),
     "array": lambda data, _: array("B", data),
     "list": lambda data, _: list(cut(data, [1000, 0, 70_000])),
@@ -221,7 +233,7 @@ async def test_value_stays_value_and_stream_stream(tmp_path: Path) -> None:
         await storage.put(make(content_of(2 * MIB), tmp_path / "file"))
     methods = dict(zip(KINDS, [name for name, _ in storage.calls], strict=True))
     values = {kind for kind, method in methods.items() if method == "write_data"}
-    assert values == {"bytes", "bytearray", "memoryview", "array"}
+    assert values == {"bytes", "bytearray", "memoryview", "array", "structure"}
     assert [tags for _, tags in storage.calls] == [{}] * len(KINDS)
 
 
@@ -235,6 +247,7 @@ BAD_DATA: dict[str, tuple[Any, str]] = {
     "str": ("text", r"data must not be a str: pass Path\(\.\.\.\) .* or \.encode\(\)"),
     "dict": ({b"a": b"b"}, "data must be .* not 'dict'"),
     "set": ({b"a"}, "data must be .* not 'set'"),
+    "class of sources": (Source, "data must be .* not 'type'"),
     "function": (generated, "data must be .* not 'function'"),
     "member": (Name.ONE, "data must be .* not 'Name'"),
     "list of int": ([1], "a chunk must be contiguous and bytes-like, not 'int'"),
@@ -265,6 +278,10 @@ async def async_function(_size: int) -> None:
     raise AssertionError("never called")
 
 
+def generator_function(_size: int) -> Iterator[None]:
+    yield
+
+
 class AsyncCallable:
     async def __call__(self, _size: int) -> None:
         raise AssertionError("never called")
@@ -284,6 +301,7 @@ BAD_OPTIONS: list[tuple[str, Any, type[Exception]]] = [
     ("progress", [], TypeError),
     ("progress", async_function, TypeError),
     ("progress", AsyncCallable(), TypeError),
+    ("progress", generator_function, TypeError),
 ]
 
 
@@ -413,6 +431,53 @@ async def test_error_of_source_reaches_caller(
     assert source.ended == "failed"
     if isinstance(storage, FileStorage) and kind == "files":
         await assert_unharmed(storage)
+
+
+class EndingAsync:
+    """A sync iterator that ends as an async one does."""
+
+    def __init__(self) -> None:
+        self._chunks = iter([b"first"])
+
+    def __iter__(self) -> EndingAsync:
+        return self
+
+    def __next__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+def ending_async() -> Iterator[bytes]:
+    yield b"first"
+    raise StopAsyncIteration
+
+
+@every_storage
+@pytest.mark.parametrize("make", [EndingAsync, ending_async])
+async def test_an_async_end_of_a_sync_source_is_an_error(
+    tmp_path: Path, kind: str, make: Callable[[], Iterator[bytes]]
+) -> None:
+    storage = STORAGES[kind](tmp_path / "root")
+    with pytest.raises(RuntimeError, match="the source raised StopAsyncIteration"):
+        await storage.put(make())
+    if kind == "files":
+        await assert_unharmed(FileStorage(tmp_path / "root"))
+
+
+@every_storage
+@pytest.mark.parametrize("size", [10, 256 * KIB])
+async def test_a_buffer_that_changes_is_stored_under_the_hash_of_what_is_stored(
+    tmp_path: Path, kind: str, size: int
+) -> None:
+    storage = STORAGES[kind](tmp_path / "root")
+    data = bytearray(size)
+
+    def change(_size: int) -> None:
+        data[0] = 1
+
+    config = await storage.put(data, progress=change)
+    assert await storage.put(await storage.get(config)) == config
 
 
 @pytest.mark.every_loop

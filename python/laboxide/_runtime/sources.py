@@ -32,7 +32,7 @@ def chunks_of(name: str, data: object) -> AsyncIterable[Buffer]:
     Raises:
         TypeError: `data` is not an iterable or async iterable of chunks.
     """
-    if hasattr(data, "__aiter__"):
+    if isinstance(data, AsyncIterable):
         return data
     if isinstance(data, str):
         raise TypeError(
@@ -65,6 +65,9 @@ class SyncSource:
             return next(self._chunks)
         except StopIteration:
             raise StopAsyncIteration from None
+        except StopAsyncIteration as error:
+            # It would end the stream as if complete.
+            raise RuntimeError("the source raised StopAsyncIteration") from error
 
     async def aclose(self) -> None:
         """Close the iterator if it is a generator. A file stays open for the caller."""

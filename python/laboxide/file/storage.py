@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
-from laboxide._runtime.feeding import buffer_size, feed_all, large_view
+from laboxide._runtime.feeding import buffer_size, feed_all, large_view, value_bytes
 from laboxide._runtime.progress import Meter, Poll, feed_value, metered, report
 from laboxide._validation import (
     algorithm_name,
@@ -272,6 +272,8 @@ class FileStorage(Storage[FilePointer]):
         check_fits(self, size)
         if size > HASH_ON_LOOP_MAX:
             return await self._put_large_value(data, info, tags, progress)
+        # Hashed and written as one copy: `progress` or another thread may change the buffer.
+        data = value_bytes(data)
         digest = info.digest_data(data)
         if progress is not None and size:
             report(progress, size)
