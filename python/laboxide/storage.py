@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from laboxide._runtime.feeding import value_bytes
 from laboxide._runtime.progress import metered, report
-from laboxide._runtime.sources import chunks_of, file_chunks, is_buffer
+from laboxide._runtime.sources import chunks_of, close_after, file_chunks, is_buffer
 from laboxide._validation import algorithm_names, check_progress, check_tags, shown, text_path
 from laboxide.digest import ContentInfo
 
@@ -202,8 +202,8 @@ class Storage(ABC, Generic[C]):
             return await self.write_data_stream(
                 cast("AsyncIterable[bytes]", stream), get_digest, tags
             )
-        except BaseException:
-            await stream.aclose()
+        except BaseException as error:
+            await close_after(error, stream.aclose)
             raise
 
     def serialize_config(self, config: C, /) -> str:

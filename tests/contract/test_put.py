@@ -520,6 +520,30 @@ async def test_refused_put_closes_its_source(tmp_path: Path, way: str, begun: bo
             await read_only.put(make(b"content", tmp_path / "file"))
 
 
+class Unclosable(Source):
+    """A source that cannot be closed."""
+
+    async def aclose(self) -> None:
+        raise ValueError("cannot be closed")
+
+
+@pytest.mark.every_loop
+@every_storage
+async def test_an_error_is_raised_even_if_the_source_cannot_be_closed(
+    tmp_path: Path, kind: str
+) -> None:
+    storage = STORAGES[kind](tmp_path / "root")
+    error = OwnError("mine")
+
+    def progress(_size: int) -> None:
+        raise error
+
+    with pytest.raises(OwnError) as caught:
+        await storage.put(Unclosable([b"x"]), progress=progress)
+    assert caught.value is error
+    assert any("ValueError('cannot be closed')" in note for note in error.__notes__)
+
+
 class Closable(Source):
     closed = 0
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from collections.abc import Set as AbstractSet
 from io import FileIO
 from types import GeneratorType
@@ -81,6 +88,14 @@ async def close(*candidates: object) -> None:
         if (aclose := getattr(candidate, "aclose", None)) is not None:
             await aclose()
             return
+
+
+async def close_after(error: BaseException, aclose: Callable[[], Awaitable[None]]) -> None:
+    """Close a source after `error`, which the caller raises even if the source cannot be closed."""
+    try:
+        await aclose()
+    except Exception as refused:  # noqa: BLE001 - the first error is raised
+        error.add_note(f"Its source could not be closed: {refused!r}")
 
 
 async def file_chunks(path: str) -> AsyncGenerator[bytes]:

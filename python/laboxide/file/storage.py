@@ -17,6 +17,7 @@ from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
 from laboxide._runtime.feeding import buffer_size, feed_all, large_view, value_bytes
 from laboxide._runtime.progress import Meter, Poll, feed_value, metered, report
+from laboxide._runtime.sources import close_after
 from laboxide._validation import (
     algorithm_name,
     check_choice,
@@ -620,9 +621,9 @@ class FileStorage(Storage[FilePointer]):
             source = metered(claimed.take(writer), progress)
             await feed_all(writer, source, self.max_object_size)
             await claimed.finish()
-        except BaseException:
+        except BaseException as error:
             writer.abort()
-            await claimed.abandon()
+            await close_after(error, claimed.abandon)
             raise
         return writer
 
