@@ -30,7 +30,8 @@ ifeq ($(CARGO_TARGET_DIR)$(CARGO_BUILD_BUILD_DIR)$(RUSTC_WORKSPACE_WRAPPER),)
 BUILD_DIR := $(shell sh scripts/build_dir.sh)
 ifneq ($(BUILD_DIR),)
 export CARGO_BUILD_BUILD_DIR := $(BUILD_DIR)
-export RUSTC_WORKSPACE_WRAPPER := $(CURDIR)/scripts/rustc_of_clone.sh
+WRAPPERS := $(shell sh scripts/clone_dir.sh)
+export RUSTC_WORKSPACE_WRAPPER := $(or $(WRAPPERS),$(CURDIR)/scripts)/rustc_of_clone.sh
 endif
 endif
 
@@ -135,7 +136,7 @@ lint-text: | $(PY)
 lint-rust: | needs-lint $(PY)
 	cargo fmt --all --check
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
-	RUSTC_WORKSPACE_WRAPPER='$(CURDIR)/scripts/clippy_of_clone.sh' \
+	RUSTC_WORKSPACE_WRAPPER='$(or $(WRAPPERS),$(CURDIR)/scripts)/clippy_of_clone.sh' \
 		cargo check --workspace --all-targets --locked
 
 lint-python: $(EXTENSION)

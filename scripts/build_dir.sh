@@ -10,6 +10,11 @@ case $cache in
 esac
 current=$cache/target-$(cksum <Cargo.lock | cut -d' ' -f1)
 mkdir -p "$current" 2>/dev/null && touch "$current/last-used" 2>/dev/null || exit 0
+# Cargo runs build scripts in the folder, and locks it on each file system but NFS.
+chmod u+x "$current/last-used" 2>/dev/null && [ -x "$current/last-used" ] || exit 0
+case $(stat -f -c %T "$current" 2>/dev/null) in
+nfs*) exit 0 ;;
+esac
 # Under sudo, which may keep HOME, cargo would leave files that the user cannot replace.
 [ -O "$current" ] || exit 0
 for other in "$cache"/target-*; do

@@ -11,6 +11,8 @@ from pathlib import Path
 import check_dist
 import pytest
 
+from tests.support.needs import needs
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="requires cargo")
@@ -25,9 +27,16 @@ def make_clone(path: Path, program: str) -> Path:
     return path
 
 
+def wrappers_of(clone: Path) -> Path:
+    ran = subprocess.run(
+        ["sh", "scripts/clone_dir.sh"], cwd=clone, capture_output=True, text=True, check=True
+    )
+    return Path(ran.stdout.strip())
+
+
 def cargo(clone: Path, shared: Path, wrapper: str, *words: str) -> subprocess.CompletedProcess[str]:
     names = {"CARGO_BUILD_BUILD_DIR": str(shared), "CARGO_TARGET_DIR": str(clone / "target")}
-    names["RUSTC_WORKSPACE_WRAPPER"] = str(clone / "scripts" / wrapper)
+    names["RUSTC_WORKSPACE_WRAPPER"] = str(wrappers_of(clone) / wrapper)
     return subprocess.run(
         ["cargo", *words, "--quiet", "--offline"],
         cwd=clone,
@@ -38,10 +47,10 @@ def cargo(clone: Path, shared: Path, wrapper: str, *words: str) -> subprocess.Co
     )
 
 
-def build_folder(cache: Path) -> str:
+def build_folder(cache: Path, **variables: str) -> str:
     """Return the output of scripts/build_dir.sh with this cache directory."""
     script = ["sh", str(SCRIPTS / "build_dir.sh")]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), **variables}
     ran = subprocess.run(
         script, cwd=SCRIPTS.parent, env=environment, capture_output=True, text=True, check=True
     )
@@ -57,6 +66,18 @@ def test_each_clone_runs_its_own_program(tmp_path: Path) -> None:
     for name in ("one", "two", "one"):
         ran = cargo(clones[name], tmp_path / "shared", "rustc_of_clone.sh", "run")
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{name}\n", "")
+
+
+def test_later_clone_at_the_same_path_runs_its_own_program(tmp_path: Path) -> None:
+    place = tmp_path / "clone"
+    for name in ("one", "two"):
+        clone = make_clone(place, f'fn main() {{ println!("{name}"); }}')
+        for path in (clone / "Cargo.toml", clone / "src/main.rs"):
+            os.utime(path, (1, 1))  # as an archive has them
+        ran = cargo(clone, tmp_path / "shared", "rustc_of_clone.sh", "run")
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{name}\n", "")
+        assert wrappers_of(clone) == wrappers_of(clone)
+        shutil.rmtree(place)
 
 
 def test_clippy_checks_each_clone(tmp_path: Path) -> None:
@@ -78,7 +99,7 @@ def test_build_folder_is_printed_only_if_writable(tmp_path: Path, writable: bool
 
 
 @pytest.mark.parametrize("names", [{}, {"HOME": ""}, {"XDG_CACHE_HOME": "cache"}, {"HOME": "home"}])
-def test_no_folder_is_named_without_a_place_for_it(tmp_path: Path, names: dict[str, str]) -> None:
+def test_no_build_folder_without_a_home_directory(tmp_path: Path, names: dict[str, str]) -> None:
     (tmp_path / "Cargo.lock").touch()
     environment = {"PATH": os.environ["PATH"], **names}
     script = ["sh", str(SCRIPTS / "build_dir.sh")]
@@ -89,20 +110,31 @@ def test_no_folder_is_named_without_a_place_for_it(tmp_path: Path, names: dict[s
     assert [path.name for path in tmp_path.iterdir()] == ["Cargo.lock"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives away")
-def test_the_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    script = ["sh", str(SCRIPTS / "build_dir.sh")]
-    outputs = []
-    for user in (0, 1000):
-        for folder in (tmp_path / "laboxide").glob("target-*"):
-            os.chown(folder, user, user)
-        ran = subprocess.run(
-            script, cwd=SCRIPTS.parent, env=environment, capture_output=True, text=True, check=True
-        )
-        outputs.append(ran.stdout)
-    assert outputs[0]
-    assert outputs[1] == ""
+@needs()
+def test_build_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
+    folder = build_folder(tmp_path)
+    assert folder
+    os.chown(folder, 1000, 1000)
+    assert build_folder(tmp_path) == ""
+
+
+@needs("mount")
+@pytest.mark.parametrize("options", ["exec", "noexec"])
+def test_noexec_build_folder_is_not_used(tmp_path: Path, options: str) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", tmp_path], check=True)
+    try:
+        assert bool(build_folder(tmp_path)) == (options == "exec")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("kind", ["nfs", "ext2/ext3"])
+def test_build_folder_on_nfs_is_not_used(tmp_path: Path, kind: str) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text(f"#!/bin/sh\necho {kind}\n")
+    stat.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    assert bool(build_folder(tmp_path / "cache", PATH=path)) == (kind != "nfs")
 
 
 def test_distribution_is_built_without_the_build_folder_of_the_clone(
