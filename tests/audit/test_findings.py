@@ -263,7 +263,7 @@ async def test_invalid_result_of_content_of_is_refused(
         await findings(storage.audit(content_of=content_of))
 
 
-async def test_an_end_of_iteration_from_content_of_is_no_end_of_the_audit(
+async def test_end_of_iteration_from_content_of_is_no_end_of_audit(
     storage: FileStorage,
 ) -> None:
     await put(storage, DATA)

@@ -455,7 +455,7 @@ def ending_async() -> Iterator[bytes]:
 
 @every_storage
 @pytest.mark.parametrize("make", [EndingAsync, ending_async])
-async def test_an_async_end_of_a_sync_source_is_an_error(
+async def test_async_end_of_sync_source_is_an_error(
     tmp_path: Path, kind: str, make: Callable[[], Iterator[bytes]]
 ) -> None:
     storage = STORAGES[kind](tmp_path / "root")
@@ -467,7 +467,7 @@ async def test_an_async_end_of_a_sync_source_is_an_error(
 
 @every_storage
 @pytest.mark.parametrize("size", [10, 256 * KIB])
-async def test_a_buffer_that_changes_is_stored_under_the_hash_of_what_is_stored(
+async def test_buffer_changed_by_progress_is_stored_under_its_hash(
     tmp_path: Path, kind: str, size: int
 ) -> None:
     storage = STORAGES[kind](tmp_path / "root")
@@ -529,9 +529,7 @@ class Unclosable(Source):
 
 @pytest.mark.every_loop
 @every_storage
-async def test_an_error_is_raised_even_if_the_source_cannot_be_closed(
-    tmp_path: Path, kind: str
-) -> None:
+async def test_error_is_raised_even_if_source_cannot_be_closed(tmp_path: Path, kind: str) -> None:
     storage = STORAGES[kind](tmp_path / "root")
     error = OwnError("mine")
 

@@ -119,7 +119,7 @@ def test_content_size_counts_bytes(kind: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("size", [1, 5000, MIB + 1])
-async def test_a_buffer_without_dimensions_is_hashed_and_stored(tmp_path: Path, size: int) -> None:
+async def test_buffer_without_dimensions_is_hashed_and_stored(tmp_path: Path, size: int) -> None:
     class OneField(ctypes.Structure):
         _fields_ = (("content", ctypes.c_char * size),)
 

@@ -89,7 +89,7 @@ class Poll:
             report(self._progress, size)
 
     def _report_count(self) -> list[BaseException]:
-        """Report the count. Return an exception from `progress`, including one that cancels tasks."""
+        """Report the count. Return an exception from `progress`, even one that cancels tasks."""
         try:
             self.report_total(self.counter.get())
         except BaseException as error:  # noqa: BLE001 - `run` raises it
