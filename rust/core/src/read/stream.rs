@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::budget::Reservation;
 use crate::memory::slab::BLOCK;
-use crate::runtime::admission::Admission;
+use crate::runtime::open_files::Admission;
 use crate::runtime::sync::lock;
 use crate::runtime::time_slice::TimeSlice;
 use crate::store::Object;

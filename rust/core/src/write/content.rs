@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::blob::{Small, write_small};
 use super::block::Block;
-use super::small::{Small, write_small};
 use super::{Publication, Published, publish, publish_unstaged};
 use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::engine::Engine;

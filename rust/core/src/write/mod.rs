@@ -1,25 +1,22 @@
 //! Writing: content is staged first and published whole.
 //!
 //! A [`StreamWriter`] gathers chunks into blocks. Its `pipeline` hashes the blocks on the workers and writes
-//! them to a [`BlockSink`], by default the staged file of `file_sink`; `gate` bounds the bytes in flight.
-//! Content that is in memory as a whole skips the pipeline: `small` writes and publishes up to one block in a
-//! single job, `blob` starts a pass over larger data.
+//! them to a [`BlockSink`], by default a staged file; `gate` bounds the bytes in flight.
+//! Content that is in memory as a whole skips the pipeline: `blob` writes and publishes up to one block in a
+//! single job, and starts a pass over larger data.
 //!
 //! Both paths end in `publish`, which links the staged file under its final name. If the name is taken,
-//! `dedup` checks whether the existing object holds the same content, and `refresh` updates its modification
-//! time. Until that link nothing is visible; an error or an abort removes the staged file.
+//! `dedup` checks whether the existing object holds the same content and refreshes its modification time.
+//! Until that link nothing is visible; an error or an abort removes the staged file.
 
 mod blob;
 mod block;
 mod content;
 mod dedup;
-mod file_sink;
 mod gate;
 mod pipeline;
 mod publish;
-mod refresh;
 mod sink;
-mod small;
 mod stream;
 
 pub(crate) use blob::stage_for;

@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::block::{Block, LENT_MIN};
-use super::file_sink::FileSink;
 use super::pipeline::Pipeline;
-use super::sink::BlockSink;
+use super::sink::{BlockSink, FileSink};
 use super::{Content, Staged};
 use crate::digest::{Algorithm, ContentDigest};
 use crate::engine::Engine;
