@@ -168,7 +168,7 @@ pub fn export_file(
                 let (digest, mut file) = passed?;
                 check_read(&original.path, &expected, &digest)?;
                 let existing = if export.overwrite { Existing::Replace } else { Existing::Refuse };
-                publish(&target, &mut file, &Publication { key, expected, existing }).map(drop)
+                publish(&target, None, &mut file, &Publication { key, expected, existing }).map(drop)
             });
             drop(original);
             done(published);

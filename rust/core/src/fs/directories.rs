@@ -1,4 +1,4 @@
-//! The interface to an open directory, and the choice of its implementation.
+//! The interface to an open directory.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -70,16 +70,6 @@ pub(crate) trait Directory: Send + Sync {
 
     /// Makes the entries of this directory durable (fsync).
     fn sync(&self) -> Result<()>;
-}
-
-/// Opens the directory at `path`. Links in `path` itself are followed: the user chose it.
-pub(crate) fn open(path: &Path, portable: bool) -> Result<Box<dyn Directory>> {
-    #[cfg(target_os = "linux")]
-    if !portable {
-        return Ok(Box::new(super::linux::OpenDirectory::open(path)?));
-    }
-    let _ = portable;
-    Ok(Box::new(super::portable::PathDirectory::open(path)?))
 }
 
 /// Makes the directory entry of `path` durable: fsyncs its parent directory.

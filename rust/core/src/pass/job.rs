@@ -32,9 +32,8 @@ pub(super) struct RunningPass {
     counter: Option<Counter>,
     tree: Option<Mutex<Tree>>,
     serial: Mutex<StreamHash>,
-    /// Whether the pass has a serial hash.
-    is_serial: bool,
-    sequencer: Sequencer<Block>,
+    /// Orders the blocks for a serial hash, if the pass has one.
+    sequencer: Option<Sequencer<Block>>,
     window: Window,
     next: AtomicU64,
     /// The running and parked jobs.
@@ -52,56 +51,43 @@ enum Block {
     InPlace,
 }
 
-fn blocks_of(size: u64) -> u64 {
-    size.div_ceil(BLOCK as u64)
-}
-
-fn hash_of(pass: &Pass) -> StreamHash {
-    let by_units = blocks_of(pass.size) > 1;
-    if by_units { StreamHash::by_units(&pass.algorithms) } else { StreamHash::new(&pass.algorithms) }
-}
-
 impl RunningPass {
-    /// Returns the number of jobs: one per worker, but two for a serial hash alone (hash, read and write).
-    pub(super) fn jobs(pass: &Pass, engine: &Engine) -> usize {
-        let hash = hash_of(pass);
+    /// Starts the pass, with one job here and the others on the workers.
+    ///
+    /// There is one job per worker, but two for a serial hash alone (hash, read and write).
+    pub(super) fn start(pass: Pass, engine: &'static Engine, counter: Option<Counter>, done: Done) {
+        let blocks = pass.size.div_ceil(BLOCK as u64);
+        let by_units = blocks > 1;
+        let algorithms = &pass.algorithms;
+        let mut hash = if by_units { StreamHash::by_units(algorithms) } else { StreamHash::new(algorithms) };
         let max = if hash.tree.is_some() || hash.hashers.is_empty() { engine.width() } else { 2 };
-        usize::try_from(blocks_of(pass.size)).unwrap_or(usize::MAX).clamp(1, max)
-    }
-
-    pub(super) fn new(
-        pass: Pass,
-        engine: &'static Engine,
-        jobs: usize,
-        counter: Option<Counter>,
-        done: Done,
-    ) -> Self {
-        let mut hash = hash_of(&pass);
-        Self {
+        let jobs = usize::try_from(blocks).unwrap_or(usize::MAX).clamp(1, max);
+        let running = Arc::new(Self {
             engine,
-            blocks: blocks_of(pass.size),
+            blocks,
             size: pass.size,
             endpoints: RwLock::new(Some((pass.source, pass.destination))),
             algorithms: pass.algorithms,
             cancel: pass.cancel,
             counter,
             tree: hash.tree.take().map(Mutex::new),
-            is_serial: !hash.hashers.is_empty(),
+            sequencer: (!hash.hashers.is_empty()).then(Sequencer::default),
             serial: Mutex::new(hash),
-            sequencer: Sequencer::default(),
             window: Window::default(),
             next: AtomicU64::new(0),
             jobs: AtomicUsize::new(jobs),
             error: Mutex::new(None),
             done: Mutex::new(Some(done)),
-        }
+        });
+        running.spawn(jobs - 1);
+        running.run();
     }
 
     /// Runs a job until no block is left, its time slice ends, or the window parks it.
-    pub(super) fn run(self: Arc<Self>) {
+    fn run(self: Arc<Self>) {
         let start = Instant::now();
         while self.should_continue() {
-            if self.is_serial && !self.window.enter(self.claimed()) {
+            if self.sequencer.is_some() && !self.window.enter(self.claimed()) {
                 return;
             }
             let index = self.next.fetch_add(1, Ordering::Relaxed);
@@ -120,7 +106,7 @@ impl RunningPass {
     }
 
     /// Queues jobs of this pass.
-    pub(super) fn spawn(self: &Arc<Self>, jobs: usize) {
+    fn spawn(self: &Arc<Self>, jobs: usize) {
         for _ in 0..jobs {
             let job = Arc::clone(self);
             self.engine.spawn(move || job.run());
@@ -148,9 +134,15 @@ impl RunningPass {
     }
 
     fn process(self: &Arc<Self>, index: u64) -> Result<()> {
-        match self.read_and_write(index)? {
-            Some(block) if self.is_serial => self.hash_in_order(index, block),
-            block => block.into_iter().for_each(|block| self.release(block)),
+        let Some(block) = self.read_and_write(index)? else { return Ok(()) };
+        match &self.sequencer {
+            None => self.release(block),
+            Some(sequencer) if sequencer.add(index, block) => {
+                // The serial hash counts as a job, so that the pass does not end before it.
+                self.jobs.fetch_add(1, Ordering::Relaxed);
+                self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
+            }
+            Some(_) => {}
         }
         Ok(())
     }
@@ -227,14 +219,6 @@ impl RunningPass {
         Ok(())
     }
 
-    fn hash_in_order(self: &Arc<Self>, index: u64, block: Block) {
-        if self.sequencer.add(index, block) {
-            // The serial hash counts as a job, so that the pass does not end before it.
-            self.jobs.fetch_add(1, Ordering::Relaxed);
-            self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
-        }
-    }
-
     fn release(&self, block: Block) {
         if let Block::Slab(slab) = block {
             self.engine.slabs.put_back(slab);
@@ -270,7 +254,9 @@ impl RunningPass {
 impl SerialStream for RunningPass {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<HashInput<'_, '_>>)) {
         let endpoints = sync::read(&self.endpoints);
-        let (Some((index, block)), Some(endpoints)) = (self.sequencer.take(), &*endpoints) else {
+        let (Some((index, block)), Some(endpoints)) =
+            (self.sequencer.as_ref().and_then(Sequencer::take), &*endpoints)
+        else {
             return hash(None);
         };
         let hashers = &mut lock(&self.serial).hashers;
@@ -280,7 +266,7 @@ impl SerialStream for RunningPass {
     }
 
     fn has_more(self: Arc<Self>) -> bool {
-        let has_more = self.sequencer.has_more();
+        let has_more = self.sequencer.as_ref().is_some_and(Sequencer::has_more);
         if !has_more {
             self.finish_job();
         }

@@ -86,9 +86,6 @@ impl Pass {
         if let Some(counter) = &counter {
             counter.reset();
         }
-        let jobs = RunningPass::jobs(&self, engine);
-        let running = Arc::new(RunningPass::new(self, engine, jobs, counter, Box::new(done)));
-        running.spawn(jobs - 1);
-        running.run();
+        RunningPass::start(self, engine, counter, Box::new(done));
     }
 }

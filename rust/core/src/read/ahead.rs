@@ -28,9 +28,8 @@ pub(crate) struct ReadAhead<B> {
     /// The size of the aligned units of each chunk, if they can be hashed independently.
     unit: Option<usize>,
     hash: Mutex<StreamHash>,
-    /// Whether chunks have to be hashed in order; `sequencer` then orders them.
-    in_order: bool,
-    sequencer: Sequencer<Result<B>>,
+    /// Orders the chunks, if they have to be hashed in order.
+    sequencer: Option<Sequencer<Result<B>>>,
     /// Holds back buffers until there is a permit to open the object.
     pub(super) admission: Admission<(u64, B)>,
     object: Opened,
@@ -59,16 +58,14 @@ impl<B: Buffer> ReadAhead<B> {
         let algorithms = expected.algorithms();
         let hash =
             if unit.is_some() { StreamHash::by_units(&algorithms) } else { StreamHash::new(&algorithms) };
-        let in_order = !hash.hashers.is_empty();
         Self {
             engine,
-            in_order,
             expected,
             chunk_size,
             chunks,
             unit,
+            sequencer: (!hash.hashers.is_empty()).then(Sequencer::default),
             hash: Mutex::new(hash),
-            sequencer: Sequencer::default(),
             admission,
             permit: Mutex::default(),
             object,
@@ -137,11 +134,12 @@ impl<B: Buffer> ReadAhead<B> {
         if self.admission.leave() {
             self.offer();
         }
-        if !self.in_order {
-            return self.deliver(index, filled);
-        }
-        if self.sequencer.add(index, filled) {
-            self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
+        match &self.sequencer {
+            None => self.deliver(index, filled),
+            Some(sequencer) if sequencer.add(index, filled) => {
+                self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
+            }
+            Some(_) => {}
         }
     }
 
@@ -198,7 +196,9 @@ impl<B: Buffer> PermitHolder for ReadAhead<B> {
 
 impl<B: Buffer> SerialStream for ReadAhead<B> {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<HashInput<'_, '_>>)) {
-        let Some((index, mut filled)) = self.sequencer.take() else { return hash(None) };
+        let Some((index, mut filled)) = self.sequencer.as_ref().and_then(Sequencer::take) else {
+            return hash(None);
+        };
         if let Ok(buffer) = &mut filled {
             let hashers = &mut lock(&self.hash).hashers;
             hash(Some(HashInput { hashers, parts: &mut std::iter::once(initialised(buffer.memory())) }));
@@ -209,7 +209,7 @@ impl<B: Buffer> SerialStream for ReadAhead<B> {
     }
 
     fn has_more(self: Arc<Self>) -> bool {
-        self.sequencer.has_more()
+        self.sequencer.as_ref().is_some_and(Sequencer::has_more)
     }
 }
 

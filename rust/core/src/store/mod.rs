@@ -29,8 +29,11 @@ pub use object::{Object, Status};
 pub use quarantine::Quarantine;
 
 use crate::error::{Context as _, Result};
-use crate::fs::directories::{self, Directory};
+use crate::fs::directories::Directory;
 use crate::fs::kind::FileSystem;
+#[cfg(target_os = "linux")]
+use crate::fs::linux::OpenDirectory;
+use crate::fs::portable::PathDirectory;
 use crate::fs::staged::StagedFile;
 
 /// The use of the files below a root.
@@ -115,8 +118,13 @@ impl Store {
         self.durable
     }
 
+    /// Opens the root. Links in its path are followed: the user chose it.
     pub(crate) fn open_root(&self) -> Result<Box<dyn Directory>> {
-        directories::open(&self.root, self.portable)
+        #[cfg(target_os = "linux")]
+        if !self.portable {
+            return Ok(Box::new(OpenDirectory::open(&self.root)?));
+        }
+        Ok(Box::new(PathDirectory::open(&self.root)?))
     }
 
     /// Returns the properties of the file system, or the defaults before the first open file.

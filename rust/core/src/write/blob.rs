@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Publication, Published, publish, publish_in, publish_unstaged};
+use super::{Publication, Published, publish, publish_unstaged};
 use crate::digest::ContentDigest;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ impl Small {
     }
 
     fn publish(mut self, store: &Store, publication: &Publication) -> Result<Published> {
-        publish_in(store, self.parent, &mut self.file, publication)
+        publish(store, self.parent, &mut self.file, publication)
     }
 }
 
@@ -152,7 +152,7 @@ fn write_large<P, D>(
                 Err(error) => return publish_refused(engine, &store, data, publication, cancel, error, done),
             };
             engine.publish(store.durable(), move || {
-                let result = guarded(|| publish(&store, &mut file, &publication));
+                let result = guarded(|| publish(&store, None, &mut file, &publication));
                 drop(file);
                 done(result, data);
             });

@@ -100,7 +100,7 @@ fn publish_file<P>(
                 check(&publication.expected, &digest, |algorithms| {
                     hash_open_file(file.file(), file.path(), digest.size, algorithms)
                 })?;
-                publish(&store, &mut file, &publication)
+                publish(&store, None, &mut file, &publication)
             });
             // Closed before `done`, so that the space of an unpublished file is free by then.
             drop(file);

@@ -25,6 +25,6 @@ pub use block::Block;
 pub(crate) use content::Content;
 pub use content::Staged;
 pub use publish::{Existing, Publication, Published};
-pub(crate) use publish::{publish, publish_in, publish_unstaged};
+pub(crate) use publish::{publish, publish_unstaged};
 pub use sink::{BlockSink, Notify};
 pub use stream::{Flow, StreamWriter};

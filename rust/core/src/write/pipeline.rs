@@ -26,9 +26,8 @@ pub(crate) struct Pipeline<P> {
     in_flight: Mutex<BTreeMap<u64, Arc<Block<P>>>>,
     tree: Option<Mutex<Tree>>,
     serial: Mutex<Serial>,
-    /// Whether any hasher needs the bytes in order; `sequencer` then orders the blocks.
-    pub(super) in_order: bool,
-    sequencer: Sequencer<Arc<Block<P>>>,
+    /// Orders the blocks, if any hasher needs the bytes in order.
+    pub(super) sequencer: Option<Sequencer<Arc<Block<P>>>>,
     pub(super) gate: Gate,
     pub(super) digest: OnceLock<ContentDigest>,
     /// The block of a stream that ended within its first block.
@@ -60,10 +59,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
             admission: Admission::new(!sink.as_ref().is_some_and(|sink| sink.needs_permit())),
             sink,
             tree: hash.tree.clone().map(Mutex::new),
-            in_order: !hash.hashers.is_empty(),
+            sequencer: (!hash.hashers.is_empty()).then(Sequencer::default),
             serial: Mutex::new(Serial { hash, blocks: 0 }),
             in_flight: Mutex::default(),
-            sequencer: Sequencer::default(),
             gate: Gate::default(),
             digest: OnceLock::new(),
             only: Mutex::default(),
@@ -107,11 +105,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
         {
             self.gate.fail(error, || self.discard());
         }
-        if !self.in_order {
-            return self.retire(index, block);
-        }
-        if self.sequencer.add(index, block) {
-            self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
+        match &self.sequencer {
+            None => self.retire(index, block),
+            Some(sequencer) if sequencer.add(index, block) => {
+                self.engine.pairs.begin(&self.engine.pool, Arc::<Self>::clone(self));
+            }
+            Some(_) => {}
         }
     }
 
@@ -144,7 +143,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     /// before they reach it.
     pub(super) fn resume_at(&self, in_flight: usize, cores: usize) -> usize {
         let half = in_flight * 4 / 7;
-        if self.in_order { half } else { half.min((cores - 1) * BLOCK) }
+        if self.sequencer.is_some() { half } else { half.min((cores - 1) * BLOCK) }
     }
 
     /// Discards the sink's content.
@@ -235,7 +234,9 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
 
 impl<P: AsRef<[u8]> + Send + Sync + 'static> SerialStream for Pipeline<P> {
     fn step(self: Arc<Self>, hash: &mut dyn FnMut(Option<HashInput<'_, '_>>)) {
-        let Some((index, block)) = self.sequencer.take() else { return hash(None) };
+        let Some((index, block)) = self.sequencer.as_ref().and_then(Sequencer::take) else {
+            return hash(None);
+        };
         if self.gate.is_stopped() {
             hash(None);
         } else {
@@ -247,6 +248,6 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> SerialStream for Pipeline<P> {
     }
 
     fn has_more(self: Arc<Self>) -> bool {
-        self.sequencer.has_more()
+        self.sequencer.as_ref().is_some_and(Sequencer::has_more)
     }
 }

@@ -52,20 +52,11 @@ pub struct Publication {
 /// existing object; a process that deletes it each time has to win this many races.
 const ATTEMPTS: usize = 100;
 
-/// Publishes `staged`, which holds the expected content.
+/// Publishes `staged`, which holds the expected content. `parent` is the parent directory, if it is open already.
 ///
 /// The order ensures that a crash leaves either the whole object or none: write the bytes and check the
 /// size, then (if durable) fsync the file, then link the name, then (if durable) fsync the directories.
 pub(crate) fn publish(
-    store: &Store,
-    staged: &mut StagedFile,
-    publication: &Publication,
-) -> Result<Published> {
-    publish_in(store, None, staged, publication)
-}
-
-/// Same as [`publish`], with the parent directory of the key if it is open already.
-pub(crate) fn publish_in(
     store: &Store,
     parent: Option<Box<dyn Directory>>,
     staged: &mut StagedFile,
@@ -294,7 +285,7 @@ mod tests {
             Publication { key: Key::parse("a").expect("a valid key"), expected, existing: Existing::Heal };
         let mut staged = store.stage()?;
         staged.write(0, [CONTENT].into_iter())?;
-        publish_in(store, parent, &mut staged, &publication)
+        publish(store, parent, &mut staged, &publication)
     }
 
     /// Writes an object of this age again while `act` interferes, on the native and the portable path.

@@ -182,7 +182,7 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> StreamWriter<P> {
             self.pipeline.gate.wait_for(
                 0,
                 Box::new(move |result| {
-                    let (engine, in_order) = (pipeline.engine, pipeline.in_order);
+                    let (engine, in_order) = (pipeline.engine, pipeline.sequencer.is_some());
                     let end = move || notify(result.and_then(|()| pipeline.end(size)));
                     // Truncating the file waits for the disk. This callback may run on the loop's thread,
                     // if the workers finished first, or on a worker that holds the in-order hashers of
