@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from laboxide._native import Hasher, check_hash
 from laboxide._runtime import hub
 from laboxide._runtime.feeding import chunk_view, value_bytes
-from laboxide._runtime.progress import Meter, metered
+from laboxide._runtime.progress import Meter, MeteredSource
 from laboxide._validation import (
     check_chunk_size,
     check_digest,
@@ -111,7 +111,9 @@ class MemoryStorage(Storage[MemoryPointer]):
             check_progress(progress)
         claim(data_stream, get_digest)
         content = bytearray()
-        async for chunk in metered(data_stream, progress):
+        if progress is not None:
+            data_stream = MeteredSource(data_stream, progress)
+        async for chunk in data_stream:
             content += chunk if type(chunk) is bytes else chunk_view(chunk)
             await hub.checkpoint_if_due()
         return self._keep(bytes(content), check_digest(get_digest()))

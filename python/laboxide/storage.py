@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from laboxide._runtime.feeding import value_bytes
-from laboxide._runtime.progress import metered, report
+from laboxide._runtime.progress import MeteredSource, report
 from laboxide._runtime.sources import chunks_of, close_after, file_chunks, is_buffer
 from laboxide._validation import algorithm_names, check_progress, check_tags, shown, text_path
 from laboxide.digest import ContentInfo
@@ -197,7 +197,9 @@ class Storage(ABC, Generic[C]):
         tags: TagMap,
         progress: Progress | None,
     ) -> C:
-        stream, get_digest = info.digest_stream(metered(source, progress))
+        if progress is not None:
+            source = MeteredSource(source, progress)
+        stream, get_digest = info.digest_stream(source)
         try:
             return await self.write_data_stream(
                 cast("AsyncIterable[bytes]", stream), get_digest, tags

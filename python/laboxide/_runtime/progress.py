@@ -161,11 +161,6 @@ async def feed_value(writer: Writer, data: Buffer, meter: Meter | None) -> OSErr
     return None
 
 
-def metered(source: AsyncIterable[B], progress: Progress | None) -> AsyncIterable[B]:
-    """Return `source`, or a stream of the same chunks that reports them to `progress`."""
-    return source if progress is None else MeteredSource(source, progress)
-
-
 class MeteredSource(Generic[B]):
     """Async iterator that adds the chunks of a source to a meter.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 from laboxide._native import Store, Writer, pause_due
 from laboxide._runtime import hub, process
 from laboxide._runtime.feeding import buffer_size, feed_all, large_view, value_bytes
-from laboxide._runtime.progress import Meter, Poll, feed_value, metered, report
+from laboxide._runtime.progress import Meter, MeteredSource, Poll, feed_value, report
 from laboxide._runtime.sources import close_after
 from laboxide._validation import (
     algorithm_name,
@@ -256,7 +256,9 @@ class FileStorage(Storage[FilePointer]):
             writer = Writer(self._algorithms_of(get_digest), self._store())
         try:
             if claimed is None:
-                await feed_all(writer, metered(data_stream, progress), self.max_object_size)
+                if progress is not None:
+                    data_stream = MeteredSource(data_stream, progress)
+                await feed_all(writer, data_stream, self.max_object_size)
                 await hub.run(writer.finish)
             digest = get_digest()
             return await publish(self, writer.take_staged(), digest, tags)
@@ -618,7 +620,9 @@ class FileStorage(Storage[FilePointer]):
         """Write the source of a `digest_stream` pair, without iterating that stream."""
         writer = Writer(claimed.algorithms, self._store())
         try:
-            source = metered(claimed.take(writer), progress)
+            source: AsyncIterable[Buffer] = claimed.take(writer)
+            if progress is not None:
+                source = MeteredSource(source, progress)
             await feed_all(writer, source, self.max_object_size)
             await claimed.finish()
         except BaseException as error:

@@ -13,7 +13,7 @@ use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 
 use crate::completions::Ticket;
-use crate::convert::{key, to_py};
+use crate::convert::{engine, key, to_py};
 use crate::store::PyStore;
 
 /// Rate limit shared by all rounds of an audit.
@@ -131,7 +131,7 @@ impl PyListing {
         let reply = ticket.reply(|py, batch: Vec<Entry>| {
             batch.into_iter().map(entry_tuple).collect::<Vec<_>>().into_py_any(py)
         });
-        Ticket::engine()?.run(move || listing.next_batch(limit), reply);
+        engine()?.run(move || listing.next_batch(limit), reply);
         Ok(())
     }
 }
@@ -167,7 +167,7 @@ pub(crate) fn clean(ticket: &Ticket, store: &PyStore, delete: bool) -> PyResult<
             |file: StrayFile| (file.name, file.temporary, file.size, seconds(file.modified), file.removed);
         stray_files.into_iter().map(tuple).collect::<Vec<_>>().into_py_any(py)
     });
-    Ticket::engine()?.run(move || store.clean(delete), reply);
+    engine()?.run(move || store.clean(delete), reply);
     Ok(())
 }
 

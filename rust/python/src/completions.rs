@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use laboxide_core::Engine;
 use laboxide_core::{CancelToken, Result};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
@@ -123,10 +122,6 @@ pub(crate) fn pause_due() -> bool {
 }
 
 impl Ticket {
-    pub(crate) fn engine() -> PyResult<&'static Engine> {
-        Engine::current().map_err(to_py)
-    }
-
     pub(crate) fn token(&self) -> CancelToken {
         self.cancel.clone()
     }

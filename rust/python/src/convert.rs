@@ -4,15 +4,20 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr as _;
 
-use laboxide_core::Error;
 use laboxide_core::digest::{Algorithm, ContentDigest, Expected};
 use laboxide_core::store::Key;
 use laboxide_core::write::{Existing, Publication};
+use laboxide_core::{Engine, Error};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
 use crate::interned::interned;
+
+/// Returns the engine of this process, or the exception for its error.
+pub(crate) fn engine() -> PyResult<&'static Engine> {
+    Engine::current().map_err(to_py)
+}
 
 /// A digest in Python: the size and (algorithm, hash) pairs.
 pub(crate) type DigestTuple = (u64, Vec<(&'static str, String)>);

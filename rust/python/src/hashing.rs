@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use crate::bytes::{SharedBytes, View};
 use crate::completions::Ticket;
-use crate::convert::{DigestTuple, Names, digest_tuple};
+use crate::convert::{DigestTuple, Names, digest_tuple, engine};
 use crate::deferred::drop_deferred;
 
 /// The size in bytes up to which detaching from the interpreter costs more than hashing, as in hashlib.
@@ -86,6 +86,6 @@ fn check_signals() -> PyResult<()> {
 #[pyo3(name = "hash_file", signature = (ticket, path, names, /))]
 pub(crate) fn hash_file(ticket: &Ticket, path: PathBuf, names: Names) -> PyResult<()> {
     let done = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
-    read::hash_file(Ticket::engine()?, path, names.parse()?, ticket.token(), done);
+    read::hash_file(engine()?, path, names.parse()?, ticket.token(), done);
     Ok(())
 }

@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 
 use crate::bytes::NewBytes;
 use crate::completions::Ticket;
-use crate::convert::{ExpectedArgument, key, to_py};
+use crate::convert::{ExpectedArgument, engine, key, to_py};
 use crate::store::{PyObject, PyStore};
 
 /// Reads an object ahead of its consumer. See `StreamReader` of the core.
@@ -25,8 +25,7 @@ impl Reader {
     #[pyo3(signature = (store, key, expected, chunk_size, /))]
     fn new(store: &PyStore, key: &str, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
         let (store, key) = (Arc::clone(&store.inner), self::key(key)?);
-        let inner =
-            StreamReader::new(Ticket::engine()?, move || store.open(&key), expected.parse()?, chunk_size);
+        let inner = StreamReader::new(engine()?, move || store.open(&key), expected.parse()?, chunk_size);
         Ok(Self { inner })
     }
 
@@ -35,7 +34,7 @@ impl Reader {
     #[pyo3(signature = (object, expected, chunk_size, /))]
     fn of(object: &PyObject, expected: ExpectedArgument, chunk_size: usize) -> PyResult<Self> {
         let object = object.inner.object().clone();
-        Ok(Self { inner: StreamReader::of(Ticket::engine()?, object, expected.parse()?, chunk_size) })
+        Ok(Self { inner: StreamReader::of(engine()?, object, expected.parse()?, chunk_size) })
     }
 
     /// Returns the next chunk, or None if it is not read yet. Raises `StopAsyncIteration` at the end.

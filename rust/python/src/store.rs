@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 use crate::audit::seconds;
 use crate::bytes::{NewBytes, SharedBytes, View};
 use crate::completions::{SOON, Ticket};
-use crate::convert::{ExpectedArgument, Names, digest_tuple, key, pointer, publication, to_py};
+use crate::convert::{ExpectedArgument, Names, digest_tuple, engine, key, pointer, publication, to_py};
 use crate::writer::PyStaged;
 
 /// A root directory and the settings for writing objects below it.
@@ -80,7 +80,7 @@ impl PyStore {
         let done = move |result: laboxide_core::Result<Published>, data| {
             reply(result.map(|published| (published, data)));
         };
-        let soon = write::write_blob(Ticket::engine()?, store, data, publication, ticket.token(), done);
+        let soon = write::write_blob(engine()?, store, data, publication, ticket.token(), done);
         Ok(if soon { SOON } else { 0 })
     }
 
@@ -115,7 +115,7 @@ impl PyStore {
         let bytes = NewBytes::new(py, usize::try_from(expected.size).unwrap_or(usize::MAX))?;
         let reply = ticket.reply(|py, bytes: NewBytes| Ok(bytes.into_object(py).into_any()));
         let store = Arc::clone(&self.inner);
-        read::read_blob(Ticket::engine()?, store, key, expected, bytes, ticket.token(), reply);
+        read::read_blob(engine()?, store, key, expected, bytes, ticket.token(), reply);
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl PyStore {
     fn verify(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
         let reply = ticket.reply(|py, ()| Ok(py.None()));
-        read::verify(Ticket::engine()?, move || store.open(&key), expected.parse()?, ticket.token(), reply);
+        read::verify(engine()?, move || store.open(&key), expected.parse()?, ticket.token(), reply);
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl PyStore {
     fn open_verified(&self, ticket: &Ticket, key: &str, expected: ExpectedArgument) -> PyResult<()> {
         let (store, key, expected) = (Arc::clone(&self.inner), self::key(key)?, expected.parse()?);
         let reply = ticket.reply(|py, inner| PyObject { inner }.into_py_any(py));
-        read::open_verified(Ticket::engine()?, move || store.open(&key), expected, ticket.token(), reply);
+        read::open_verified(engine()?, move || store.open(&key), expected, ticket.token(), reply);
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl PyStore {
         let import = transfer::Import { path, link, algorithms: names.parse()?, limit, counter };
         let reply = ticket.reply(|py, staged| PyStaged::new(staged).into_py_any(py));
         let store = Arc::clone(&self.inner);
-        transfer::import_file(Ticket::engine()?, store, import, ticket.token(), reply);
+        transfer::import_file(engine()?, store, import, ticket.token(), reply);
         Ok(())
     }
 
@@ -180,14 +180,7 @@ impl PyStore {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
         let reply = ticket.reply(|py, ()| Ok(py.None()));
         let expected = expected.parse()?;
-        transfer::export_file(
-            Ticket::engine()?,
-            move || store.open(&key),
-            export,
-            expected,
-            ticket.token(),
-            reply,
-        );
+        transfer::export_file(engine()?, move || store.open(&key), export, expected, ticket.token(), reply);
         Ok(())
     }
 
@@ -198,7 +191,7 @@ impl PyStore {
         let reply = ticket.reply(|py, status: Status| {
             (status.path.into_os_string(), status.size, seconds(status.modified)).into_py_any(py)
         });
-        Ticket::engine()?.run(move || store.status(&key), reply);
+        engine()?.run(move || store.status(&key), reply);
         Ok(())
     }
 
@@ -207,7 +200,7 @@ impl PyStore {
     fn hash(&self, ticket: &Ticket, key: &str, names: Names) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
         let reply = ticket.reply(|py, digest| digest_tuple(&digest).into_py_any(py));
-        read::hash_object(Ticket::engine()?, store, key, names.parse()?, ticket.token(), reply);
+        read::hash_object(engine()?, store, key, names.parse()?, ticket.token(), reply);
         Ok(())
     }
 
@@ -215,7 +208,7 @@ impl PyStore {
     #[pyo3(signature = (ticket, key, /))]
     fn remove(&self, ticket: &Ticket, key: &str) -> PyResult<()> {
         let (store, key) = (Arc::clone(&self.inner), self::key(key)?);
-        Ticket::engine()?.run(move || store.remove(&key), ticket.reply(|py, ()| Ok(py.None())));
+        engine()?.run(move || store.remove(&key), ticket.reply(|py, ()| Ok(py.None())));
         Ok(())
     }
 }

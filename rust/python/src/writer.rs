@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::bytes::{SharedBytes, View};
 use crate::completions::Ticket;
-use crate::convert::{DigestTuple, ExpectedArgument, Names, digest_tuple, publication, to_py};
+use crate::convert::{DigestTuple, ExpectedArgument, Names, digest_tuple, engine, publication, to_py};
 use crate::deferred::detach;
 use crate::store::{PyStore, published_name};
 
@@ -26,7 +26,7 @@ impl Writer {
     fn new(algorithms: Names, store: Option<&PyStore>) -> PyResult<Self> {
         let algorithms = algorithms.parse()?;
         let store = store.map(|store| Arc::clone(&store.inner));
-        Ok(Self { inner: StreamWriter::new(Ticket::engine()?, store, algorithms) })
+        Ok(Self { inner: StreamWriter::new(engine()?, store, algorithms) })
     }
 
     /// Accepts a chunk. Returns 0 to continue, 1 to yield to the event loop, 2 to wait for room.
