@@ -105,9 +105,7 @@ pub fn import_file<P: AsRef<[u8]> + Send + Sync + 'static>(
                     return finish(original, copied.map(|(digest, file)| (digest, Content::File(file))));
                 }
             };
-            let source = Source::File(Arc::clone(&original.file), original.path.clone());
-            let pass =
-                Pass { source, destination: Destination::Nowhere, size: original.size, algorithms, cancel };
+            let pass = Pass::hashing(&original.file, &original.path, original.size, algorithms, cancel);
             pass.start_counted(engine, second_counter, move |passed| {
                 finish(original, passed.map(|passed| (passed.digest, Content::Refused(refused))));
             });
@@ -225,23 +223,21 @@ fn transfer(
             true
         }
     };
-    if linked && since.is_none() {
-        let pass = hashing(&staged, size, algorithms, cancel)?;
-        return Ok(Transfer { pass, linked: Some(Linked { staged, since }) });
+    if !linked {
+        let source = Source::File(Arc::clone(&original.file), original.path.clone());
+        let pass = Pass { source, destination: Destination::Staged(staged), size, algorithms, cancel };
+        return Ok(Transfer { pass, linked: None });
     }
-    let source = Source::File(Arc::clone(&original.file), original.path.clone());
-    let (destination, linked) = if linked {
-        (Destination::Nowhere, Some(Linked { staged, since }))
-    } else {
-        (Destination::Staged(staged), None)
+    let pass = match since {
+        None => hashing(&staged, size, algorithms, cancel)?,
+        Some(_) => Pass::hashing(&original.file, &original.path, size, algorithms, cancel),
     };
-    Ok(Transfer { pass: Pass { source, destination, size, algorithms, cancel }, linked })
+    Ok(Transfer { pass, linked: Some(Linked { staged, since }) })
 }
 
 fn hashing(staged: &StagedFile, size: u64, algorithms: Vec<Algorithm>, cancel: CancelToken) -> Result<Pass> {
     let file = staged.file().try_clone().context("open", staged.path())?;
-    let source = Source::File(Arc::new(file), staged.path().to_owned());
-    Ok(Pass { source, destination: Destination::Nowhere, size, algorithms, cancel })
+    Ok(Pass::hashing(&Arc::new(file), staged.path(), size, algorithms, cancel))
 }
 
 impl Transfer {

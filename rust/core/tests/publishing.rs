@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::sync::Arc;
 
 use common::{
     Chunk, engine, expected, feed, files, finish, get, painted, publication, publish, put, stores, writer,
@@ -12,12 +13,20 @@ use common::{
 use laboxide_core::digest::{Algorithm, Expected};
 use laboxide_core::store::Store;
 use laboxide_core::transfer::{Import, Link, import_file};
-use laboxide_core::write::{Existing, Published, Staged};
+use laboxide_core::write::{Existing, Published, Staged, StreamWriter};
 use laboxide_core::{BLOCK, CancelToken, Error};
 
-fn each_store(test: impl Fn(std::sync::Arc<Store>)) {
+fn each_store(test: impl Fn(Arc<Store>)) {
     let root = tempfile::tempdir().expect("a directory");
     stores(root.path()).into_iter().for_each(test);
+}
+
+/// Returns a stream of two blocks, written to its end.
+fn ended_stream(store: &Arc<Store>) -> StreamWriter<Chunk> {
+    let writer = writer(Some(store), &[Algorithm::Blake3]);
+    feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
+    finish(&writer).expect("written");
+    writer
 }
 
 #[test]
@@ -106,9 +115,7 @@ fn aborted_stream_removes_its_staged_file() {
 #[test]
 fn aborted_stream_cannot_be_published() {
     each_store(|store| {
-        let writer = writer(Some(&store), &[Algorithm::Blake3]);
-        feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
-        finish(&writer).expect("written");
+        let writer = ended_stream(&store);
         writer.abort();
         assert!(matches!(writer.take_staged().map(drop), Err(Error::Closed(_))));
     });
@@ -117,9 +124,7 @@ fn aborted_stream_cannot_be_published() {
 #[test]
 fn unpublished_staged_file_is_removed() {
     each_store(|store| {
-        let writer = writer(Some(&store), &[Algorithm::Blake3]);
-        feed(&writer, (0..2).map(|_| painted(BLOCK)), true).expect("fed");
-        finish(&writer).expect("written");
+        let writer = ended_stream(&store);
         let staged = writer.take_staged().expect("ended");
         assert!(writer.take_staged().is_err(), "the staged file is taken once");
         let wrong = Expected { size: 1, hash: None };

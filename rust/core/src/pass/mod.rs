@@ -8,22 +8,21 @@
 //! `region` is a destination in memory that several jobs fill. `open_file` hashes a file on the calling
 //! thread, without other workers.
 
-mod counter;
 mod job;
 mod open_file;
 mod region;
 mod window;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::digest::{Algorithm, ContentDigest};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::staged::StagedFile;
 use crate::runtime::cancel::CancelToken;
-pub use counter::Counter;
 use job::RunningPass;
 pub(crate) use open_file::{hash_open_file, hash_open_file_with};
 pub(crate) use region::Region;
@@ -71,6 +70,18 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
+    /// Returns a pass that only hashes a file.
+    pub(crate) fn hashing(
+        file: &Arc<File>,
+        path: &Path,
+        size: u64,
+        algorithms: Vec<Algorithm>,
+        cancel: CancelToken,
+    ) -> Self {
+        let source = Source::File(Arc::clone(file), path.to_owned());
+        Self { source, destination: Destination::Nowhere, size, algorithms, cancel }
+    }
+
     /// Starts the pass. A worker calls `done` with the result.
     pub(crate) fn start(self, engine: &'static Engine, done: impl FnOnce(Result<Passed>) + Send + 'static) {
         self.start_counted(engine, None, done);
@@ -87,5 +98,42 @@ impl Pass {
             counter.reset();
         }
         RunningPass::start(self, engine, counter, Box::new(done));
+    }
+}
+
+/// Counts the bytes that a pass has read. Its clones share one count.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Returns the bytes that the last pass has read: a second pass over the same bytes starts at 0.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, len: usize) {
+        self.0.fetch_add(len as u64, Ordering::Relaxed);
+    }
+
+    fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_a_count_that_a_second_pass_resets() {
+        let counter = Counter::default();
+        let clone = counter.clone();
+        clone.add(3);
+        clone.add(4);
+        assert_eq!(counter.get(), 7);
+        counter.reset();
+        clone.add(2);
+        assert_eq!(counter.get(), 2);
     }
 }

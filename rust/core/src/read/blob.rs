@@ -70,7 +70,9 @@ fn open_for<B: Buffer>(store: &Store, key: &Key, expected: &Expected, buffer: &m
         let (len, size) = (buffer.memory().len(), expected.size);
         return Err(Error::Invalid(format!("buffer has the wrong size: {len} bytes, expected {size}")));
     }
-    store.open_expecting(key, expected)
+    let object = store.open(key)?;
+    object.check_size(expected)?;
+    Ok(object)
 }
 
 /// Requests huge pages for the whole pages within the buffer. Best effort.

@@ -7,7 +7,7 @@ use crate::digest::{Algorithm, ContentDigest, Expected};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::kind::drop_page_cache;
-use crate::pass::{Destination, Pass, Source};
+use crate::pass::Pass;
 use crate::read::Original;
 use crate::runtime::cancel::CancelToken;
 use crate::runtime::pool::guarded;
@@ -54,7 +54,7 @@ pub fn open_verified(
     engine.spawn_reading(move |permit| {
         let object = guarded(|| Ok(open()?.with_permit(permit)));
         compare(engine, object, expected, cancel, move |compared| {
-            done(compared.map(|object| Verified::new(engine, object)));
+            done(compared.map(|object| Verified { engine, object: Some(object) }));
         });
     });
 }
@@ -67,10 +67,6 @@ pub struct Verified {
 }
 
 impl Verified {
-    pub(crate) fn new(engine: &'static Engine, object: Object) -> Self {
-        Self { engine, object: Some(object) }
-    }
-
     /// Returns the object. Clones keep the file open.
     ///
     /// # Panics
@@ -110,9 +106,8 @@ fn compare(
         Ok(object) => object,
         Err(error) => return done(Err(error)),
     };
-    let source = Source::File(Arc::clone(&object.file), object.path.clone());
     let algorithms = expected.algorithms();
-    let pass = Pass { source, destination: Destination::Nowhere, size: expected.size, algorithms, cancel };
+    let pass = Pass::hashing(&object.file, &object.path, expected.size, algorithms, cancel);
     pass.start(engine, move |passed| {
         done(passed.and_then(|passed| {
             check_read(&object.path, &expected, &passed.digest)?;
@@ -168,9 +163,7 @@ fn hash_original(
             Ok(original) => original,
             Err(error) => return done(Err(error)),
         };
-        let source = Source::File(Arc::clone(&original.file), original.path.clone());
-        let pass =
-            Pass { source, destination: Destination::Nowhere, size: original.size, algorithms, cancel };
+        let pass = Pass::hashing(&original.file, &original.path, original.size, algorithms, cancel);
         pass.start(engine, move |passed| {
             let digest = guarded(|| original.unchanged(passed.map(|passed| passed.digest)));
             drop((original, permit));

@@ -70,13 +70,6 @@ impl Store {
         Ok(Object { file: Arc::new(file), path, permit: None })
     }
 
-    /// Opens the object under `key` and checks its size.
-    pub fn open_expecting(&self, key: &Key, expected: &Expected) -> Result<Object> {
-        let object = self.open(key)?;
-        object.check_size(expected)?;
-        Ok(object)
-    }
-
     /// Returns the path, size and modification time of the object under `key`.
     pub fn status(&self, key: &Key) -> Result<Status> {
         let Object { file, path, .. } = self.open(key)?;

@@ -81,18 +81,14 @@ pub(crate) fn write_small<C: Send + 'static>(
 ///
 /// If a hash is expected, the data is checked against it first. `done` receives the data with the result.
 /// Returns whether the job is brief.
-pub fn write_blob<P, D>(
+pub fn write_blob<P: AsRef<[u8]> + Send + Sync + 'static>(
     engine: &'static Engine,
     store: Arc<Store>,
     data: P,
     publication: Publication,
     cancel: CancelToken,
-    done: D,
-) -> bool
-where
-    P: AsRef<[u8]> + Send + Sync + 'static,
-    D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
-{
+    done: impl FnOnce(Result<Published>, Arc<P>) + Send + 'static,
+) -> bool {
     let data = Arc::new(data);
     if (*data).as_ref().len() > BLOCK {
         engine.spawn_passing(move |permit| {
@@ -118,18 +114,15 @@ impl<P: AsRef<[u8]>> AsRef<[u8]> for Shared<P> {
     }
 }
 
-fn write_large<P, D>(
+fn write_large<P: AsRef<[u8]> + Send + Sync + 'static>(
     engine: &'static Engine,
     store: Arc<Store>,
     data: Arc<P>,
     publication: Publication,
     permit: Permit,
     cancel: CancelToken,
-    done: D,
-) where
-    P: AsRef<[u8]> + Send + Sync + 'static,
-    D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
-{
+    done: impl FnOnce(Result<Published>, Arc<P>) + Send + 'static,
+) {
     let size = (*data).as_ref().len() as u64;
     let staged = guarded(|| {
         cancel.check()?;
@@ -161,15 +154,12 @@ fn write_large<P, D>(
 }
 
 /// Returns the pass over all of `data`.
-fn pass_over<P>(
+fn pass_over<P: AsRef<[u8]> + Send + Sync + 'static>(
     data: &Arc<P>,
     destination: Destination,
     publication: &Publication,
     cancel: CancelToken,
-) -> Pass
-where
-    P: AsRef<[u8]> + Send + Sync + 'static,
-{
+) -> Pass {
     Pass {
         source: Source::Memory(Box::new(Shared(Arc::clone(data)))),
         destination,
@@ -182,18 +172,15 @@ where
 /// Publishes data that could not be written, if the object exists already.
 ///
 /// The failed write did not hash the data, so another pass does.
-fn publish_refused<P, D>(
+fn publish_refused<P: AsRef<[u8]> + Send + Sync + 'static>(
     engine: &'static Engine,
     store: &Store,
     data: Arc<P>,
     publication: Publication,
     cancel: CancelToken,
     refused: Error,
-    done: D,
-) where
-    P: AsRef<[u8]> + Send + Sync + 'static,
-    D: FnOnce(Result<Published>, Arc<P>) + Send + 'static,
-{
+    done: impl FnOnce(Result<Published>, Arc<P>) + Send + 'static,
+) {
     let found = guarded(|| publish_unstaged(store, &publication, refused));
     if found.is_err() {
         return done(found, data);

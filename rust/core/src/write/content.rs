@@ -49,10 +49,11 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Staged<P> {
     /// Checks the content against the expected digest and publishes it.
     ///
     /// `done` receives the lent chunks as well, so that the caller can drop them on its own thread.
-    pub fn publish<D>(mut self, publication: Publication, done: D)
-    where
-        D: FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
-    {
+    pub fn publish(
+        mut self,
+        publication: Publication,
+        done: impl FnOnce(Result<Published>, Option<Vec<Arc<P>>>) + Send + 'static,
+    ) {
         if !self.engine.is_current() {
             return done(Err(Error::Forked), None);
         }

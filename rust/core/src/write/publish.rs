@@ -220,62 +220,40 @@ mod tests {
         checks: AtomicUsize,
     }
 
+    /// Defines methods that call the same method of the inner directory.
+    macro_rules! forward {
+        ($($(#[$attribute:meta])? fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $result:ty;)*) => {
+            $($(#[$attribute])? fn $name(&self $(, $argument: $type)*) -> $result {
+                self.directory.$name($($argument),*)
+            })*
+        };
+    }
+
     impl<F: Fn(&Path, usize) + Send + Sync> Directory for Racing<F> {
-        fn path(&self) -> &Path {
-            self.directory.path()
+        forward! {
+            fn path(&self) -> &Path;
+            fn identity(&self) -> Option<(u64, u64)>;
+            #[cfg(target_os = "linux")]
+            fn dirfd_and_path(&self, name: &str) -> (BorrowedFd<'_>, PathBuf);
+            fn create_file(&self, name: &str, mode: u32) -> Result<File>;
+            fn open_file(&self, key: &str) -> Result<File>;
+            fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>>;
+            fn make_directory(&self, name: &str) -> Result<()>;
+            fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>>;
+            fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
+            fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()>;
+            fn rename_directory(&self, name: &str, to: &str) -> Result<()>;
+            fn names(&self) -> Result<Vec<OsString>>;
+            fn lstat(&self, name: &OsStr) -> Result<FileStat>;
+            fn hard_link(&self, name: &str, new_name: &str) -> Result<()>;
+            fn rename(&self, name: &str, to: &str) -> Result<()>;
+            fn remove(&self, name: &str) -> Result<()>;
+            fn sync(&self) -> Result<()>;
         }
-        fn identity(&self) -> Option<(u64, u64)> {
-            self.directory.identity()
-        }
-        #[cfg(target_os = "linux")]
-        fn dirfd_and_path(&self, name: &str) -> (BorrowedFd<'_>, PathBuf) {
-            self.directory.dirfd_and_path(name)
-        }
-        fn create_file(&self, name: &str, mode: u32) -> Result<File> {
-            self.directory.create_file(name, mode)
-        }
-        fn open_file(&self, key: &str) -> Result<File> {
-            self.directory.open_file(key)
-        }
-        fn open_directory(&self, relative: &str) -> Result<Box<dyn Directory>> {
-            self.directory.open_directory(relative)
-        }
-        fn make_directory(&self, name: &str) -> Result<()> {
-            self.directory.make_directory(name)
-        }
-        fn unnamed_file(&self, mode: u32) -> Result<Option<StagedFile>> {
-            self.directory.unnamed_file(mode)
-        }
-        fn link(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
-            self.directory.link(staged, name)
-        }
-        fn replace(&self, staged: &mut StagedFile, name: &str) -> Result<()> {
-            self.directory.replace(staged, name)
-        }
-        fn rename_directory(&self, name: &str, to: &str) -> Result<()> {
-            self.directory.rename_directory(name, to)
-        }
-        fn names(&self) -> Result<Vec<OsString>> {
-            self.directory.names()
-        }
-        fn lstat(&self, name: &OsStr) -> Result<FileStat> {
-            self.directory.lstat(name)
-        }
+
         fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>> {
             (self.act)(&self.path().join(name), self.checks.fetch_add(1, Ordering::Relaxed));
             self.directory.identity_of(name)
-        }
-        fn hard_link(&self, name: &str, new_name: &str) -> Result<()> {
-            self.directory.hard_link(name, new_name)
-        }
-        fn rename(&self, name: &str, to: &str) -> Result<()> {
-            self.directory.rename(name, to)
-        }
-        fn remove(&self, name: &str) -> Result<()> {
-            self.directory.remove(name)
-        }
-        fn sync(&self) -> Result<()> {
-            self.directory.sync()
         }
     }
 
