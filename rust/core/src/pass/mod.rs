@@ -30,7 +30,7 @@ pub(crate) use region::Region;
 /// The source of the bytes.
 pub(crate) enum Source {
     File(Arc<File>, PathBuf),
-    Memory(Box<dyn AsRef<[u8]> + Send + Sync>),
+    Memory(Arc<dyn AsRef<[u8]> + Send + Sync>),
 }
 
 /// The destination of the bytes.

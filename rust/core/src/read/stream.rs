@@ -41,6 +41,7 @@ pub struct StreamReader<B: Buffer> {
     front: Mutex<Front>,
 }
 
+#[derive(Default)]
 struct Front {
     supplied: u64,
     taken: u64,
@@ -86,9 +87,7 @@ impl<B: Buffer> StreamReader<B> {
         chunk_size: usize,
     ) -> Self {
         let ahead = ReadAhead::new(admission, engine, object, expected, chunk_size);
-        let front =
-            Front { supplied: 0, taken: 0, slice: TimeSlice::default(), closed: false, reservation: None };
-        Self { ahead: Arc::new(ahead), front: Mutex::new(front) }
+        Self { ahead: Arc::new(ahead), front: Mutex::default() }
     }
 
     /// Returns the size of the next buffer to supply, or None while enough chunks are read ahead.

@@ -36,10 +36,6 @@ impl Small {
         file.write(0, parts)?;
         Ok(Self { parent, file })
     }
-
-    fn publish(mut self, store: &Store, publication: &Publication) -> Result<Published> {
-        publish(store, self.parent, &mut self.file, publication)
-    }
 }
 
 /// Stages `content` with `stage` and publishes it. Returns whether the job is brief.
@@ -61,7 +57,7 @@ pub(crate) fn write_small<C: Send + 'static>(
         };
         engine.publish(durable, move || {
             let result = guarded(|| match small {
-                Ok(small) => small.publish(&store, &publication),
+                Ok(Small { parent, mut file }) => publish(&store, parent, &mut file, &publication),
                 Err(refused) => publish_unstaged(&store, &publication, refused),
             });
             drop(permit);
@@ -103,15 +99,6 @@ pub fn write_blob<P: AsRef<[u8]> + Send + Sync + 'static>(
         Small::stage(store, part, publication)
     };
     write_small(engine, store, data, stage, publication, done)
-}
-
-/// The data, shared by the pass and its caller.
-struct Shared<P>(Arc<P>);
-
-impl<P: AsRef<[u8]>> AsRef<[u8]> for Shared<P> {
-    fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
-    }
 }
 
 fn write_large<P: AsRef<[u8]> + Send + Sync + 'static>(
@@ -161,7 +148,7 @@ fn pass_over<P: AsRef<[u8]> + Send + Sync + 'static>(
     cancel: CancelToken,
 ) -> Pass {
     Pass {
-        source: Source::Memory(Box::new(Shared(Arc::clone(data)))),
+        source: Source::Memory(Arc::<P>::clone(data)),
         destination,
         size: (**data).as_ref().len() as u64,
         algorithms: publication.expected.algorithms(),
