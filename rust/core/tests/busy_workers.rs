@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use common::{
-    PATIENCE, engine, expected, finish, hash, keep_workers_busy, painted, publication, put, stores, wait,
+    PATIENCE, engine, expected, finish, hashes, keep_workers_busy, painted, publication, put, stores, wait,
     writer,
 };
 use laboxide_core::Engine;
@@ -81,8 +81,7 @@ fn digest_of_an_aborted_stream_fails_immediately() {
 fn digest_of_an_open_stream_is_returned_immediately() {
     let root = tempfile::tempdir().expect("a directory");
     let [store, _] = stores(root.path());
-    let algorithms = Algorithm::ALL.to_vec();
-    let writer = writer(Some(&store), &algorithms);
+    let writer = writer(Some(&store), &Algorithm::ALL);
     let data = painted(5 * BLOCK + 1000);
     writer.feed(data[..2 * BLOCK].to_vec()).expect("fed");
     let busy = keep_workers_busy();
@@ -91,7 +90,7 @@ fn digest_of_an_open_stream_is_returned_immediately() {
     let shared = Arc::clone(&writer);
     thread::spawn(move || sender.send(shared.digest()));
     let digest = receiver.recv_timeout(PATIENCE).expect("a result while the workers are blocked");
-    let hashes: Vec<_> = algorithms.iter().map(|algorithm| (*algorithm, hash(*algorithm, &data))).collect();
+    let hashes = hashes(&data);
     assert_eq!(digest.expect("a digest").hashes, hashes);
     drop(busy);
     assert_eq!(finish(&writer).expect("written").hashes, hashes);

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fs::io;
 use crate::memory::slab::BLOCK;
-use crate::runtime::open_files::{Admission, Entry, Permit, PermitHolder};
+use crate::runtime::open_files::{Admission, Permit, PermitHolder};
 use crate::runtime::pool::guarded;
 use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::lock;
@@ -80,13 +80,12 @@ impl<B: Buffer> ReadAhead<B> {
     }
 
     pub(super) fn enter(self: &Arc<Self>, index: u64, buffer: B) {
-        match self.admission.enter((index, buffer)) {
-            Entry::Admitted((index, buffer)) => self.spawn(index, buffer),
-            Entry::QueuedFirst => {
-                let ahead = Arc::clone(self);
-                self.engine.reading.admit(&self.engine.pool, move |permit| ahead.admitted(permit));
-            }
-            Entry::Queued => {}
+        let request = || {
+            let ahead = Arc::clone(self);
+            self.engine.reading.admit(&self.engine.pool, move |permit| ahead.admitted(permit));
+        };
+        if let Some((index, buffer)) = self.admission.enter((index, buffer), request) {
+            self.spawn(index, buffer);
         }
     }
 

@@ -161,39 +161,33 @@ enum AdmissionState<T> {
     Unlimited,
 }
 
-/// The result of submitting an item.
-pub(crate) enum Entry<T> {
-    /// The item may be processed now.
-    Admitted(T),
-    /// The item is queued as the first one. The caller must request a permit.
-    QueuedFirst,
-    /// The item is queued behind others.
-    Queued,
-}
-
 impl<T> Admission<T> {
     /// Creates a closed gate, or one that is always open if `unlimited`.
     pub(crate) fn new(unlimited: bool) -> Self {
         Self(Mutex::new(if unlimited { AdmissionState::Unlimited } else { AdmissionState::Closed }))
     }
 
-    pub(crate) fn enter(&self, item: T) -> Entry<T> {
+    /// Returns the item if it may be processed now, and queues it otherwise.
+    ///
+    /// Calls `request`, which must request a permit, for the first queued item.
+    pub(crate) fn enter(&self, item: T, request: impl FnOnce()) -> Option<T> {
         let mut state = lock(&self.0);
         match &mut *state {
-            AdmissionState::Unlimited => Entry::Admitted(item),
+            AdmissionState::Unlimited => return Some(item),
             AdmissionState::Open(active) => {
                 *active += 1;
-                Entry::Admitted(item)
+                return Some(item);
             }
             AdmissionState::Waiting(items) => {
                 items.push(item);
-                Entry::Queued
+                return None;
             }
-            AdmissionState::Closed => {
-                *state = AdmissionState::Waiting(vec![item]);
-                Entry::QueuedFirst
-            }
+            AdmissionState::Closed => *state = AdmissionState::Waiting(vec![item]),
         }
+        // Unlocked, because a free permit opens the gate at once.
+        drop(state);
+        request();
+        None
     }
 
     /// Opens the gate and returns the queued items.

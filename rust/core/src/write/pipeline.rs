@@ -11,7 +11,7 @@ use crate::digest::{Algorithm, ContentDigest, StreamHash, Tree, subtree};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::slab::BLOCK;
-use crate::runtime::open_files::{Admission, Entry, Permit};
+use crate::runtime::open_files::{Admission, Permit};
 use crate::runtime::pool::guarded;
 use crate::runtime::sequencer::Sequencer;
 use crate::runtime::sync::lock;
@@ -72,13 +72,12 @@ impl<P: AsRef<[u8]> + Send + Sync + 'static> Pipeline<P> {
     pub(super) fn enter(self: &Arc<Self>, index: u64, block: Block<P>) {
         let block = Arc::new(block);
         lock(&self.in_flight).insert(index, Arc::clone(&block));
-        match self.admission.enter((index, block)) {
-            Entry::Admitted((index, block)) => self.spawn(index, block),
-            Entry::QueuedFirst => {
-                let pipeline = Arc::clone(self);
-                self.engine.writing.admit(&self.engine.pool, move |permit| pipeline.open(permit));
-            }
-            Entry::Queued => {}
+        let request = || {
+            let pipeline = Arc::clone(self);
+            self.engine.writing.admit(&self.engine.pool, move |permit| pipeline.open(permit));
+        };
+        if let Some((index, block)) = self.admission.enter((index, block), request) {
+            self.spawn(index, block);
         }
     }
 

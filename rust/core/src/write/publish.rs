@@ -275,8 +275,7 @@ mod tests {
             let root = tempfile::tempdir().expect("a directory");
             let store = Store::new(root.path().to_owned(), false, portable);
             put(&store, None).expect("written");
-            let object = File::open(root.path().join("a")).expect("there");
-            object.set_modified(SystemTime::now() - age).expect("set");
+            set_age(&root.path().join("a"), age);
             let directory = store.open_root().expect("opened");
             let racing = Racing { directory, act: act.clone(), checks: AtomicUsize::new(0) };
             let published = put(&store, Some(Box::new(racing)));
@@ -289,6 +288,19 @@ mod tests {
             published
         };
         [false, true].map(race_in).into()
+    }
+
+    /// Replaces an object with another file of the same content and this age.
+    fn replace_object(path: &Path, age: Duration) {
+        let other = path.with_file_name("other");
+        fs::write(&other, CONTENT).expect("written");
+        set_age(&other, age);
+        fs::rename(other, path).expect("replaced");
+    }
+
+    fn set_age(path: &Path, age: Duration) {
+        let file = File::open(path).expect("there");
+        file.set_modified(SystemTime::now() - age).expect("set");
     }
 
     #[test]
@@ -308,11 +320,7 @@ mod tests {
     fn object_that_replaces_a_refreshed_one_is_refreshed_too() {
         for published in race(DAY, |path, check| {
             if check == 0 {
-                let other = path.with_file_name("other");
-                fs::write(&other, CONTENT).expect("written");
-                let file = File::open(&other).expect("there");
-                file.set_modified(SystemTime::now() - DAY).expect("set");
-                fs::rename(other, path).expect("replaced");
+                replace_object(path, DAY);
             }
         }) {
             assert_eq!(published.expect("written"), Published::Existed);
@@ -321,11 +329,7 @@ mod tests {
 
     #[test]
     fn object_replaced_after_each_refresh_ends_in_an_error() {
-        for published in race(DAY, |path, _| {
-            let other = path.with_file_name("other");
-            fs::write(&other, CONTENT).expect("written");
-            fs::rename(other, path).expect("replaced");
-        }) {
+        for published in race(DAY, |path, _| replace_object(path, Duration::ZERO)) {
             let error = published.expect_err("replaced each time");
             assert_eq!(error.io_kind(), Some(io::ErrorKind::ResourceBusy));
         }

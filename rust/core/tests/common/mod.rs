@@ -67,6 +67,11 @@ pub fn hash(algorithm: Algorithm, data: &[u8]) -> String {
     hex(&Hasher::hash(algorithm, data))
 }
 
+/// Returns the hashes of `data` by every algorithm.
+pub fn hashes(data: &[u8]) -> Vec<(Algorithm, String)> {
+    Algorithm::ALL.iter().map(|algorithm| (*algorithm, hash(*algorithm, data))).collect()
+}
+
 pub fn expected(algorithm: Algorithm, data: &[u8]) -> Expected {
     Expected { size: data.len() as u64, hash: Some((algorithm, hash(algorithm, data))) }
 }
