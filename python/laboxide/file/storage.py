@@ -204,13 +204,10 @@ class FileStorage(Storage[FilePointer]):
             ValueError: The digest or the router's key is invalid.
         """
         key, digest = routed(self, digest, tags)
-        store = self._store()
         if type(data) is not bytes and (view := large_view(data)) is not None:
-            await write_buffer(self, store, view, key, digest)
-        else:
-            expected, heal = publication(self, key, digest)
-            log_published(self, await hub.run(store.write_blob, key, data, expected, heal), key)
-        return pointer_to(self.path, key, digest)
+            await write_buffer(self, self._store(), view, key, digest)
+            return pointer_to(self.path, key, digest)
+        return await self._write_blob(data, key, digest)
 
     async def write_data_stream(
         self,
