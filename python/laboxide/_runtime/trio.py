@@ -41,6 +41,8 @@ class TrioHub(Hub):
     def has_ended(self) -> bool:
         return self._has_ended
 
+    # A KeyboardInterrupt between the two statements would leave an ended task to be rescheduled.
+    @trio.lowlevel.enable_ki_protection
     async def _wait(self, ticket: Ticket) -> Any:
         def abort(_: object) -> Any:
             self._waiting.pop(ticket.id, None)

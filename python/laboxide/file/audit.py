@@ -165,6 +165,8 @@ class Audit(Walk[AuditFinding]):
         """Keys of pending objects without an outcome."""
         self._bad: dict[str, AuditFinding] = {}
         """Findings of pending objects, by key."""
+        self._read: dict[str, int] = {}
+        """Bytes of pending objects with an outcome, by key, counted as the cursor passes them."""
         self._found: deque[tuple[AuditFinding, str | None]] = deque()
 
     async def _next(self) -> AuditFinding:
@@ -256,14 +258,15 @@ class Audit(Walk[AuditFinding]):
             if key not in self._unread and not is_moved:
                 continue
             self._unread.discard(key)
-            self.objects += size is not None or found is not None
-            self.bytes_read += size or 0
+            if size is not None or found is not None:
+                self._read[key] = size or 0
             if found is not None:
                 self._bad[key] = self._finding(key, *found)
         while self._pending and self._pending[0].listed.key not in self._unread:
             entry = self._pending.popleft()
             key = entry.listed.key
             finding = self._bad.pop(key, None) if entry.content else self._check_kind(entry)
+            self._count(key)
             self._mark_processed(entry.listed)
             if finding is not None:
                 self._found.append((finding, self._reached))
@@ -271,7 +274,14 @@ class Audit(Walk[AuditFinding]):
                 self.cursor = self._reached
         # A quarantined object is not found again, so its finding does not wait for its turn.
         for key in [key for key, finding in self._bad.items() if finding.moved_to]:
+            self._count(key)
             self._found.append((self._bad.pop(key), self._reached))
+
+    def _count(self, key: str) -> None:
+        """Count an object with an outcome, once."""
+        if (size := self._read.pop(key, None)) is not None:
+            self.objects += 1
+            self.bytes_read += size
 
     def _finding(
         self,
