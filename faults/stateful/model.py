@@ -110,14 +110,15 @@ class Model:
         before = self._states[number]
         fitting = {after for state in before for what, after in outcomes[state] if what == seen}
         assert fitting, f"content {number} was {' or '.join(before)}, but the outcome was: {seen}"
-        self._states[number] = fitting | ({"sound"} if number in self._unsure else set())
+        late = _changes_in_flight(fitting) if number in self._unsure else set()
+        self._states[number] = fitting | late
 
     def note_cancelled(self, number: int, outcomes: Outcomes) -> None:
         """Note a cancelled write, which may have happened."""
         self._unsure.add(number)
         before = self._states[number]
         late = {after for state in before for _, after in outcomes[state]}
-        self._states[number] = before | late | {"sound"}
+        self._states[number] = before | late | _changes_in_flight(before)
 
     def put(self, number: int, state: State) -> None:
         """Note the state that a step gave to an object."""
@@ -130,3 +131,11 @@ class Model:
     def certain(self, predicate: Callable[[State], bool]) -> set[int]:
         """Return the contents for which `predicate` is true in every possible state."""
         return {n for n, states in enumerate(self._states) if all(map(predicate, states))}
+
+
+def _changes_in_flight(states: set[State]) -> set[State]:
+    """Return the states that a write in flight may still lead to.
+
+    A directory is renamed before the object takes its name, so the name is free in between.
+    """
+    return {"sound", "absent"} if "a directory" in states else {"sound"}
